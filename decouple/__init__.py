@@ -1,0 +1,67 @@
+"""decouple: decoupled features of images, taken off and put back.
+
+>>> import decouple as dc
+>>> extractor = dc.ChannelMeans(dc.vgg19(weights="calibrated", last="block1_conv1"), layers=1)
+>>> reference = dc.noise_reference(extractor, size=(24, 32), seed=0)
+>>> image = dc.load("sample:chelsea", size=24).pixels[:, :32]
+>>> source = dc.noisify(image, extractor, reference)
+>>> result = dc.impose(source.image, source.features, extractor, reference)
+>>> dc.psnr_db(result.image, image) > 60
+True
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ChannelMeans": "decouple.features",
+    "Chain": "decouple.networks",
+    "DecoupleError": "decouple.errors",
+    "DecoupledFeatures": "decouple.stages",
+    "Lift": "decouple.flows",
+    "StageError": "decouple.stages",
+    "StopReason": "decouple.flows",
+    "impose": "decouple.stages",
+    "load": "decouple.images",
+    "noise_image": "decouple.stages",
+    "noise_reference": "decouple.stages",
+    "noisify": "decouple.stages",
+    "psnr_db": "decouple.images",
+    "save": "decouple.images",
+    "stepper": "decouple.flows",
+    "vgg16": "decouple.networks",
+    "vgg19": "decouple.networks",
+}
+
+__all__ = [*sorted(_HOMES), "__version__"]
+
+if TYPE_CHECKING:
+    from decouple.errors import DecoupleError
+    from decouple.features import ChannelMeans
+    from decouple.flows import Lift, StopReason, stepper
+    from decouple.images import load, psnr_db, save
+    from decouple.networks import Chain, vgg16, vgg19
+    from decouple.stages import (
+        DecoupledFeatures,
+        StageError,
+        impose,
+        noise_image,
+        noise_reference,
+        noisify,
+    )
+
+
+def __getattr__(name: str) -> object:
+    # Names are fetched when first used: TensorFlow takes seconds to import, and the command
+    # line's help and its error messages do without.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'decouple' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

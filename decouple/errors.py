@@ -1,0 +1,59 @@
+"""The errors a user can cause, each one line long and with the way out in it.
+
+Everything the command line reports in one line (exit code 2) derives from
+`DecoupleError`; any other exception is a defect of this package and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from enum import Enum
+from typing import TypeVar
+
+Choice = TypeVar("Choice", bound="NamedChoice")
+
+
+class DecoupleError(Exception):
+    """Base of every error that the user can mend; `str(error)` is one clear line."""
+
+
+class ConfigError(DecoupleError, ValueError):
+    """A setting that does not exist, has the wrong type or contradicts another."""
+
+
+class ImageError(DecoupleError, ValueError):
+    """A picture that cannot be read, is too small, or holds no usable values."""
+
+
+class WeightsError(DecoupleError, ValueError):
+    """Network weights that cannot be found, fetched or read."""
+
+
+class RunFolderError(DecoupleError, OSError):
+    """A run folder that cannot be made or written."""
+
+
+def unknown_name(kind: str, name: object, choices: Iterable[str]) -> str:
+    """One line that says what was wrong, the nearest valid name, and the choices.
+
+    >>> unknown_name("pooling", "averege", ["average", "max", "l2"])
+    "unknown pooling 'averege'; did you mean 'average'? Choices: average, max, l2"
+    """
+    choices = list(choices)
+    nearest = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
+    hint = f"; did you mean '{nearest[0]}'?" if nearest else "."
+    return f"unknown {kind} '{name}'{hint} Choices: {', '.join(choices)}"
+
+
+class NamedChoice(str, Enum):
+    """An option with a fixed set of names, spelled in lower case."""
+
+    @classmethod
+    def named(cls: type[Choice], name: str) -> Choice:
+        """The member called `name`; ConfigError with the nearest name if there is none."""
+        try:
+            return cls(name)
+        except ValueError:
+            choices = [member.value for member in cls]
+            raise ConfigError(unknown_name(cls.__name__.lower(), name, choices)) from None

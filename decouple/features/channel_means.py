@@ -1,0 +1,32 @@
+"""Channel means, the features that noisification decouples."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from decouple.features.extractor import Extractor
+
+
+class ChannelMeans(Extractor):
+    """The spatial mean of each channel (Miralles 2022, section 3).
+
+    >>> import decouple as dc
+    >>> dc.ChannelMeans(dc.vgg19(weights="calibrated", last="block2_conv1"), layers=2).sizes
+    (64, 128)
+    """
+
+    @staticmethod
+    def count(channels: int) -> int:
+        """One mean for each channel."""
+        return channels
+
+    @staticmethod
+    def of_activation(activation: tf.Tensor) -> tf.Tensor:
+        """Means (B, C). Rows are summed up in float64: the way back amplifies every rounding."""
+        rows = tf.reduce_mean(activation, axis=2)
+        return tf.reduce_mean(tf.cast(rows, tf.float64), axis=1)
+
+    @staticmethod
+    def cotangent(features: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+        """Constant in space: each position holds 1 / (h·w) of the mean."""
+        return (features / tf.cast(height * width, features.dtype))[:, None, None, :]

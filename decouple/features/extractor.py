@@ -1,0 +1,317 @@
+"""Numbers that describe an image, measured on layers of a network, and their linearization.
+
+An extractor turns an image into one vector: the features of its first layer, then of its second,
+and so on. Flows ask it for nothing but `measure`, `linearize`, `jvp`, `vjp` and `gram`; they see
+float64 vectors and images (H, W, 3), and never a tensor.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from decouple.errors import ConfigError, ImageError
+from decouple.networks.architecture import Conv, Pool
+from decouple.networks.chain import Chain, Linearization
+
+# The most that a batch of backward passes may hold, in bytes.
+BATCH_BYTES = 512 * 2**20
+# The largest Jacobian that is kept whole while its Gram matrix is formed, in bytes.
+JACOBIAN_BYTES = 1024 * 2**20
+_LARGEST_BATCH = 32
+
+
+@dataclass
+class PassCounter:
+    """Passes of one image through the network: a forward pass, a JVP or a VJP counts one."""
+
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class Point:
+    """An extractor linearized at one image.
+
+    Attributes
+    ----------
+    features : (C,) float64, the features there
+    shape : (H, W, 3) of the image
+    linearization : the chain's slopes and routes
+    """
+
+    features: np.ndarray
+    shape: tuple[int, int, int]
+    linearization: Linearization
+
+
+class Extractor(ABC):
+    """Features of chosen layers of a chain; a subclass says which numbers of an activation.
+
+    Parameters
+    ----------
+    chain : the network; it is cut after the last of `layers`
+    layers : a number (the first n of block{1..5}_conv1) or layer names
+    alive : {layer: (F,) bool}, features to use; all by default
+    mixed : whether `measure(..., precise=True)` may use float64 where the chain is float32
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        layers: int | str | Sequence[str] = 2,
+        alive: Mapping[str, np.ndarray] | None = None,
+        mixed: bool = True,
+    ) -> None:
+        names = layers if isinstance(layers, (int, str)) else list(layers)
+        self.layers = chain.architecture.resolve_layers(names)
+        self.chain = chain.until(self.layers[-1])
+        self.passes = PassCounter()
+        filters = {conv.name: conv.filters for conv in chain.architecture.convolutions}
+        self._totals = tuple(self.count(filters[layer]) for layer in self.layers)
+        self.alive = {
+            layer: np.ones(total, bool) if alive is None else np.asarray(alive[layer], bool)
+            for layer, total in zip(self.layers, self._totals, strict=True)
+        }
+        self._kept = np.flatnonzero(np.concatenate([self.alive[layer] for layer in self.layers]))
+        self.mixed = mixed
+        self._shorter: dict[int, Extractor] = {}
+        self._double: Extractor | None = None
+        self._programs = self._compile()
+
+    # What a kind of feature must say.
+
+    @staticmethod
+    @abstractmethod
+    def count(channels: int) -> int:
+        """How many features a layer of so many channels has."""
+
+    @staticmethod
+    @abstractmethod
+    def of_activation(activation: tf.Tensor) -> tf.Tensor:
+        """Features (B, F) in float64 of activations (B, h, w, C)."""
+
+    @staticmethod
+    @abstractmethod
+    def cotangent(features: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+        """Pull feature cotangents (B, F) back to activations, broadcastable to (B, h, w, C)."""
+
+    # Shape of the feature vector.
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many features of each layer are used."""
+        return tuple(int(self.alive[layer].sum()) for layer in self.layers)
+
+    @property
+    def size(self) -> int:
+        """How many features are used in all."""
+        return len(self._kept)
+
+    def split(self, features: np.ndarray) -> dict[str, np.ndarray]:
+        """A feature vector (C,) as {layer: (C_k,)}."""
+        parts = np.split(features, np.cumsum(self.sizes)[:-1])
+        return dict(zip(self.layers, parts, strict=True))
+
+    def join(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The inverse of `split`; entries of other layers are ignored."""
+        return np.concatenate([features[layer] for layer in self.layers])
+
+    def mean_square(self, residual: np.ndarray) -> dict[str, float]:
+        """Mean square of a residual (C,) in each layer."""
+        return {k: float(np.mean(np.square(v))) for k, v in self.split(residual).items()}
+
+    def first(self, count: int) -> Extractor:
+        """The extractor of the first `count` layers; it shares weights, programs and counter."""
+        if count == len(self.layers):
+            return self
+        if count not in self._shorter:
+            shorter = type(self)(self.chain, self.layers[:count], self.alive, self.mixed)
+            shorter.passes = self.passes
+            self._shorter[count] = shorter
+        return self._shorter[count]
+
+    def masked(self, alive: Mapping[str, np.ndarray]) -> Extractor:
+        """The same extractor with only the features that `alive` names."""
+        return type(self)(self.chain, self.layers, alive, self.mixed)
+
+    def check_size(self, height: int, width: int) -> None:
+        """Raise ImageError if an image of this size is too small for the layers."""
+        poolings = sum(isinstance(layer, Pool) for layer in self.chain.layers)
+        least = 2**poolings
+        if min(height, width) < least:
+            raise ImageError(
+                f"an image of {height}x{width} pixels is too small for {self.layers[-1]}: "
+                f"its shorter side must have at least {least}; use a larger image or fewer layers"
+            )
+
+    # Measuring and linearizing.
+
+    def measure(self, image: np.ndarray, precise: bool = False) -> np.ndarray:
+        """Features (C,), float64, of an image (H, W, 3).
+
+        `precise` computes the whole pass in float64, at several times the cost, unless `mixed`
+        is off: the way back amplifies the rounding of a float32 network by up to 60 dB.
+        """
+        if precise and self.mixed and self.chain.dtype != "float64":
+            return self._in_double().measure(image)
+        self.passes.count += 1
+        return self._programs["forward"](self._batch(image))[0].numpy()[self._kept]
+
+    def linearize(self, image: np.ndarray) -> Point:
+        """Features and their linear dependence on the image, at an image (H, W, 3)."""
+        self.passes.count += 1
+        features, linearization = self._programs["linearize"](self._batch(image))
+        return Point(features[0].numpy()[self._kept], image.shape, linearization)
+
+    def jvp(self, point: Point, tangent: np.ndarray) -> np.ndarray:
+        """Change (C,) of the features for a change (H, W, 3) of the image."""
+        self.passes.count += 1
+        change = self._programs["jvp"](point.linearization, self._batch(tangent))
+        return change[0].numpy()[self._kept]
+
+    def vjp(self, point: Point, cotangent: np.ndarray) -> np.ndarray:
+        """The adjoint of `jvp`: Jᵀλ, (H, W, 3) float64, for λ of shape (C,)."""
+        return self._vjp_batch(point, cotangent[None])[0].astype(np.float64)
+
+    def jacobian_rows(self, point: Point) -> Iterator[np.ndarray]:
+        """The Jacobian in chunks of rows (B, H·W·3), from the first feature to the last.
+
+        A feature of layer j needs no pass through the layers behind it.
+        """
+        row_bytes = 4 * 64 * point.shape[0] * point.shape[1] * tf.as_dtype(self.chain.dtype).size
+        chunk = max(1, min(_LARGEST_BATCH, BATCH_BYTES // row_bytes))
+        for index, size in enumerate(self.sizes, start=1):
+            shorter = self.first(index)
+            part = Point(point.features, point.shape, shorter._truncate(point.linearization))
+            unit = np.zeros((size, shorter.size), np.float32)
+            unit[:, shorter.size - size :] = np.eye(size)
+            for start in range(0, size, chunk):
+                rows = unit[start : start + chunk]
+                yield shorter._vjp_batch(part, rows).reshape(len(rows), -1)
+
+    def gram(self, point: Point) -> np.ndarray:
+        """K = J Jᵀ, (C, C) float64.
+
+        The Jacobian is formed in chunks; where it would not fit into memory as a whole, each
+        chunk of rows is pushed forward instead of being multiplied, at about twice the time.
+        """
+        pixels = int(np.prod(point.shape))
+        if self.size * pixels * 4 <= JACOBIAN_BYTES:
+            jacobian = np.empty((self.size, pixels), np.float32)
+            row = 0
+            for rows in self.jacobian_rows(point):
+                jacobian[row : row + len(rows)] = rows
+                row += len(rows)
+            return (jacobian @ jacobian.T).astype(np.float64)
+        columns = []
+        for rows in self.jacobian_rows(point):
+            self.passes.count += len(rows)
+            tangents = tf.reshape(rows, (len(rows), *point.shape))
+            columns.append(self._programs["jvp"](point.linearization, tangents).numpy())
+        gram = np.concatenate(columns)[:, self._kept]
+        return (gram + gram.T) / 2
+
+    def rounding(self, precise: bool = False) -> float:
+        """Relative rounding of a measured feature."""
+        double = self.chain.dtype == "float64" or (precise and self.mixed)
+        return float(np.finfo("float64" if double else "float32").eps)
+
+    def _in_double(self) -> Extractor:
+        if self._double is None:
+            chain = self.chain.astype("float64")
+            self._double = type(self)(chain, self.layers, self.alive)
+            self._double.passes = self.passes
+        return self._double
+
+    def _vjp_batch(self, point: Point, cotangents: np.ndarray) -> np.ndarray:
+        self.passes.count += len(cotangents)
+        full = np.zeros((len(cotangents), sum(self._totals)), self.chain.dtype)
+        full[:, self._kept] = cotangents
+        return self._programs["vjp"](point.linearization, tf.constant(full)).numpy()
+
+    def _batch(self, image: np.ndarray) -> tf.Tensor:
+        return tf.constant(image[None], self.chain.dtype)
+
+    def _truncate(self, linearization: Linearization) -> Linearization:
+        convolutions = sum(isinstance(layer, Conv) for layer in self.chain.layers)
+        poolings = len(self.chain.layers) - convolutions
+        return Linearization(linearization.slopes[:convolutions], linearization.routes[:poolings])
+
+    def _compile(self) -> dict[str, Any]:
+        chain, layers = self.chain, self.layers
+        names = [layer.name for layer in chain.layers if isinstance(layer, Conv)]
+        positions = [names.index(layer) for layer in layers]
+
+        def concatenated(activations: Sequence[tf.Tensor]) -> tf.Tensor:
+            return tf.concat([self.of_activation(a) for a in activations], axis=1)
+
+        def forward(images: tf.Tensor) -> tf.Tensor:
+            return concatenated(chain.forward(images, layers))
+
+        def linearize(images: tf.Tensor) -> tuple[tf.Tensor, Linearization]:
+            activations, linearization = chain.linearize(images, layers)
+            return concatenated(activations), linearization
+
+        def jvp(linearization: Linearization, tangents: tf.Tensor) -> tf.Tensor:
+            return concatenated(chain.jvp(linearization, tangents, layers))
+
+        def vjp(linearization: Linearization, cotangents: tf.Tensor) -> tf.Tensor:
+            parts = tf.split(cotangents, self._totals, axis=1)
+            pulled = {}
+            for layer, position, part in zip(layers, positions, parts, strict=True):
+                shape = tf.shape(linearization.slopes[position])
+                pulled[layer] = self.cotangent(part, shape[1], shape[2])
+            return chain.vjp(linearization, pulled)
+
+        # Shapes are left open, so that no other image size or batch traces a program again.
+        images = tf.TensorSpec([None, None, None, 3], chain.dtype)
+        return {
+            "forward": tf.function(forward, input_signature=[images]),
+            "linearize": tf.function(linearize, input_signature=[images]),
+            "jvp": tf.function(jvp, reduce_retracing=True),
+            "vjp": tf.function(vjp, reduce_retracing=True),
+        }
+
+
+def mean_slopes(extractor: Extractor, image: np.ndarray) -> dict[str, np.ndarray]:
+    """Mean activation slope of each channel, {layer: (C,)}, 0 to 1: how alive it is.
+
+    For ReLU this is the share of positions at which the channel is active.
+    """
+    names = [layer.name for layer in extractor.chain.layers if isinstance(layer, Conv)]
+    slopes = extractor.linearize(image).linearization.slopes
+    return {
+        layer: tf.reduce_mean(slopes[names.index(layer)], axis=(0, 1, 2)).numpy()
+        for layer in extractor.layers
+    }
+
+
+def alive_on(
+    extractor: Extractor, images: Sequence[np.ndarray], min_slope: float
+) -> dict[str, np.ndarray]:
+    """Which features can be moved: those whose mean slope exceeds `min_slope` on every image.
+
+    A channel that is dead on the noise or on an image (its mean and its gradient vanish) would
+    make K = J Jᵀ singular (Miralles 2022, section 4.4).
+
+    Raises
+    ------
+    ConfigError : no feature of some layer is left.
+    """
+    sizes = zip(extractor.layers, extractor.sizes, strict=True)
+    alive = {layer: np.ones(n, bool) for layer, n in sizes}
+    for image in images:
+        for layer, slopes in mean_slopes(extractor, image).items():
+            alive[layer] &= slopes > min_slope
+    for layer, kept in alive.items():
+        if not kept.any():
+            raise ConfigError(
+                f"no channel of {layer} can be moved on this image: lower mask.min_slope "
+                f"({min_slope:g}), take another image or fewer layers"
+            )
+    return alive

@@ -1,0 +1,60 @@
+"""Files that appear whole or not at all, and one line for what the disk refuses."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from decouple.errors import RunFolderError
+
+
+@contextmanager
+def disk_errors(action: str, path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn an OSError of the block into one line, as `cannot write 'x': No space left on device`.
+
+    Raises
+    ------
+    RunFolderError
+        naming the file and the system's reason.
+    """
+    try:
+        yield
+    except RunFolderError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        raise RunFolderError(f"cannot {action} {str(path)!r}: {reason}") from error
+
+
+@contextmanager
+def written_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary path beside `path`; rename it to `path` when the block ends well.
+
+    A reader sees the former file or the new one, never a part. When the block fails, the
+    temporary file is removed and `path` stays as it was.
+
+    Raises
+    ------
+    RunFolderError
+        for every OSError, naming the file and the reason.
+    """
+    path = Path(path)
+    # The same folder, because a rename is atomic only within one file system. A short name,
+    # because `path.name` may be as long as the file system allows.
+    aside = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with disk_errors("write", path):
+            yield aside
+            os.replace(aside, path)  # noqa: PTH105 (a file is replaced on every platform)
+    finally:
+        with suppress(OSError):  # the first error is the one that says what happened
+            aside.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write UTF-8 text so that it appears whole; raises RunFolderError."""
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,89 @@
+"""What a flow is asked to do, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from decouple.flows.preconditioner import Factor
+from decouple.flows.stop import StopReason
+
+if TYPE_CHECKING:
+    from decouple.features.extractor import Extractor
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a path was walked, so that it can be walked again or back.
+
+    Attributes
+    ----------
+    steps : lengths in s, summing to 1; a way that is walked again keeps them
+    factors : Cholesky factors of K = J Jᵀ with the s at which they were made; they only save
+        time, whichever image they come from
+    """
+
+    steps: tuple[float, ...]
+    factors: tuple[tuple[float, Factor], ...] = ()
+
+    def reversed(self) -> Way:
+        """The way back."""
+        turned = tuple((1.0 - s, factor) for s, factor in reversed(self.factors))
+        return Way(self.steps[::-1], turned)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Move an image so that the features of its last layer go from `start` to `end`.
+
+    Attributes
+    ----------
+    extractor : the active layer is its last, the held ones come before
+    start, end : (C,), nominal features at both ends: held layers at their targets, the active
+        one at its recorded value and at its target (or the other way round). Nominal, never
+        measured again, so that both directions have the same way-points.
+    tolerance : the error of the image, RMS over its values, that one step may make
+    way : an earlier way to follow, reversed by the caller where needed; None to find one
+    """
+
+    extractor: Extractor
+    start: np.ndarray
+    end: np.ndarray
+    tolerance: float
+    way: Way | None = None
+
+    def waypoint(self, s: float) -> np.ndarray:
+        """Nominal features (C,) at s from 0 to 1, on the straight line."""
+        return self.start + s * (self.end - self.start)
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Where a motion ended: `image` (H, W, 3) float64, after `steps` steps."""
+
+    image: np.ndarray
+    stop_reason: StopReason
+    steps: int
+    way: Way | None = field(default=None, repr=False)
+
+
+# Told, after each accepted step, how far along s the image is and its features there.
+Tell = Callable[[float, np.ndarray], None]
+
+
+class Flow(Protocol):
+    """Which way, and with which stepper, an image moves."""
+
+    @property
+    def name(self) -> str:
+        """What metrics.json calls it."""
+
+    @property
+    def stepper_name(self) -> str:
+        """What metrics.json says of how it steps."""
+
+    def move(self, image: np.ndarray, motion: Motion, tell: Tell) -> Moved:
+        """Carry out a motion from `image` (H, W, 3) float64, which is left as it is."""

@@ -1,0 +1,53 @@
+"""The explicit factor of K = J Jᵀ, which makes every solve along a stage cheap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
+
+if TYPE_CHECKING:
+    from decouple.features.extractor import Extractor, Point
+
+
+# Relative to each diagonal entry; keeps the factor of a nearly singular K finite.
+_RIDGE = 1e-9
+# Rounding of a measured feature, in units of the network's epsilon times its size (measured).
+_ROUNDING = 0.5
+
+
+class Factor:
+    """Cholesky factor of K at one point.
+
+    Norms of feature residuals r are taken as sqrt(rᵀ K⁻¹ r / N): the RMS over the image's N
+    values of the smallest change of the image that removes r. Tolerances are in that unit.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError : K is not positive definite (dead or dependent features).
+    """
+
+    def __init__(self, extractor: Extractor, point: Point) -> None:
+        gram = extractor.gram(point)
+        if not np.isfinite(gram).all():
+            raise LinAlgError("K is not finite")
+        diagonal = np.diag(gram)
+        gram[np.diag_indices_from(gram)] += _RIDGE * diagonal
+        self._cholesky = cho_factor(gram, lower=True)
+        self._pixels = int(np.prod(point.shape))
+        inverse_root = solve_triangular(self._cholesky[0], np.eye(len(gram)), lower=True)
+        size = np.sqrt(np.mean(np.square(point.features)))
+        unit = _ROUNDING * size * np.linalg.norm(inverse_root) / np.sqrt(self._pixels)
+        self.rounding = float(unit * extractor.rounding())
+        self.precise_rounding = float(unit * extractor.rounding(precise=True))
+        """What the rounding of measured features amounts to, in the unit above."""
+
+    def solve(self, residual: np.ndarray) -> np.ndarray:
+        """K⁻¹ r for r of shape (C,)."""
+        return cho_solve(self._cholesky, residual)
+
+    def distance(self, residual: np.ndarray, solved: np.ndarray | None = None) -> float:
+        """sqrt(rᵀ K⁻¹ r / N); `solved` is K⁻¹ r where it is known."""
+        solved = self.solve(residual) if solved is None else solved
+        return float(np.sqrt(np.abs(residual @ solved) / self._pixels))

@@ -1,0 +1,32 @@
+"""Why a movement of an image ended, in words a user can read."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class StopReason(Enum):
+    """Each member carries the sentence that is shown and, by its name, stored in metrics.json."""
+
+    REACHED = "The features reached their targets."
+    STEP_LIMIT = "The step limit came before the target; the image is as far as it got."
+    UNREACHABLE = (
+        "The features stopped moving towards their target: try a larger image, fewer layers "
+        "or a stricter mask (mask.min_slope)."
+    )
+    STEP_COLLAPSE = (
+        "The step size collapsed before the target: the path is too sharply bent here; try "
+        "network.activation=softplus, fewer layers or a larger image."
+    )
+    NOT_FINITE = "Infinite or undefined values appeared; the last finite image was kept."
+    INTERRUPTED = "Interrupted by the user; the last completed step was kept."
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the targets were reached."""
+        return self is StopReason.REACHED
+
+    @property
+    def label(self) -> str:
+        """The name used in files: lower case with underscores."""
+        return self.name.lower()

@@ -1,0 +1,238 @@
+"""The lift in symmetric steps: a scheme that is its own inverse.
+
+One step finds x₁ and λ with
+
+    x₁ = x₀ + J(x_m)ᵀ λ,    x_m = (x₀ + x₁) / 2,    f(x₁) = way-point.
+
+Exchange x₀ and x₁ and change the sign of λ: the same equations. So the way back retraces every
+step whatever its size, and the features are on their way-points at every step; what is left is
+the solver's residual (Hairer, Lubich & Wanner, *Geometric Numerical Integration*, ch. V).
+
+The equations are solved by the iteration λ ← λ + K₀⁻¹ (way-point − f(x₁)), x₁ ← x₀ + J(x_m)ᵀ λ
+with Anderson acceleration over both unknowns: three passes each (linearize, VJP, forward). Steps
+are short rather than few: a short step needs 5 iterations where a long one needs 50, and it
+amplifies the errors of the way back less.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import LinAlgError
+
+from decouple.flows.anderson import Anderson
+from decouple.flows.motion import Motion, Moved, Tell, Way
+from decouple.flows.preconditioner import Factor
+from decouple.flows.stop import StopReason
+
+_PASSES_PER_ITERATION = 3
+# A Jacobian row in a batch costs less than a pass of its own.
+_ROW_COST = 0.6
+# Fewer iterations than this are not worth a new factor.
+_GOOD_ITERATIONS = 4
+# From so many times float32's rounding on, residuals are measured in float64.
+_NEAR_ROUNDING = 3.0
+# An image that would have to move this far (RMS, in units of its range) to meet the target.
+_FAR = 100.0
+
+
+@dataclass
+class Symmetric:
+    """Symmetric steps of adaptive length.
+
+    Attributes
+    ----------
+    first_step : length in s, of 1
+    smallest_step : below it the path has collapsed
+    max_steps : then the motion ends with what was reached
+    max_iterations : of one step; a step that needs more is halved
+    memory : of Anderson acceleration
+    """
+
+    first_step: float = 1 / 32
+    smallest_step: float = 1e-5
+    max_steps: int = 1000
+    max_iterations: int = 12
+    memory: int = 6
+    name: str = "symmetric"
+
+    def walk(self, image: np.ndarray, motion: Motion, tell: Tell) -> Moved:
+        """Carry out a motion; see `Flow.move`."""
+        return _Walk(self, image, motion, tell).run()
+
+
+@dataclass
+class _Solved:
+    image: np.ndarray
+    multipliers: np.ndarray
+    iterations: int
+    features: np.ndarray
+    converged: bool
+    finite: bool = True
+
+
+class _Walk:
+    """One motion under way."""
+
+    def __init__(self, stepper: Symmetric, image: np.ndarray, motion: Motion, tell: Tell) -> None:
+        self.stepper, self.motion, self.tell = stepper, motion, tell
+        self.extractor = motion.extractor
+        self.image = image
+        self.s = 0.0
+        self.recent: deque[tuple[float, np.ndarray, np.ndarray]] = deque(maxlen=4)
+        self.steps: list[float] = []
+        self.factors: list[tuple[float, Factor]] = list(motion.way.factors if motion.way else ())
+        self.planned = deque(motion.way.steps if motion.way else ())
+        # Iterations spent beyond `_GOOD_ITERATIONS` since the last factor, in passes.
+        self.excess = 0.0
+
+    def run(self) -> Moved:
+        try:
+            if not self.factors:
+                self._refresh()
+        except LinAlgError:
+            return self._ended(StopReason.UNREACHABLE)
+        if self._distance_left() > _FAR:
+            return self._ended(StopReason.UNREACHABLE)
+        length = self.stepper.first_step
+        while self.s < 1.0:
+            if len(self.steps) >= self.stepper.max_steps:
+                return self._ended(StopReason.STEP_LIMIT)
+            h = self.planned[0] if self.planned else min(length, 1.0 - self.s)
+            # The last step ends at 1 exactly.
+            h = 1.0 - self.s if 1.0 - self.s - h < 1e-9 else h
+            solved = self._solve(h)
+            excess = solved.iterations - _GOOD_ITERATIONS
+            self.excess += _PASSES_PER_ITERATION * max(excess, 0)
+            if not solved.converged:
+                failure = self._after_failure(h, solved)
+                if failure is not None:
+                    return self._ended(failure)
+                length = min(h / 2, length)
+                continue
+            self._accept(h, solved)
+            length = h * self._growth(solved.iterations)
+            if not self.motion.way and self._factor_is_worn():
+                self._refresh()
+        return self._ended(StopReason.REACHED)
+
+    def _accept(self, h: float, solved: _Solved) -> None:
+        middle = self.s + h / 2
+        self.recent.append((middle, solved.multipliers / h, (solved.image - self.image) / h))
+        self.image = solved.image
+        self.s = 1.0 if 1.0 - self.s - h < 1e-9 else self.s + h
+        self.steps.append(h)
+        if self.planned:
+            self.planned.popleft()
+        self.tell(self.s, solved.features)
+
+    def _after_failure(self, h: float, solved: _Solved) -> StopReason | None:
+        """Prepare another try of a step that did not converge, or say why there is none."""
+        if self._factor_is_worn() or (self.planned and self.excess > 0):
+            # A new factor is tried before the step is shortened.
+            try:
+                self._refresh()
+            except LinAlgError:
+                return StopReason.UNREACHABLE
+            if self.planned:
+                return None
+        if h / 2 < self.stepper.smallest_step:
+            if not solved.finite:
+                return StopReason.NOT_FINITE
+            far = self._distance_left() > 1.0
+            return StopReason.UNREACHABLE if far else StopReason.STEP_COLLAPSE
+        if self.planned:
+            self.planned.popleft()
+            self.planned.extendleft((h / 2, h / 2))
+        return None
+
+    def _growth(self, iterations: int) -> float:
+        if iterations <= 5:
+            return 1.5
+        return 0.8 if iterations > 8 else 1.0
+
+    def _factor_is_worn(self) -> bool:
+        """Whether the iterations it cost since it was made would have paid for a new one."""
+        return self.excess > _ROW_COST * self.extractor.size
+
+    def _refresh(self) -> None:
+        factor = Factor(self.extractor, self.extractor.linearize(self.image))
+        self.factors.append((self.s, factor))
+        self.excess = 0.0
+
+    def _factor(self) -> Factor:
+        """The factor made nearest to the present s; of equally near ones the latest."""
+        return min(reversed(self.factors), key=lambda made: abs(made[0] - self.s))[1]
+
+    def _distance_left(self) -> float:
+        left = self.motion.end - self.motion.waypoint(self.s)
+        return self._factor().distance(left)
+
+    def _predict(self, h: float) -> tuple[np.ndarray, np.ndarray]:
+        """λ and x₁ for a step, extrapolated by a polynomial through the last steps."""
+        if not self.recent:
+            multipliers = self._factor().solve(h * (self.motion.end - self.motion.start))
+            point = self.extractor.linearize(self.image)
+            return multipliers, self.image + self.extractor.vjp(point, multipliers)
+        where = self.s + h / 2
+        multipliers, change = np.zeros(self.extractor.size), np.zeros_like(self.image)
+        for s, rate, velocity in self.recent:
+            others = [other for other, _, _ in self.recent if other != s]
+            weight = h * float(np.prod([(where - other) / (s - other) for other in others]))
+            multipliers += weight * rate
+            change += weight * velocity
+        return multipliers, self.image + change
+
+    def _solve(self, h: float) -> _Solved:
+        x0, factor, extractor = self.image, self._factor(), self.extractor
+        target = self.motion.waypoint(1.0 if 1.0 - self.s - h < 1e-9 else self.s + h)
+        tolerance = max(self.motion.tolerance, factor.precise_rounding)
+        multipliers, x1 = self._predict(h)
+        size = len(multipliers)
+        anderson: Anderson | None = None
+        scale = 1.0
+        first = best = np.inf
+        since_best = 0
+        precise = False
+        for iteration in range(1, self._limit() + 1):
+            point = extractor.linearize((x0 + x1) / 2)
+            moved = x0 + extractor.vjp(point, multipliers)
+            features = extractor.measure(moved, precise)
+            residual = target - features
+            correction = factor.solve(residual)
+            error = factor.distance(residual, correction)
+            lag = moved - x1
+            lag_rms = float(np.sqrt(np.mean(np.square(lag))))
+            if not np.isfinite(error + lag_rms) or error > 1e3 * first:
+                return _Solved(x0, multipliers, iteration, features, False, np.isfinite(error))
+            first = error if iteration == 1 else first
+            settled = lag_rms < 10 * tolerance
+            since_best = 0 if error < best else since_best + 1
+            best = min(best, error)
+            known = precise or tolerance > factor.rounding
+            # Rounding can hold the error just above the tolerance for good.
+            arrived = error < tolerance or (since_best >= 2 and error < 3 * tolerance)
+            if settled and known and arrived:
+                return _Solved(moved, multipliers, iteration, features, True)
+            # Float32 does for the way down to its own rounding.
+            precise = precise or (not known and error < _NEAR_ROUNDING * factor.rounding)
+            if anderson is None:
+                # λ in units of the motion, so that both unknowns weigh alike.
+                scale = float(np.linalg.norm(moved - x0) / (np.linalg.norm(multipliers) + 1e-300))
+                anderson = Anderson(size + x1.size, self.stepper.memory)
+            u = anderson.next(
+                np.concatenate([scale * multipliers, x1.ravel()]),
+                np.concatenate([scale * correction, lag.ravel()]),
+            )
+            multipliers, x1 = u[:size] / scale, u[size:].reshape(x1.shape)
+        return _Solved(x0, multipliers, self._limit(), features, False)
+
+    def _limit(self) -> int:
+        # A planned step is known to have a solution: more patience before it is cut up.
+        return self.stepper.max_iterations * (2 if self.planned else 1)
+
+    def _ended(self, reason: StopReason) -> Moved:
+        way = Way(tuple(self.steps), tuple(self.factors)) if reason.succeeded else None
+        return Moved(self.image, reason, len(self.steps), way)

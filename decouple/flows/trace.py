@@ -1,0 +1,61 @@
+"""What a movement reports while it runs and when it has ended.
+
+Steps are handed to an observer as they happen and then forgotten, so that nothing grows with
+their number; what remains is one `LayerTrace` for each stage and layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from decouple.flows.stop import StopReason
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """One accepted step.
+
+    Attributes
+    ----------
+    stage : `reference`, `noisify_source`, `noisify_target` or `impose`
+    layer : the active layer's name, e.g. `block2_conv1`
+    fraction : how far along the stage's path, 0 to 1
+    evaluations : passes through the network so far in this stage and layer (forward, JVP and
+        VJP count one each, per image)
+    seconds : since this stage and layer began
+    feature_mse : mean squared distance to the targets, for the active and every held layer
+    """
+
+    stage: str
+    layer: str
+    fraction: float
+    evaluations: int
+    seconds: float
+    feature_mse: Mapping[str, float]
+
+
+Observer = Callable[[StepReport], None]
+
+
+def ignore(_: StepReport) -> None:
+    """The null observer."""
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """How one stage went at one layer; the fields are those of `StepReport` at its end.
+
+    `feature_mse` is measured on the image that the stage hands on; `image_change_psnr_db` is
+    the PSNR (peak 1, unclipped) between the images before and after.
+    """
+
+    stage: str
+    layer: str
+    stepper: str
+    stop_reason: StopReason
+    steps: int
+    evaluations: int
+    seconds: float
+    feature_mse: Mapping[str, float]
+    image_change_psnr_db: float

@@ -1,0 +1,88 @@
+"""Pictures to images of a wanted size."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+from PIL import Image
+
+from decouple.errors import ConfigError, ImageError, NamedChoice
+
+MIN_SIDE = 8
+# Below the size at which Pillow itself refuses, so that the refusal can name the shape.
+MAX_PIXELS = 175_000_000
+
+
+class Fit(NamedChoice):
+    """How a picture of another shape meets the wanted size."""
+
+    KEEP = "keep"
+    """The shorter side becomes `size`; proportions are kept."""
+    CROP = "crop"
+    """The centre square is cut out, then becomes `size` x `size`."""
+    SQUASH = "squash"
+    """Both sides become `size`; proportions are not kept."""
+
+
+def checked_size(size: object) -> int | None:
+    """Return `size` as an int or None; raises ImageError if it is too small, else ConfigError."""
+    if size is None:
+        return None
+    if isinstance(size, bool) or not isinstance(size, Integral) or size <= 0:
+        raise ConfigError(f"size must be a whole number of pixels above 0, not {size!r}")
+    if size < MIN_SIDE:
+        raise ImageError(f"size {size} is too small; the minimum is {MIN_SIDE} pixels a side")
+    return int(size)
+
+
+def fitted(picture: Image.Image, size: int | None, fit: Fit, name: str) -> np.ndarray:
+    """Crop, scale and round to the 8-bit grid.
+
+    Parameters
+    ----------
+    picture
+        In mode L, RGB or F, values 0 to 255.
+    size, fit
+        As of `load`.
+    name
+        What messages call the picture.
+
+    Returns
+    -------
+    np.ndarray
+        float32, (height, width, 3), RGB in [0, 1].
+
+    Raises
+    ------
+    ImageError
+        The result would have more than `MAX_PIXELS`.
+    """
+    box, target = _plan(picture.size, size, fit)
+    if target[0] * target[1] > MAX_PIXELS:
+        raise ImageError(
+            f"size {size} would make {name} {target[0]}x{target[1]} pixels; "
+            f"the limit is {MAX_PIXELS // 10**6} million: choose a smaller size"
+        )
+    # Band by band in floats: Pillow's 8-bit resize rounds between its two passes.
+    bands = [
+        np.asarray(band.convert("F").resize(target, Image.Resampling.LANCZOS))
+        for band in picture.crop(box).split()
+    ]
+    levels = np.clip(np.rint(np.stack(bands, axis=-1)), 0, 255)
+    return np.broadcast_to(levels / np.float32(255), (*levels.shape[:2], 3)).copy()
+
+
+def _plan(
+    shape: tuple[int, int], size: int | None, fit: Fit
+) -> tuple[tuple[int, int, int, int], tuple[int, int]]:
+    """The box to cut out (left, top, right, bottom) and the (width, height) to scale it to."""
+    width, height = shape
+    shorter = min(shape)
+    size = shorter if size is None else size
+    if fit is Fit.CROP:
+        left, top = (width - shorter) // 2, (height - shorter) // 2
+        return (left, top, left + shorter, top + shorter), (size, size)
+    if fit is Fit.SQUASH:
+        return (0, 0, width, height), (size, size)
+    return (0, 0, width, height), (round(width * size / shorter), round(height * size / shorter))

@@ -1,0 +1,192 @@
+"""A chain of convolutions and poolings that can be evaluated and linearized.
+
+`Chain.linearize` stores, in one forward pass, the slopes of the activations and the routes of the
+poolings. With them the Jacobian-vector product (JVP) and the vector-Jacobian product (VJP) are
+plain convolutions, batched over many vectors at one point; `tape.jacobian` fails on networks of
+this size, and a tape would repeat the forward pass for every batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from decouple.networks.activations import Activation
+from decouple.networks.architecture import Architecture, Conv
+from decouple.networks.pooling import Pooling, pool_jvp, pool_vjp
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The numbers of a network.
+
+    Attributes
+    ----------
+    kernels, biases : per convolution, shapes (3, 3, C_in, C_out) and (C_out,), float32
+    offset : (3,), subtracted from an image in [0, 1] before the first convolution, so that the
+        zero padding stands for this colour
+    widths : per convolution, the standard deviation of its pre-activations on the synthetic batch
+    origin : `calibrated`, `imagenet` or a file's name
+    digest : hexadecimal SHA-256 of kernels, biases and offset
+    """
+
+    kernels: Mapping[str, np.ndarray]
+    biases: Mapping[str, np.ndarray]
+    offset: np.ndarray
+    widths: Mapping[str, float]
+    origin: str
+    digest: str
+
+
+class Linearization(NamedTuple):
+    """A chain at one image: what JVP and VJP need. Shapes (1, H, W, C) of their layers.
+
+    slopes : per convolution, the activation's derivative
+    routes : per pooling, see `decouple.networks.pooling`; a scalar for average pooling
+    """
+
+    slopes: tuple[tf.Tensor, ...]
+    routes: tuple[tf.Tensor, ...]
+
+
+class Chain:
+    """A network up to its last layer asked for.
+
+    Parameters
+    ----------
+    architecture, last : which network, and the convolution at which it stops
+    weights : its numbers
+    activation, pooling : what stands between the convolutions
+    width : of softplus, relative to each layer's pre-activation standard deviation
+    dtype : `float32` or `float64`, of all computations
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        last: str,
+        weights: Weights,
+        activation: Activation = Activation.SOFTPLUS,
+        pooling: Pooling = Pooling.AVERAGE,
+        width: float = 0.1,
+        dtype: str = "float32",
+    ) -> None:
+        self.architecture = architecture
+        self.layers = architecture.until(last)
+        self.last = last
+        self.weights = weights
+        self.activation = activation
+        self.pooling = pooling
+        self.width = width
+        self.dtype = dtype
+        names = [layer.name for layer in self.layers if isinstance(layer, Conv)]
+        self._widths = {name: width * weights.widths[name] for name in names}
+        self._offset = tf.constant(weights.offset, dtype)
+        self._kernels = {n: tf.constant(weights.kernels[n], dtype) for n in names}
+        self._biases = {n: tf.constant(weights.biases[n], dtype) for n in names}
+        # The adjoint of a 3×3 convolution with zero padding is the convolution with the kernel
+        # turned by 180° and its channels exchanged.
+        self._adjoints = {
+            n: tf.constant(np.ascontiguousarray(k[::-1, ::-1].transpose(0, 1, 3, 2)), dtype)
+            for n, k in ((n, weights.kernels[n]) for n in names)
+        }
+
+    def until(self, last: str) -> Chain:
+        """The same network, stopping at `last`; shares the weights' memory."""
+        if last == self.last:
+            return self
+        shorter = Chain.__new__(Chain)
+        shorter.__dict__.update(self.__dict__)
+        shorter.layers = self.architecture.until(last)
+        shorter.last = last
+        return shorter
+
+    def astype(self, dtype: str) -> Chain:
+        """The same network in another precision."""
+        if dtype == self.dtype:
+            return self
+        return Chain(
+            self.architecture,
+            self.last,
+            self.weights,
+            self.activation,
+            self.pooling,
+            self.width,
+            dtype,
+        )
+
+    def _forward(
+        self, images: tf.Tensor, taps: Sequence[str], store: bool
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor], list[tf.Tensor]]:
+        h = images - self._offset
+        taken: list[tf.Tensor] = []
+        slopes: list[tf.Tensor] = []
+        routes: list[tf.Tensor] = []
+        for layer in self.layers:
+            if isinstance(layer, Conv):
+                z = _convolve(h, self._kernels[layer.name]) + self._biases[layer.name]
+                width = self._widths[layer.name]
+                h = self.activation.value_of(z, width)
+                if store:
+                    slopes.append(self.activation.slope_of(z, width))
+                if layer.name in taps:
+                    taken.append(h)
+            else:
+                if store:
+                    routes.append(self.pooling.routes_of(h))
+                h = self.pooling.value_of(h)
+        return taken, slopes, routes
+
+    def forward(self, images: tf.Tensor, taps: Sequence[str]) -> list[tf.Tensor]:
+        """Activations of the layers `taps`, in the network's order, of images (B, H, W, 3)."""
+        return self._forward(images, taps, store=False)[0]
+
+    def linearize(
+        self, image: tf.Tensor, taps: Sequence[str]
+    ) -> tuple[list[tf.Tensor], Linearization]:
+        """Activations at one image (1, H, W, 3), and the linear map from images to them there."""
+        taken, slopes, routes = self._forward(image, taps, store=True)
+        return taken, Linearization(tuple(slopes), tuple(routes))
+
+    def jvp(
+        self, point: Linearization, tangents: tf.Tensor, taps: Sequence[str]
+    ) -> list[tf.Tensor]:
+        """Changes of the activations `taps` for changes (B, H, W, 3) of the image."""
+        slopes, routes = iter(point.slopes), iter(point.routes)
+        h = tangents
+        taken = []
+        for layer in self.layers:
+            if isinstance(layer, Conv):
+                h = next(slopes) * _convolve(h, self._kernels[layer.name])
+                if layer.name in taps:
+                    taken.append(h)
+            else:
+                h = pool_jvp(next(routes), h)
+        return taken
+
+    def vjp(self, point: Linearization, cotangents: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """The adjoint of `jvp`: cotangents {layer: (B, h, w, C), broadcastable} to (B, H, W, 3).
+
+        The chain must stop at the last layer that has a cotangent.
+        """
+        slopes, routes = list(point.slopes), list(point.routes)
+        g: tf.Tensor | None = None
+        for layer in reversed(self.layers):
+            if isinstance(layer, Conv):
+                own = cotangents.get(layer.name)
+                g = own if g is None else (g if own is None else g + own)
+                slope = slopes.pop()
+                g = _convolve(slope * g, self._adjoints[layer.name])
+            else:
+                batch = tf.shape(g)[:1]
+                size = tf.shape(slopes[-1])[1:]
+                g = pool_vjp(routes.pop(), g, tf.concat([batch, size], 0))
+        return g
+
+
+def _convolve(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    return tf.nn.conv2d(x, kernel, strides=1, padding="SAME")

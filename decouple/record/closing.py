@@ -1,0 +1,91 @@
+"""The table that closes a run: how each stage went, and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from decouple.record.progress import scientific, stage_name
+
+
+def closing_table(metrics: Mapping[str, Any], folder: str | Path | None = None) -> Table:
+    """Metrics as a table that is legible from 80 columns on.
+
+    Parameters
+    ----------
+    metrics : as in metrics.json
+    folder : the run folder, to say where the result lies
+
+    Returns
+    -------
+    A row for each stage and layer: why it ended, network passes, seconds, feature MSE of the
+    active layer and the largest of the held ones, PSNR between the images before and after
+    (`change`). The caption holds the self-transfer numbers.
+    """
+    table = Table(
+        box=None,  # rules and edges would cost the columns that 80 characters need
+        padding=(0, 1, 0, 0),
+        caption="\n" + "\n".join(_caption(metrics, folder)),
+        caption_justify="left",
+        caption_style="",
+    )
+    table.add_column("stage", min_width=13)
+    table.add_column("layer", no_wrap=True)
+    table.add_column("ended", min_width=7)
+    for title in ("passes", "seconds", "MSE", "held", "change\n(dB)"):
+        table.add_column(title, justify="right", no_wrap=True)
+    former = None
+    for row in metrics.get("stages", ()):
+        stage = row.get("stage")
+        layer = row.get("layer")
+        mse = row.get("feature_mse") or {}
+        # A layer that was not measured (null) says nothing about how well it was held.
+        held = [value for name, value in mse.items() if name != layer and value is not None]
+        table.add_row(
+            "" if stage == former else stage_name(str(stage)),
+            str(layer or "–"),
+            str(row.get("stop_reason") or "–").replace("_", " "),
+            _number(row.get("evaluations"), "d"),
+            _number(row.get("seconds"), ".1f"),
+            scientific(mse.get(layer)),
+            scientific(max(held, default=None)),
+            _number(row.get("image_change_psnr_db"), ".1f"),
+        )
+        former = stage
+    return table
+
+
+def _number(value: float | None, spec: str) -> str:
+    return "–" if value is None else format(value, spec)
+
+
+def _caption(metrics: Mapping[str, Any], folder: str | Path | None) -> list[str]:
+    lines = []
+    result = metrics.get("self_transfer")
+    if result:
+        differing = result.get("differing_pixels_8bit")
+        share = "–" if differing is None else f"{100 * differing:.4g} %"
+        psnr = _number(result.get("psnr_db"), ".2f")
+        error = _number(result.get("max_error_8bit"), ".3g")
+        lines = [
+            f"self-transfer  {psnr} dB PSNR to the source, "
+            f"excursion recovered {recovered(result.get('excursion_recovered'))}",
+            f"in 8 bits      largest error {error} levels of 255, differing values {share}",
+        ]
+    if folder is not None:
+        # Escaped: a bracket in a path is no markup.
+        place = str(Path(folder) / "images" / "result.png").replace("[", "\\[")
+        lines.append(f"result         {place}")
+    return lines
+
+
+def recovered(share: float | None) -> str:
+    """A share near 1 by what it lacks: `1 − 2.3e-08` tells more than 100 %."""
+    if share is None:
+        return "–"
+    if 0 < 1 - share < 1e-3:
+        return f"1 − {1 - share:.1e}"
+    return f"{share:.4f}"

@@ -1,0 +1,129 @@
+"""The folder that one run writes, its own and nobody else's."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from decouple import files, images
+from decouple.errors import RunFolderError
+from decouple.record.plain import plain
+
+_ATTEMPTS = 100
+
+
+class RunFolder:
+    """A folder with `images/` in it; every file written through it appears whole.
+
+    Make one with `create` (new) or `open` (of a run to be resumed). Every failure of the disk
+    is a RunFolderError of one line that names the file and the reason.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Take `path` as it is; `create` and `open` are the ways in."""
+        self.path = path
+
+    def __repr__(self) -> str:
+        """Show where it lies."""
+        return f"RunFolder('{self.path}')"
+
+    @classmethod
+    def create(
+        cls,
+        experiment: str,
+        run_dir: str | Path | None = None,
+        root: Path = Path("runs"),
+    ) -> RunFolder:
+        """Make a new folder.
+
+        Parameters
+        ----------
+        experiment : names the folder above it: `root/<experiment>/<YYYYmmdd-HHMMSS>-<6 hex>/`
+        run_dir : this very folder instead; it is created unless it is there and empty
+        root : where run folders are kept
+
+        Raises
+        ------
+        RunFolderError
+            if `run_dir` holds something already, or the folder cannot be made.
+        """
+        if run_dir is not None:
+            return cls._claim_given(Path(run_dir))
+        parent = Path(root) / experiment
+        for _ in range(_ATTEMPTS):
+            path = parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+            try:
+                with files.disk_errors("make", path):
+                    parent.mkdir(parents=True, exist_ok=True)
+                    path.mkdir()  # exclusive: two runs never share a folder
+                    (path / "images").mkdir()
+            except RunFolderError as error:
+                if isinstance(error.__cause__, FileExistsError) and parent.is_dir():
+                    continue
+                raise
+            return cls(path)
+        raise RunFolderError(f"cannot make a folder in '{parent}': every name is taken")
+
+    @classmethod
+    def _claim_given(cls, path: Path) -> RunFolder:
+        taken = f"run_dir '{path}' is not empty; name a new folder or remove what is in it"
+        if path.exists() and not path.is_dir():
+            raise RunFolderError(f"run_dir '{path}' is a file; name a folder")
+        with files.disk_errors("use run_dir", path):
+            path.mkdir(parents=True, exist_ok=True)
+            if any(path.iterdir()):
+                raise RunFolderError(taken)
+            try:
+                # Exclusive: of two runs that both saw the folder empty, one gets past here.
+                (path / "images").mkdir()
+            except FileExistsError:
+                raise RunFolderError(taken) from None
+        return cls(path)
+
+    @classmethod
+    def open(cls, run_dir: str | Path) -> RunFolder:
+        """Open the folder of an earlier run, to go on with it; raises RunFolderError."""
+        path = Path(run_dir)
+        if not path.is_dir():
+            raise RunFolderError(f"run folder '{path}' does not exist")
+        with files.disk_errors("use run folder", path):
+            (path / "images").mkdir(exist_ok=True)
+        return cls(path)
+
+    def remove_if_empty(self) -> None:
+        """Take the folder away again if nothing was written: the run never began."""
+        if [entry.name for entry in self.path.rglob("*")] == ["images"]:
+            with files.disk_errors("remove", self.path):
+                (self.path / "images").rmdir()
+                self.path.rmdir()
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write UTF-8 text to `name` in this folder."""
+        files.write_text(self.path / name, text)
+
+    def write_json(self, name: str, obj: Any) -> None:
+        """Write `obj` as strict JSON: NaN and infinities become null, keys keep their order."""
+        self.write_text(name, json.dumps(plain(obj), indent=2, allow_nan=False) + "\n")
+
+    def save_image(
+        self, name: str, pixels: np.ndarray, text: dict[str, str] | None = None
+    ) -> float:
+        """Save a picture as `images/<name>`, rounded to 8 bits.
+
+        Parameters
+        ----------
+        name : file name, with or without `.png`
+        pixels : (H, W, 3), values from 0 to 1; what is outside is clipped
+        text : PNG text entries
+
+        Returns
+        -------
+        The share of values that were clipped, 0 to 1.
+        """
+        path = self.path / "images" / (name if name.endswith(".png") else f"{name}.png")
+        return images.save(pixels, path, text=text)

@@ -1,0 +1,164 @@
+"""metrics.json: what a run measured, in one contract for every experiment."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import sys
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from decouple import __version__
+from decouple.record.folder import RunFolder
+
+if TYPE_CHECKING:
+    from decouple.flows.trace import LayerTrace
+
+SCHEMA = 1
+
+_REQUIRED: dict[str, tuple[str, ...]] = {
+    "experiment": (),
+    "seed": (),
+    "versions": ("decouple", "python", "tensorflow", "keras", "numpy"),
+    "device": (),
+    "seconds": (),
+    "peak_memory_bytes": (),
+    "network": ("name", "weights", "weights_digest", "activation", "pooling", "layers"),
+    "image": ("height", "width"),
+    "flow": ("name",),
+    "stepper": ("name",),
+    "stages": (),
+}
+_WHERE_IT_APPLIES: dict[str, tuple[str, ...]] = {
+    "self_transfer": (
+        "psnr_db",
+        "max_error_8bit",
+        "differing_pixels_8bit",
+        "excursion_recovered",
+    ),
+    "transfer": ("feature_mse_to_source", "decoupled_feature_mse"),
+    "compare": ("rows",),
+}
+_STAGE_ROW = (
+    "stage",
+    "layer",
+    "stop_reason",
+    "evaluations",
+    "seconds",
+    "feature_mse",
+    "image_change_psnr_db",
+)
+_COMPARE_ROW = ("method", "psnr_db", "evaluations", "seconds")
+
+
+def check_metrics(metrics: Mapping[str, Any]) -> None:
+    """Compare metrics with the contract.
+
+    Raises
+    ------
+    ValueError
+        listing every key that is missing, as `stages[2].layer`.
+    """
+    missing = [key for key in _REQUIRED if key not in metrics]
+    for key, parts in {**_REQUIRED, **_WHERE_IT_APPLIES}.items():
+        if parts and key in metrics:
+            missing += _missing(metrics[key], parts, key)
+    missing += _missing_in_rows(metrics.get("stages", ()), _STAGE_ROW, "stages")
+    compare = metrics.get("compare")
+    rows = compare.get("rows", ()) if isinstance(compare, Mapping) else ()
+    missing += _missing_in_rows(rows, _COMPARE_ROW, "compare.rows")
+    if missing:
+        raise ValueError(f"metrics lack {', '.join(missing)}")
+
+
+def _missing(part: object, keys: Iterable[str], name: str) -> list[str]:
+    held = part if isinstance(part, Mapping) else {}
+    return [f"{name}.{key}" for key in keys if key not in held]
+
+
+def _missing_in_rows(rows: object, keys: Iterable[str], name: str) -> list[str]:
+    if not isinstance(rows, list | tuple):
+        return [f"{name}[]"]
+    return [
+        lack for index, row in enumerate(rows) for lack in _missing(row, keys, f"{name}[{index}]")
+    ]
+
+
+def write_metrics(folder: RunFolder | str | Path, metrics: Mapping[str, Any]) -> None:
+    """Write `metrics.json`: `schema` first, then the given keys in the given order.
+
+    NaN and infinities become null.
+
+    Raises
+    ------
+    ValueError
+        when the contract's keys are not all there.
+    RunFolderError
+        when the file cannot be written.
+    """
+    check_metrics(metrics)
+    folder = folder if isinstance(folder, RunFolder) else RunFolder(Path(folder))
+    # A second `schema` among the given keys must not override this one.
+    rest = {key: value for key, value in metrics.items() if key != "schema"}
+    folder.write_json("metrics.json", {"schema": SCHEMA, **rest})
+
+
+def read_metrics(folder: str | Path) -> dict[str, Any]:
+    """The metrics of a run folder; empty while the run has not written them."""
+    path = Path(folder) / "metrics.json"
+    if not path.exists():
+        return {}
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def stage_row(trace: LayerTrace) -> dict[str, Any]:
+    """One entry of `stages[]`."""
+    change = trace.image_change_psnr_db
+    return {
+        "stage": trace.stage,
+        "layer": trace.layer,
+        "stepper": trace.stepper,
+        "stop_reason": trace.stop_reason.label,
+        "steps": trace.steps,
+        "evaluations": trace.evaluations,
+        "seconds": trace.seconds,
+        "feature_mse": dict(trace.feature_mse),
+        "image_change_psnr_db": change if math.isfinite(change) else None,
+    }
+
+
+def environment() -> dict[str, Any]:
+    """`versions` and `peak_memory_bytes` of this process, as metrics.json has them."""
+    return {
+        "versions": {
+            "decouple": __version__,
+            "python": platform.python_version(),
+            "tensorflow": _version("tensorflow", "tensorflow-cpu", "tensorflow-intel"),
+            "keras": _version("keras"),
+            "numpy": _version("numpy"),
+        },
+        "peak_memory_bytes": peak_memory_bytes(),
+    }
+
+
+def _version(*names: str) -> str | None:
+    """The version of whichever of these distributions is installed, without importing it."""
+    for name in names:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def peak_memory_bytes() -> int | None:
+    """The most memory this process has held so far; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)  # elsewhere in KiB

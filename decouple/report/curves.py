@@ -1,0 +1,187 @@
+"""Loss curves: feature MSE against network passes, a figure for each stage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from decouple.record.history import HistoryRow, read_history
+from decouple.record.metrics import read_metrics
+from decouple.record.progress import stage_name
+from decouple.report import style
+
+FLOOR = 1e-18
+"""What a logarithmic axis shows in place of zero, far below float32's smallest differences."""
+
+_COLUMNS = 3
+_FEW_POINTS = 20
+_TITLE_INCHES = 0.3
+_PANEL_INCHES = 2.8
+_ENTRY_INCHES = 1.6  # of the legend
+
+
+def plot_losses(run_dir: str | Path) -> list[Path]:
+    """Draw `plots/loss_<stage>.png` for each stage in history.csv.
+
+    Each figure has a panel for each active layer, in the order in which they happened, and in
+    it a curve for each layer that was tracked. Thresholds are dashed: metrics.json may name
+    them as `thresholds{stage: MSE}`, or one for all as `target_mse`.
+
+    Returns
+    -------
+    The files, in the order of the stages; none where there is no history.
+
+    Raises
+    ------
+    RunFolderError
+        when a figure cannot be written.
+    """
+    run_dir = Path(run_dir)
+    if not (run_dir / "history.csv").exists():
+        return []
+    rows = read_history(run_dir / "history.csv")
+    metrics = read_metrics(run_dir)
+    layers = list(dict.fromkeys(layer for row in rows for layer in row.feature_mse))
+    written = []
+    for stage in dict.fromkeys(row.stage for row in rows):
+        segments = _segments(row for row in rows if row.stage == stage)
+        with style.context():
+            figure = loss_figure(stage, segments, layers, metrics)
+            written.append(style.save_figure(figure, run_dir / "plots" / f"loss_{stage}.png"))
+    return written
+
+
+def _segments(rows: Iterable[HistoryRow]) -> list[list[HistoryRow]]:
+    """Rows of one stage, cut where another layer, or the same one anew, begins."""
+    count = 0
+
+    def segment(row: HistoryRow) -> tuple[str, int]:
+        nonlocal count
+        count += row.step == 1
+        return row.layer, count
+
+    return [list(group) for _, group in groupby(rows, key=segment)]
+
+
+def loss_figure(
+    stage: str,
+    segments: Sequence[Sequence[HistoryRow]],
+    layers: Sequence[str],
+    metrics: Mapping[str, Any],
+) -> Figure:
+    """Small multiples with a common y axis.
+
+    Parameters
+    ----------
+    stage : its name in history.csv
+    segments : for each panel, the steps of one active layer
+    layers : all layers of the run, in the network's order
+    metrics : for the caption and the threshold; may be empty
+    """
+    columns = min(len(segments), _COLUMNS)
+    lines = math.ceil(len(segments) / columns)
+    width = {1: 6.6, 2: 8.0}.get(columns, style.PAGE_INCHES)
+    caption = style.caption(metrics)
+    kind = f", experiment {metrics['experiment']}" if metrics.get("experiment") else ""
+    threshold = _threshold(stage, metrics)
+    lowest = min(
+        (mse for rows in segments for row in rows for mse in row.feature_mse.values()),
+        default=math.inf,
+    )
+    if lowest < FLOOR:
+        caption += f"\nValues below {FLOOR:.0e}, zero included, are drawn at {FLOOR:.0e}."
+    caption_lines = style.wrapped(caption, width - 0.2)
+
+    handles = _legend(segments, layers, threshold)
+    across = max(int(width / _ENTRY_INCHES), 1)
+    legend = 0.1 + 0.19 * math.ceil(len(handles) / across)
+    below = 0.16 + style.LINE_INCHES * len(caption_lines)
+    height = _TITLE_INCHES + legend + _PANEL_INCHES * lines + below
+
+    figure = style.new_figure(width, height)
+    style.put_caption(figure, caption_lines)
+    style.put_title(figure, f"{stage_name(stage).capitalize()}{kind}")
+    figure.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(0, 1 - _TITLE_INCHES / height),
+        ncols=across,
+    )
+    grid = figure.subplots(lines, columns, sharey=True, squeeze=False)
+    panels = list(grid.flat)
+    for axes, rows in zip(panels, segments, strict=False):
+        _draw(axes, rows, layers, threshold)
+    for axes in panels[len(segments) :]:
+        axes.remove()
+    # A panel with nothing below it carries the labels of its column.
+    for axes in panels[max(len(segments) - columns, 0) : len(segments)]:
+        axes.set_xlabel("network passes")
+    for axes in panels[: len(segments) : columns]:
+        axes.set_ylabel("feature MSE (activation²)")
+
+    # Placed in inches: the labels take the same room whatever the number of panels.
+    figure.subplots_adjust(
+        left=0.85 / width,
+        right=1 - 0.15 / width,
+        bottom=(below + 0.5) / height,
+        top=1 - (_TITLE_INCHES + legend + 0.3) / height,
+        wspace=0.08,
+        hspace=0.42,
+    )
+    return figure
+
+
+def _draw(
+    axes: Axes, rows: Sequence[HistoryRow], layers: Sequence[str], threshold: float | None
+) -> None:
+    active = rows[0].layer
+    axes.set_yscale("log")
+    axes.set_title(f"{active} moves")
+    passes = [row.evaluations for row in rows]
+    for position, layer in enumerate(layers):
+        mse = np.array([row.feature_mse.get(layer, math.nan) for row in rows])
+        if np.isnan(mse).all():
+            continue
+        mse = np.where(np.isfinite(mse), np.maximum(mse, FLOOR), math.nan)
+        colour, dashes = style.layer_look(layer, position)
+        axes.plot(
+            passes,
+            mse,
+            color=colour,
+            linestyle=dashes,
+            linewidth=2.0 if layer == active else 0.9,
+            marker="o" if len(rows) <= _FEW_POINTS else None,
+            markersize=3,
+            zorder=3 if layer == active else 2,
+        )
+    if threshold is not None:
+        axes.axhline(threshold, color="#555555", linestyle=(0, (5, 3)), linewidth=1.0, zorder=1)
+    axes.locator_params(axis="x", nbins=5)
+
+
+def _legend(
+    segments: Sequence[Sequence[HistoryRow]], layers: Sequence[str], threshold: float | None
+) -> list[Line2D]:
+    shown = {layer for rows in segments for row in rows for layer in row.feature_mse}
+    handles = []
+    for position, layer in enumerate(layers):
+        if layer in shown:
+            colour, dashes = style.layer_look(layer, position)
+            handles.append(Line2D([], [], color=colour, linestyle=dashes, label=layer))
+    if threshold is not None:
+        label = f"threshold {threshold:.1e}"
+        handles.append(Line2D([], [], color="#555555", linestyle=(0, (5, 3)), label=label))
+    return handles
+
+
+def _threshold(stage: str, metrics: Mapping[str, Any]) -> float | None:
+    value = (metrics.get("thresholds") or {}).get(stage, metrics.get("target_mse"))
+    return float(value) if value is not None and 0 < value < math.inf else None

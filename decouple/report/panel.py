@@ -1,0 +1,178 @@
+"""The panel: the pictures of a run side by side, in the order in which they came about."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from decouple import images
+from decouple.record.metrics import read_metrics
+from decouple.report import style
+
+_ACROSS = 4
+_GAP = 0.14  # inches around each picture
+_TITLE_SIZE = 9.0
+_TITLE_LINE = 0.17
+_TALLEST = 1.6  # of a picture, in widths of its cell
+_NOISIFIED = re.compile(r"noisified_(\d+)_(.+)")
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture and the words above it.
+
+    Attributes
+    ----------
+    title : its name
+    pixels : (H, W, 3), values from 0 to 1
+    note : a second line, e.g. a PSNR; may be empty
+    """
+
+    title: str
+    pixels: np.ndarray
+    note: str = ""
+
+
+def plot_panel(run_dir: str | Path) -> Path:
+    """Draw `plots/panel.png` from the pictures in `images/`; absent ones are left out.
+
+    The order is source, target, noisified images, result, and for self-transfer the amplified
+    difference between result and source.
+
+    Raises
+    ------
+    FileNotFoundError
+        when the run has written no pictures yet.
+    RunFolderError
+        when the figure cannot be written.
+    """
+    run_dir = Path(run_dir)
+    metrics = read_metrics(run_dir)
+    entries = run_pictures(run_dir, metrics)
+    if not entries:
+        raise FileNotFoundError(f"no pictures in '{run_dir / 'images'}'")
+    with style.context():
+        figure = picture_grid(entries, caption=style.caption(metrics))
+        return style.save_figure(figure, run_dir / "plots" / "panel.png")
+
+
+def run_pictures(run_dir: str | Path, metrics: Mapping[str, Any]) -> list[Picture]:
+    """The pictures of a run with their titles, in the panel's order."""
+    folder = Path(run_dir) / "images"
+    ordered = [("source", "source", ""), ("target", "target", "")]
+    ordered += [_noisified(stem, metrics) for stem in _noisified_stems(folder)]
+    ordered.append(("result", "result", _result_note(metrics)))
+    ordered.append(("difference", _difference_title(metrics), ""))
+    return [
+        Picture(title, images.load(folder / f"{stem}.png").pixels, note)
+        for stem, title, note in ordered
+        if (folder / f"{stem}.png").exists()
+    ]
+
+
+def _noisified_stems(folder: Path) -> list[str]:
+    def order(stem: str) -> tuple[float, str]:
+        match = _NOISIFIED.fullmatch(stem)
+        return (int(match[1]) if match else math.inf, stem)
+
+    return sorted((path.stem for path in folder.glob("noisified*.png")), key=order)
+
+
+def _noisified(stem: str, metrics: Mapping[str, Any]) -> tuple[str, str, str]:
+    match = _NOISIFIED.fullmatch(stem)
+    if match is None:
+        return stem, stem.replace("_", " "), ""
+    layer = match[2]
+    changes = [
+        row.get("image_change_psnr_db")
+        for row in metrics.get("stages", ())
+        if str(row.get("stage")).startswith("noisify") and row.get("layer") == layer
+    ]
+    # Of two noisified images at the same layer, the file's name does not tell which this is.
+    known = len(changes) == 1 and changes[0] is not None
+    note = f"PSNR {changes[0]:.1f} dB to picture before" if known else ""
+    return stem, f"noisified {match[1]}: {layer}", note
+
+
+def _result_note(metrics: Mapping[str, Any]) -> str:
+    psnr = (metrics.get("self_transfer") or {}).get("psnr_db")
+    return "" if psnr is None else f"PSNR {psnr:.1f} dB to source"
+
+
+def _difference_title(metrics: Mapping[str, Any]) -> str:
+    gain = metrics.get("difference_gain")
+    return "|result − source|, amplified" if gain is None else f"|result − source| × {gain:,.10g}"
+
+
+def picture_grid(entries: Sequence[Picture], columns: int = _ACROSS, caption: str = "") -> Figure:
+    """A grid of titled pictures, each in its own proportions, filled row by row.
+
+    Parameters
+    ----------
+    entries : at least one picture
+    columns : pictures across at most
+    caption : small text under the grid
+    """
+    # Five pictures read better as 3 + 2 than as 4 + 1.
+    lines = math.ceil(len(entries) / columns)
+    columns = math.ceil(len(entries) / lines)
+    cell = min(style.PAGE_INCHES / columns, 3.4)
+    width = columns * cell
+    rows = [entries[start : start + columns] for start in range(0, len(entries), columns)]
+    sizes = [[_inches(entry.pixels, cell - 2 * _GAP) for entry in row] for row in rows]
+    titles = [[_title(entry, cell) for entry in row] for row in rows]
+    tops = [_TITLE_LINE * max(map(len, row)) + 0.1 for row in titles]
+    heights = [max(height for _, height in row) for row in sizes]
+    caption_lines = style.wrapped(caption, width - 0.2)
+    bottom = style.LINE_INCHES * len(caption_lines) + 0.2
+    height = sum(tops) + sum(heights) + _GAP * len(rows) + bottom
+
+    figure = style.new_figure(width, height)
+    style.put_caption(figure, caption_lines)
+    y = height
+    for row, row_sizes, row_titles, top, tallest in zip(
+        rows, sizes, titles, tops, heights, strict=True
+    ):
+        y -= top
+        for column, (entry, (w, h), title) in enumerate(
+            zip(row, row_sizes, row_titles, strict=True)
+        ):
+            x = column * cell + (cell - w) / 2
+            axes = figure.add_axes((x / width, (y - h) / height, w / width, h / height))
+            axes.imshow(np.clip(entry.pixels, 0, 1), interpolation="antialiased", aspect="auto")
+            axes.set_axis_off()
+            axes.text(
+                0.5,
+                1 + 0.05 / h,
+                "\n".join(title),
+                transform=axes.transAxes,
+                fontsize=_TITLE_SIZE,
+                ha="center",
+                va="bottom",
+                linespacing=1.2,
+            )
+        y -= tallest + _GAP
+    return figure
+
+
+def _inches(pixels: np.ndarray, side: float) -> tuple[float, float]:
+    """Width and height of a picture that fits its cell."""
+    ratio = pixels.shape[0] / pixels.shape[1]
+    width = min(side, side * _TALLEST / ratio)
+    return width, width * ratio
+
+
+def _title(entry: Picture, cell: float) -> list[str]:
+    return [
+        line
+        for text in (entry.title, entry.note)
+        if text
+        for line in style.wrapped(text, cell - 0.1, _TITLE_SIZE)
+    ]

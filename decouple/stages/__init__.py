@@ -1,0 +1,18 @@
+"""The method's steps, each a function from an image to a new image and a trace."""
+
+from decouple.stages.impose import Imposed, impose
+from decouple.stages.layerwise import DecoupledFeatures, StageError
+from decouple.stages.noisify import Noisified, noisify
+from decouple.stages.reference import Reference, noise_image, noise_reference
+
+__all__ = [
+    "DecoupledFeatures",
+    "Imposed",
+    "Noisified",
+    "Reference",
+    "StageError",
+    "impose",
+    "noise_image",
+    "noise_reference",
+    "noisify",
+]

@@ -1,0 +1,80 @@
+"""Step 3: put decoupled features on a noisified image, in reverse order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from decouple.features.extractor import Extractor
+from decouple.flows.lift import Lift
+from decouple.flows.motion import Flow
+from decouple.flows.trace import LayerTrace, Observer, ignore
+from decouple.stages.layerwise import (
+    DEFAULT_TOLERANCE,
+    DecoupledFeatures,
+    StageError,
+    arrived,
+    checked_image,
+    failure,
+    move_layer,
+)
+from decouple.stages.noisify import OnLayer
+from decouple.stages.reference import Reference
+
+
+@dataclass(frozen=True)
+class Imposed:
+    """An image that carries the decoupled features imposed on it.
+
+    Attributes
+    ----------
+    image : (H, W, 3) float64; its values may leave [0, 1]
+    trace : one entry a layer, the last layer first
+    """
+
+    image: np.ndarray
+    trace: tuple[LayerTrace, ...] = field(repr=False)
+
+
+def impose(
+    image: np.ndarray,
+    features: DecoupledFeatures,
+    extractor: Extractor,
+    reference: Reference,
+    flow: Flow | None = None,
+    tolerance: float = DEFAULT_TOLERANCE,
+    observer: Observer = ignore,
+    on_layer: OnLayer = lambda _layer, _image: None,
+) -> Imposed:
+    """Move a noisified image until it carries `features`, from the last layer to the first.
+
+    At layer k the layers before it are held at the reference, the layers behind it are free.
+
+    Parameters
+    ----------
+    image : (H, W, 3), noisified with the same extractor and reference
+    features : what to impose; where they hold a way, its steps are taken in reverse
+    extractor, reference, flow, tolerance, observer, on_layer : as in `noisify`
+
+    Raises
+    ------
+    ImageError : the image cannot be used.
+    StageError : a layer did not reach its features; `.partial` is what was done, an `Imposed`.
+    """
+    x = checked_image(image, extractor)
+    flow = flow or Lift()
+    traces: list[LayerTrace] = []
+    for depth in range(len(extractor.layers), 0, -1):
+        part = extractor.first(depth)
+        layer = part.layers[-1]
+        start = reference.vector(part)
+        end = part.join({**reference.features, layer: features.values[layer]})
+        way = features.ways[layer].reversed() if layer in features.ways else None
+        moved, trace = move_layer("impose", x, part, start, end, flow, tolerance, way, observer)
+        x = moved.image
+        traces.append(trace)
+        on_layer(layer, x)
+        if not arrived(trace):
+            raise StageError(failure(trace, part), Imposed(x, tuple(traces)))
+    return Imposed(x, tuple(traces))

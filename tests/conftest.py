@@ -1,0 +1,92 @@
+"""Networks and pictures that many tests share."""
+
+import os
+
+# Before TensorFlow is imported: its start-up lines are not errors of ours.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def calibrated_weights():
+    """Calibrated numbers of VGG-19 up to block3_conv1 (softplus, average)."""
+    from decouple.networks.architecture import VGG19
+    from decouple.networks.calibration import calibrate
+
+    return calibrate(VGG19, "block3_conv1")
+
+
+@pytest.fixture(scope="session")
+def chain(calibrated_weights):
+    """chain(last, activation, pooling, dtype): a chain over the shared numbers.
+
+    All kinds share the numbers calibrated for softplus and average pooling: what is tested with
+    them (that derivatives are derivatives) does not depend on the calibration.
+    """
+    from decouple.networks.activations import Activation
+    from decouple.networks.architecture import VGG19
+    from decouple.networks.chain import Chain
+    from decouple.networks.pooling import Pooling
+
+    @lru_cache
+    def build(last="block2_conv1", activation="softplus", pooling="average", dtype="float32"):
+        return Chain(
+            VGG19,
+            last,
+            calibrated_weights,
+            Activation.named(activation),
+            Pooling.named(pooling),
+            0.1,
+            dtype,
+        )
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def extractor(chain):
+    """extractor(layers, dtype, ...): channel means, compiled once for each kind."""
+    from decouple.features import ChannelMeans
+
+    @lru_cache
+    def build(layers=2, dtype="float32", activation="softplus", pooling="average"):
+        last = f"block{layers}_conv1"
+        return ChannelMeans(chain(last, activation, pooling, dtype), layers)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def pink():
+    """pink(height, width, seed): a smooth random colour picture in [0, 1], float64."""
+
+    def build(height, width, seed=0):
+        rng = np.random.default_rng(seed)
+        rows, columns = np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :]
+        frequency = np.hypot(rows, columns)
+        frequency[0, 0] = np.inf
+        spectrum = np.fft.fft2(rng.standard_normal((height, width, 3)), axes=(0, 1))
+        picture = np.fft.ifft2(spectrum / frequency[..., None], axes=(0, 1)).real
+        return np.clip(0.5 + 0.18 * picture / picture.std(), 0.0, 1.0)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def photograph():
+    """photograph(height, width): a cut-out of a real photograph in [0, 1], float64."""
+    from decouple.images import load
+
+    @lru_cache
+    def build(height, width):
+        pixels = load("sample:chelsea", size=max(height, width)).pixels
+        cut = np.asarray(pixels[:height, :width], np.float64)
+        assert cut.shape == (height, width, 3)
+        cut.setflags(write=False)
+        return cut
+
+    return build

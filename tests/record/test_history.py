@@ -1,0 +1,159 @@
+import errno
+import math
+import os
+
+import pytest
+
+from decouple.errors import RunFolderError
+from decouple.flows.trace import StepReport
+from decouple.record.history import History, iterate_history, read_history
+from decouple.record.observers import fan_out
+
+LAYERS = ("block1_conv1", "block2_conv1")
+
+
+def report(evaluations, layer="block1_conv1", stage="impose", mse=None):
+    return StepReport(stage, layer, 0.5, evaluations, 1.25, mse or {layer: 1e-15})
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_rows_come_back_as_they_were_reported(tmp_path):
+    with History(tmp_path, LAYERS) as history:
+        history(report(3, mse={"block1_conv1": 1.5, "block2_conv1": 0.0}))
+        history(report(9))
+        assert names(tmp_path) == [".history.csv.part"]
+    assert names(tmp_path) == ["history.csv"]
+    first, second = read_history(tmp_path / "history.csv")
+    assert first.feature_mse == {"block1_conv1": 1.5, "block2_conv1": 0.0}
+    assert second.feature_mse == {"block1_conv1": 1e-15}
+    assert (second.stage, second.layer, second.step) == ("impose", "block1_conv1", 2)
+    assert (second.fraction, second.evaluations, second.seconds) == (0.5, 9, 1.25)
+
+
+def test_columns_are_the_contract(tmp_path):
+    with History(tmp_path, LAYERS) as history:
+        history(report(3))
+    header, row = (tmp_path / "history.csv").read_text().splitlines()
+    assert header == (
+        "stage,layer,step,fraction,evaluations,seconds,mse_block1_conv1,mse_block2_conv1"
+    )
+    assert row == "impose,block1_conv1,1,0.5,3,1.25,1e-15,"
+
+
+def test_step_counts_within_stage_and_layer(tmp_path):
+    with History(tmp_path, LAYERS) as history:
+        for step in (
+            report(1),
+            report(2),
+            report(1, "block2_conv1"),
+            report(1, stage="reference"),
+            report(5, stage="reference"),
+            report(1, stage="reference"),  # begun anew
+        ):
+            history(step)
+    steps = [row.step for row in iterate_history(tmp_path / "history.csv")]
+    assert steps == [1, 2, 1, 1, 2, 1]
+
+
+def test_exception_keeps_what_was_done(tmp_path):
+    def interrupted():
+        with History(tmp_path, LAYERS) as history:
+            history(report(1))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert names(tmp_path) == ["history.csv"]
+    assert len(read_history(tmp_path / "history.csv")) == 1
+
+
+def test_non_finite_values_survive(tmp_path):
+    with History(tmp_path, LAYERS) as history:
+        history(report(1, mse={"block1_conv1": math.nan, "block2_conv1": math.inf}))
+    (row,) = read_history(tmp_path / "history.csv")
+    assert math.isnan(row.feature_mse["block1_conv1"])
+    assert row.feature_mse["block2_conv1"] == math.inf
+
+
+def test_layer_without_a_column_is_named(tmp_path):
+    with (
+        History(tmp_path, LAYERS) as history,
+        pytest.raises(ValueError, match="no column for block5_conv1"),
+    ):
+        history(report(1, mse={"block5_conv1": 1.0}))
+
+
+def test_not_opened_is_a_defect(tmp_path):
+    with pytest.raises(RuntimeError, match="open the history"):
+        History(tmp_path, LAYERS)(report(1))
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_resumed_run_takes_over_at_its_checkpoint(tmp_path, killed):
+    with History(tmp_path, LAYERS) as history:
+        for evaluations in (1, 2, 3):
+            history(report(evaluations))
+        for evaluations in (1, 2, 3, 4):
+            history(report(evaluations, "block2_conv1"))
+    if killed:  # the file has no name yet, and its last row is cut short
+        text = (tmp_path / "history.csv").read_text()
+        (tmp_path / "history.csv").unlink()
+        (tmp_path / ".history.csv.part").write_text(text[:-12])
+    with History(tmp_path, LAYERS) as history:
+        history(report(3, "block2_conv1"))
+        history(report(5, "block2_conv1"))
+    rows = read_history(tmp_path / "history.csv")
+    assert [(row.layer[5], row.step, row.evaluations) for row in rows] == [
+        ("1", 1, 1),
+        ("1", 2, 2),
+        ("1", 3, 3),
+        ("2", 1, 1),
+        ("2", 2, 2),
+        ("2", 3, 3),
+        ("2", 4, 5),
+    ]
+
+
+def test_resumed_run_that_begins_a_layer_anew_or_a_new_one(tmp_path):
+    for first in (report(2), report(1), report(1, "block2_conv1")):
+        with History(tmp_path, LAYERS) as history:
+            history(first)
+    rows = read_history(tmp_path / "history.csv")
+    assert [(row.layer, row.step) for row in rows] == [("block1_conv1", 1), ("block2_conv1", 1)]
+    assert rows[0].evaluations == 1
+
+
+def test_resumed_with_other_layers_is_refused(tmp_path):
+    with History(tmp_path, LAYERS) as history:
+        history(report(1))
+    with pytest.raises(RunFolderError, match="other columns"), History(tmp_path, LAYERS[:1]):
+        pass
+
+
+def test_full_disk_is_one_line(tmp_path, monkeypatch):
+    def no_space(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    history = History(tmp_path, LAYERS).__enter__()
+    history(report(1))
+    monkeypatch.setattr("os.replace", no_space)
+    with pytest.raises(RunFolderError, match=r"history\.csv': No space left on device"):
+        history.__exit__(None, None, None)
+    monkeypatch.undo()
+    assert len(read_history(tmp_path / ".history.csv.part")) == 1  # what was done is kept
+
+
+def test_folder_that_is_absent_is_one_line(tmp_path):
+    with pytest.raises(RunFolderError, match="No such file"), History(tmp_path / "no", LAYERS):
+        pass
+
+
+def test_fan_out_hands_on_in_order():
+    seen = []
+    observe = fan_out(lambda r: seen.append(("a", r)), lambda r: seen.append(("b", r)))
+    step = report(1)
+    observe(step)
+    assert seen == [("a", step), ("b", step)]

@@ -1,0 +1,49 @@
+import errno
+import os
+
+import pytest
+
+from decouple.errors import RunFolderError
+from decouple.files import disk_errors, write_text, written_aside
+
+
+def test_block_that_ends_well_gives_the_file_its_name(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("former")
+    with written_aside(path) as aside:
+        assert aside.parent == tmp_path
+        aside.write_text("new")
+        assert path.read_text() == "former"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_failing_block_removes_what_it_wrote_aside(tmp_path):
+    def half():
+        with written_aside(tmp_path / "plot.png") as aside:
+            aside.write_bytes(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_name_as_long_as_the_file_system_allows(tmp_path):
+    write_text(tmp_path / ("a" * 255), "text")
+    assert [len(path.name) for path in tmp_path.iterdir()] == [255]
+
+
+def test_missing_folder_is_one_line_with_the_file_and_the_reason(tmp_path):
+    reason = r"^cannot write '.*a\.txt': No such file or directory$"
+    with pytest.raises(RunFolderError, match=reason):
+        write_text(tmp_path / "none" / "a.txt", "text")
+
+
+def test_line_break_in_a_name_does_not_break_the_line(tmp_path):
+    with (
+        pytest.raises(RunFolderError) as caught,
+        disk_errors("read", tmp_path / "two\nlines"),
+    ):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    assert "\n" not in str(caught.value)

@@ -6,6 +6,7 @@ and the help page, both without TensorFlow.
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import product
 from typing import Any
 
@@ -17,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from decouple import __version__
-from decouple.config import check, config_folder
+from decouple.config import STEPPER_SCHEMAS, check, config_folder
 from decouple.errors import ConfigError, unknown_name
 
 HELP = """\
@@ -115,14 +116,17 @@ def _experiments() -> list[str]:
 def _settings() -> dict[str, Any]:
     """{dotted key: default} of everything that is not a group, steppers' options included."""
     settings: dict[str, Any] = {}
-    for stepper in _groups()["stepper"]:
-        composed = OmegaConf.to_container(compose("config", overrides=[f"stepper={stepper}"]))
-        assert isinstance(composed, dict)
-        for key, value in composed.items():
-            if isinstance(value, dict):
-                settings.update({f"{key!s}.{k}": v for k, v in value.items() if k != "name"})
-            elif key != "experiment":
-                settings[str(key)] = value
+    composed = OmegaConf.to_container(compose("config"))
+    assert isinstance(composed, dict)
+    for key, value in composed.items():
+        if isinstance(value, dict):
+            settings.update({f"{key!s}.{k}": v for k, v in value.items() if k != "name"})
+        elif key != "experiment":
+            settings[str(key)] = value
+    for schema in STEPPER_SCHEMAS.values():
+        for option in dataclasses.fields(schema):
+            if option.name != "name":
+                settings.setdefault(f"stepper.{option.name}", option.default)
     return settings
 
 

@@ -13,13 +13,28 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
+from omegaconf import MISSING, OmegaConf
 
 from decouple.errors import ConfigError, unknown_name
 from decouple.flows.integrators import Adaptive, FixedStep
 from decouple.flows.newton import Newton
 from decouple.flows.symmetric import Symmetric
-from decouple.images import MIN_SIDE
+from decouple.images import MIN_SIDE, Fit
+
+# The steppers' own dataclasses are their schemas: their defaults live with them.
+STEPPER_SCHEMAS = {
+    "_symmetric": Symmetric,
+    "_newton": Newton,
+    "_adaptive": Adaptive,
+    "_fixed": FixedStep,
+}
+# Checked here as well as where they are used, to refuse a word before TensorFlow is imported.
+CHOICES = {
+    "image.fit": tuple(fit.value for fit in Fit),
+    "network.activation": ("softplus", "relu"),
+    "network.pooling": ("average", "max", "l2"),
+    "network.dtype": ("float32", "float64"),
+}
 
 _HERE = Path(__file__).resolve().parent
 
@@ -48,17 +63,14 @@ class NoiseConfig:
 
 @dataclass
 class NetworkConfig:
-    """weights: auto, imagenet, calibrated or a file; width: of softplus, in standard deviations.
-
-    precision: float32, float64, or mixed (float64 where the way back needs it).
-    """
+    """weights: auto, imagenet, calibrated or a file; width: of softplus, in standard deviations."""
 
     name: str = MISSING
     weights: str = "auto"
     activation: str = "softplus"
     width: float = 0.1
     pooling: str = "average"
-    precision: str = "mixed"
+    dtype: str = "float32"
 
 
 @dataclass
@@ -114,10 +126,8 @@ def register() -> None:
     store.store(name="schema", node=Config)
     store.store(group="network", name="_vgg", node=NetworkConfig)
     store.store(group="flow", name="_flow", node=FlowConfig)
-    store.store(group="stepper", name="_symmetric", node=Symmetric)
-    store.store(group="stepper", name="_newton", node=Newton)
-    store.store(group="stepper", name="_adaptive", node=Adaptive)
-    store.store(group="stepper", name="_fixed", node=FixedStep)
+    for schema, node in STEPPER_SCHEMAS.items():
+        store.store(group="stepper", name=schema, node=node)
 
 
 def check(config: Config, overridden: Iterable[str] = ()) -> None:
@@ -149,9 +159,10 @@ def check(config: Config, overridden: Iterable[str] = ()) -> None:
     size = config.noise.size
     if size != "match" and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
         raise ConfigError(f"noise.size={size} must be 'match' or a number of pixels")
-    precisions = ("mixed", "float32", "float64")
-    if config.network.precision not in precisions:
-        raise ConfigError(unknown_name("network.precision", config.network.precision, precisions))
+    for name, choices in CHOICES.items():
+        value = OmegaConf.select(config, name)  # type: ignore[arg-type]
+        if value not in choices:
+            raise ConfigError(unknown_name(name, value, choices))
     overridden = set(overridden)
     if config.experiment == "self_transfer" and config.target is not None:
         raise ConfigError("target= has no meaning in self_transfer: the source is the only image")

@@ -88,11 +88,9 @@ class _Setup:
         )
         source = _picture(config.source, config, progress)
         options = {str(k): v for k, v in config.network.items()}
-        precision = options.pop("precision")
-        dtype = "float64" if precision == "float64" else "float32"
-        chain = network(last=layers[-1], dtype=dtype, say=progress.say, **options)
-        extractor = ChannelMeans(chain, layers, mixed=precision == "mixed")
-        extractor.check_size(*source.pixels.shape[:2])
+        arch.check_size(layers[-1], *source.pixels.shape[:2])
+        chain = network(last=layers[-1], say=progress.say, **options)
+        extractor = ChannelMeans(chain, layers)
         options = {str(k): v for k, v in config.stepper.items() if k != "name"}
         flow = Lift(stepper(config.stepper.name, **options))
         return cls(config, progress, began, source, extractor, flow)
@@ -148,7 +146,7 @@ class _Setup:
                 "activation": chain.activation.value,
                 "width": chain.width,
                 "pooling": chain.pooling.value,
-                "precision": config.network.precision,
+                "dtype": chain.dtype,
                 "layers": list(self.extractor.layers),
                 "channels": {
                     layer: {"used": int(alive.sum()), "of": int(alive.size)}
@@ -212,7 +210,7 @@ def self_transfer(setup: _Setup, folder: RunFolder) -> None:
         trace for stage in (noisified, result) if stage is not None for trace in stage.trace
     ]
     setup.stages += [stage_row(trace) for trace in traces]
-    more: dict[str, Any] = {"target_mse": None, "clipped_share": clipped}
+    more: dict[str, Any] = {"clipped_share": clipped}
     if result is not None and noisified is not None and failed is None:
         clipped["result"] = folder.save_image("result", result.image)
         gain = _save_difference(folder, result.image - source)
@@ -221,6 +219,7 @@ def self_transfer(setup: _Setup, folder: RunFolder) -> None:
         more["tolerance_met"] = bool(
             np.sqrt(np.mean((result.image - source) ** 2)) <= config.tolerance
         )
+        more["noisified_range"] = [float(noisified.image.min()), float(noisified.image.max())]
     metrics = setup.metrics(reference, more)
     write_metrics(folder, metrics)
     (folder.path / "plots").mkdir(exist_ok=True)

@@ -1,29 +1,38 @@
-"""What the scripts share: run the command line in this process, read what it measured."""
+"""What the scripts share: run the command line, read what it measured."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from decouple.record.metrics import read_metrics
-from decouple.run import main
 
-REPORTS = Path(__file__).resolve().parent.parent / "reports"
+ROOT = Path(__file__).resolve().parent.parent
+REPORTS = ROOT / "reports"
 
 
-def measured(*overrides: str) -> dict[str, Any]:
-    """Run `python -m decouple.run` with these settings; its metrics.json.
+def measured(*settings: str, keep: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Run `python -m decouple.run` with these settings in a process of its own; its metrics.json.
+
+    Parameters
+    ----------
+    keep : {plot of the run folder: name in reports/, without .png}, copied
 
     Raises
     ------
-    SystemExit : the run failed.
+    subprocess.CalledProcessError : the run failed.
     """
     with tempfile.TemporaryDirectory() as folder:
         run_dir = Path(folder) / "run"
-        code = main([*overrides, f"run_dir={run_dir}"])
-        if code:
-            raise SystemExit(code)
+        command = [sys.executable, "-m", "decouple.run", *settings, f"run_dir={run_dir}"]
+        subprocess.run(command, check=True, cwd=ROOT)
+        for plot, name in (keep or {}).items():
+            shutil.copy(run_dir / "plots" / plot, REPORTS / f"{name}.png")
         return read_metrics(run_dir)
 
 

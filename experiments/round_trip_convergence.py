@@ -2,8 +2,8 @@
 
     python experiments/round_trip_convergence.py
 
-A self-transfer through two layers with 4, 8, 16 and 32 fixed RK4 steps a stage, for a smooth
-network (softplus, average pooling) and for VGG's own (ReLU, max pooling), on three pictures; and
+A self-transfer through two layers with 4, 8 and 16 fixed RK4 steps a stage, for a smooth
+network (softplus, average pooling) and for VGG's own (ReLU, max pooling), on two pictures; and
 the symmetric steps, which need no small step to be reversible, beside them. Writes
 `reports/round_trip_convergence.{png,md}`.
 """
@@ -20,8 +20,8 @@ from decouple.report import style
 from experiments.common import REPORTS, markdown_table, measured
 
 SIZE = 64
-STEPS = (4, 8, 16, 32)
-PICTURES = ("astronaut", "coffee", "chelsea")
+STEPS = (4, 8, 16)
+PICTURES = ("astronaut", "coffee")
 NETWORKS = {
     "softplus, average pooling": [],
     "ReLU, max pooling": ["network.activation=relu", "network.pooling=max"],
@@ -67,7 +67,7 @@ def _draw(
         style.put_title(figure, "Self-transfer through two layers: error against step size")
         axes = figure.add_axes((0.11, 0.27, 0.86, 0.62))
         colours = dict(zip(NETWORKS, ("blue", "vermillion"), strict=True))
-        markers = dict(zip(PICTURES, "os^", strict=True))
+        markers = dict(zip(PICTURES, "os", strict=True))
         for (network, picture), values in psnr.items():
             axes.plot(
                 STEPS,
@@ -80,7 +80,7 @@ def _draw(
             axes.axhline(
                 value,
                 color=style.PALETTE["green"],
-                linestyle={"o": "-", "s": "--", "^": ":"}[markers[picture]],
+                linestyle={"o": "-", "s": "--"}[markers[picture]],
                 label=f"symmetric steps, softplus: {picture}",
             )
         axes.set_xscale("log", base=2)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from decouple.errors import ConfigError, ImageError
-from decouple.networks.architecture import Conv, Pool
+from decouple.errors import ConfigError
+from decouple.networks.architecture import Conv
 from decouple.networks.chain import Chain, Linearization
 
 # The most that a batch of backward passes may hold, in bytes.
@@ -57,7 +57,6 @@ class Extractor(ABC):
     chain : the network; it is cut after the last of `layers`
     layers : a number (the first n of block{1..5}_conv1) or layer names
     alive : {layer: (F,) bool}, features to use; all by default
-    mixed : whether `measure(..., precise=True)` may use float64 where the chain is float32
     """
 
     def __init__(
@@ -65,7 +64,6 @@ class Extractor(ABC):
         chain: Chain,
         layers: int | str | Sequence[str] = 2,
         alive: Mapping[str, np.ndarray] | None = None,
-        mixed: bool = True,
     ) -> None:
         names = layers if isinstance(layers, (int, str)) else list(layers)
         self.layers = chain.architecture.resolve_layers(names)
@@ -78,9 +76,7 @@ class Extractor(ABC):
             for layer, total in zip(self.layers, self._totals, strict=True)
         }
         self._kept = np.flatnonzero(np.concatenate([self.alive[layer] for layer in self.layers]))
-        self.mixed = mixed
         self._shorter: dict[int, Extractor] = {}
-        self._double: Extractor | None = None
         self._programs = self._compile()
 
     # What a kind of feature must say.
@@ -93,7 +89,7 @@ class Extractor(ABC):
     @staticmethod
     @abstractmethod
     def of_activation(activation: tf.Tensor) -> tf.Tensor:
-        """Features (B, F) in float64 of activations (B, h, w, C)."""
+        """Features (B, F) in float64 of activations (B, h, w, C), linear in them."""
 
     @staticmethod
     @abstractmethod
@@ -130,35 +126,23 @@ class Extractor(ABC):
         if count == len(self.layers):
             return self
         if count not in self._shorter:
-            shorter = type(self)(self.chain, self.layers[:count], self.alive, self.mixed)
+            shorter = type(self)(self.chain, self.layers[:count], self.alive)
             shorter.passes = self.passes
             self._shorter[count] = shorter
         return self._shorter[count]
 
     def masked(self, alive: Mapping[str, np.ndarray]) -> Extractor:
         """The same extractor with only the features that `alive` names."""
-        return type(self)(self.chain, self.layers, alive, self.mixed)
+        return type(self)(self.chain, self.layers, alive)
 
     def check_size(self, height: int, width: int) -> None:
         """Raise ImageError if an image of this size is too small for the layers."""
-        poolings = sum(isinstance(layer, Pool) for layer in self.chain.layers)
-        least = 2**poolings
-        if min(height, width) < least:
-            raise ImageError(
-                f"an image of {height}x{width} pixels is too small for {self.layers[-1]}: "
-                f"its shorter side must have at least {least}; use a larger image or fewer layers"
-            )
+        self.chain.architecture.check_size(self.layers[-1], height, width)
 
     # Measuring and linearizing.
 
-    def measure(self, image: np.ndarray, precise: bool = False) -> np.ndarray:
-        """Features (C,), float64, of an image (H, W, 3).
-
-        `precise` computes the whole pass in float64, at several times the cost, unless `mixed`
-        is off: the way back amplifies the rounding of a float32 network by up to 60 dB.
-        """
-        if precise and self.mixed and self.chain.dtype != "float64":
-            return self._in_double().measure(image)
+    def measure(self, image: np.ndarray) -> np.ndarray:
+        """Features (C,), float64, of an image (H, W, 3)."""
         self.passes.count += 1
         return self._programs["forward"](self._batch(image))[0].numpy()[self._kept]
 
@@ -167,6 +151,22 @@ class Extractor(ABC):
         self.passes.count += 1
         features, linearization = self._programs["linearize"](self._batch(image))
         return Point(features[0].numpy()[self._kept], image.shape, linearization)
+
+    def change_between(self, point: Point, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Features (C,) of image `second` minus those of `first`, both near `point`'s image.
+
+        Rounding is relative to the change, where `measure` rounds relative to the features: the
+        way back amplifies that by up to 60 dB. Exchanging the images changes the sign and nothing
+        else.
+
+        Parameters
+        ----------
+        first, second : (H, W, 3), as differences from the point's image
+        """
+        self.passes.count += 2
+        changes = tf.constant(np.stack([first, second]), self.chain.dtype)
+        before, after = self._programs["difference"](point.linearization, changes).numpy()
+        return (after - before)[self._kept]
 
     def jvp(self, point: Point, tangent: np.ndarray) -> np.ndarray:
         """Change (C,) of the features for a change (H, W, 3) of the image."""
@@ -216,18 +216,6 @@ class Extractor(ABC):
         gram = np.concatenate(columns)[:, self._kept]
         return (gram + gram.T) / 2
 
-    def rounding(self, precise: bool = False) -> float:
-        """Relative rounding of a measured feature."""
-        double = self.chain.dtype == "float64" or (precise and self.mixed)
-        return float(np.finfo("float64" if double else "float32").eps)
-
-    def _in_double(self) -> Extractor:
-        if self._double is None:
-            chain = self.chain.astype("float64")
-            self._double = type(self)(chain, self.layers, self.alive)
-            self._double.passes = self.passes
-        return self._double
-
     def _vjp_batch(self, point: Point, cotangents: np.ndarray) -> np.ndarray:
         self.passes.count += len(cotangents)
         full = np.zeros((len(cotangents), sum(self._totals)), self.chain.dtype)
@@ -240,7 +228,10 @@ class Extractor(ABC):
     def _truncate(self, linearization: Linearization) -> Linearization:
         convolutions = sum(isinstance(layer, Conv) for layer in self.chain.layers)
         poolings = len(self.chain.layers) - convolutions
-        return Linearization(linearization.slopes[:convolutions], linearization.routes[:poolings])
+        slopes, routes, preactivations = linearization
+        return Linearization(
+            slopes[:convolutions], routes[:poolings], preactivations[:convolutions]
+        )
 
     def _compile(self) -> dict[str, Any]:
         chain, layers = self.chain, self.layers
@@ -260,6 +251,9 @@ class Extractor(ABC):
         def jvp(linearization: Linearization, tangents: tf.Tensor) -> tf.Tensor:
             return concatenated(chain.jvp(linearization, tangents, layers))
 
+        def difference(linearization: Linearization, changes: tf.Tensor) -> tf.Tensor:
+            return concatenated(chain.difference(linearization, changes, layers))
+
         def vjp(linearization: Linearization, cotangents: tf.Tensor) -> tf.Tensor:
             parts = tf.split(cotangents, self._totals, axis=1)
             pulled = {}
@@ -273,6 +267,7 @@ class Extractor(ABC):
         return {
             "forward": tf.function(forward, input_signature=[images]),
             "linearize": tf.function(linearize, input_signature=[images]),
+            "difference": tf.function(difference, reduce_retracing=True),
             "jvp": tf.function(jvp, reduce_retracing=True),
             "vjp": tf.function(vjp, reduce_retracing=True),
         }

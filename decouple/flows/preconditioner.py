@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Relative to each diagonal entry; keeps the factor of a nearly singular K finite.
 _RIDGE = 1e-9
-# Rounding of a measured feature, in units of the network's epsilon times its size (measured).
+# Rounding of a change of features, in units of the network's epsilon times its size (measured).
 _ROUNDING = 0.5
 
 
@@ -37,11 +37,13 @@ class Factor:
         self._cholesky = cho_factor(gram, lower=True)
         self._pixels = int(np.prod(point.shape))
         inverse_root = solve_triangular(self._cholesky[0], np.eye(len(gram)), lower=True)
-        size = np.sqrt(np.mean(np.square(point.features)))
-        unit = _ROUNDING * size * np.linalg.norm(inverse_root) / np.sqrt(self._pixels)
-        self.rounding = float(unit * extractor.rounding())
-        self.precise_rounding = float(unit * extractor.rounding(precise=True))
-        """What the rounding of measured features amounts to, in the unit above."""
+        self._per_unit = float(np.linalg.norm(inverse_root) / np.sqrt(self._pixels))
+        self._epsilon = float(np.finfo(extractor.chain.dtype).eps)
+
+    def rounding(self, change: np.ndarray) -> float:
+        """What rounding leaves of a change (C,) of the features, in the unit above."""
+        size = float(np.sqrt(np.mean(np.square(change))))
+        return _ROUNDING * self._epsilon * size * self._per_unit
 
     def solve(self, residual: np.ndarray) -> np.ndarray:
         """K⁻¹ r for r of shape (C,)."""

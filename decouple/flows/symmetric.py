@@ -9,7 +9,9 @@ step whatever its size, and the features are on their way-points at every step; 
 the solver's residual (Hairer, Lubich & Wanner, *Geometric Numerical Integration*, ch. V).
 
 The equations are solved by the iteration λ ← λ + K₀⁻¹ (way-point − f(x₁)), x₁ ← x₀ + J(x_m)ᵀ λ
-with Anderson acceleration over both unknowns: three passes each (linearize, VJP, forward). Steps
+with Anderson acceleration over both unknowns: four passes each (linearize, VJP, and the features at
+both ends). The last condition is posed as f(x₁) − f(x₀) = difference of way-points, with f(x₁) and
+f(x₀) as changes from f(x_m): so their rounding is relative to the step, not to the features. Steps
 are short rather than few: a short step needs 5 iterations where a long one needs 50, and it
 amplifies the errors of the way back less.
 """
@@ -27,13 +29,11 @@ from decouple.flows.motion import Motion, Moved, Tell, Way
 from decouple.flows.preconditioner import Factor
 from decouple.flows.stop import StopReason
 
-_PASSES_PER_ITERATION = 3
+_PASSES_PER_ITERATION = 4
 # A Jacobian row in a batch costs less than a pass of its own.
 _ROW_COST = 0.6
 # Fewer iterations than this are not worth a new factor.
 _GOOD_ITERATIONS = 4
-# From so many times float32's rounding on, residuals are measured in float64.
-_NEAR_ROUNDING = 3.0
 # An image that would have to move this far (RMS, in units of its range) to meet the target.
 _FAR = 100.0
 
@@ -52,8 +52,8 @@ class Symmetric:
     """
 
     first_step: float = 1 / 32
-    smallest_step: float = 1e-5
-    max_steps: int = 1000
+    smallest_step: float = 1e-4
+    max_steps: int = 500
     max_iterations: int = 12
     memory: int = 6
     name: str = "symmetric"
@@ -68,7 +68,7 @@ class _Solved:
     image: np.ndarray
     multipliers: np.ndarray
     iterations: int
-    features: np.ndarray
+    residual: np.ndarray
     converged: bool
     finite: bool = True
 
@@ -85,15 +85,20 @@ class _Walk:
         self.steps: list[float] = []
         self.factors: list[tuple[float, Factor]] = list(motion.way.factors if motion.way else ())
         self.planned = deque(motion.way.steps if motion.way else ())
+        # How far the features are off their way-points: start and residuals, summed up.
+        self.drift = self.extractor.measure(image) - motion.start
         # Iterations spent beyond `_GOOD_ITERATIONS` since the last factor, in passes.
         self.excess = 0.0
 
     def run(self) -> Moved:
         try:
-            if not self.factors:
-                self._refresh()
-        except LinAlgError:
+            return self._run()
+        except LinAlgError:  # K cannot be factored any more
             return self._ended(StopReason.UNREACHABLE)
+
+    def _run(self) -> Moved:
+        if not self.factors:
+            self._refresh()
         if self._distance_left() > _FAR:
             return self._ended(StopReason.UNREACHABLE)
         length = self.stepper.first_step
@@ -114,7 +119,9 @@ class _Walk:
                 continue
             self._accept(h, solved)
             length = h * self._growth(solved.iterations)
-            if not self.motion.way and self._factor_is_worn():
+            steps_left = (1.0 - self.s) / length
+            pays = _PASSES_PER_ITERATION * excess * steps_left > self._factor_cost()
+            if not self.motion.way and pays and self.excess > self._factor_cost():
                 self._refresh()
         return self._ended(StopReason.REACHED)
 
@@ -126,16 +133,15 @@ class _Walk:
         self.steps.append(h)
         if self.planned:
             self.planned.popleft()
-        self.tell(self.s, solved.features)
+        self.drift -= solved.residual
+        self.tell(self.s, self.motion.waypoint(self.s) + self.drift)
 
     def _after_failure(self, h: float, solved: _Solved) -> StopReason | None:
         """Prepare another try of a step that did not converge, or say why there is none."""
-        if self._factor_is_worn() or (self.planned and self.excess > 0):
-            # A new factor is tried before the step is shortened.
-            try:
-                self._refresh()
-            except LinAlgError:
-                return StopReason.UNREACHABLE
+        worn = self.planned or self.excess > self._factor_cost()
+        if worn and all(made != self.s for made, _ in self.factors):
+            # A new factor is tried before a planned step is cut up.
+            self._refresh()
             if self.planned:
                 return None
         if h / 2 < self.stepper.smallest_step:
@@ -153,9 +159,9 @@ class _Walk:
             return 1.5
         return 0.8 if iterations > 8 else 1.0
 
-    def _factor_is_worn(self) -> bool:
-        """Whether the iterations it cost since it was made would have paid for a new one."""
-        return self.excess > _ROW_COST * self.extractor.size
+    def _factor_cost(self) -> float:
+        """Of a new factor, in passes."""
+        return _ROW_COST * self.extractor.size
 
     def _refresh(self) -> None:
         factor = Factor(self.extractor, self.extractor.linearize(self.image))
@@ -187,37 +193,33 @@ class _Walk:
 
     def _solve(self, h: float) -> _Solved:
         x0, factor, extractor = self.image, self._factor(), self.extractor
-        target = self.motion.waypoint(1.0 if 1.0 - self.s - h < 1e-9 else self.s + h)
-        tolerance = max(self.motion.tolerance, factor.precise_rounding)
+        # As a difference: the rounding of features that did not move is not amplified.
+        wanted = h * (self.motion.end - self.motion.start)
+        tolerance = max(self.motion.tolerance, factor.rounding(wanted))
         multipliers, x1 = self._predict(h)
         size = len(multipliers)
         anderson: Anderson | None = None
         scale = 1.0
         first = best = np.inf
         since_best = 0
-        precise = False
         for iteration in range(1, self._limit() + 1):
-            point = extractor.linearize((x0 + x1) / 2)
+            middle = (x0 + x1) / 2
+            point = extractor.linearize(middle)
             moved = x0 + extractor.vjp(point, multipliers)
-            features = extractor.measure(moved, precise)
-            residual = target - features
+            residual = wanted - extractor.change_between(point, x0 - middle, moved - middle)
             correction = factor.solve(residual)
             error = factor.distance(residual, correction)
             lag = moved - x1
             lag_rms = float(np.sqrt(np.mean(np.square(lag))))
             if not np.isfinite(error + lag_rms) or error > 1e3 * first:
-                return _Solved(x0, multipliers, iteration, features, False, np.isfinite(error))
+                return _Solved(x0, multipliers, iteration, residual, False, np.isfinite(error))
             first = error if iteration == 1 else first
             settled = lag_rms < 10 * tolerance
             since_best = 0 if error < best else since_best + 1
             best = min(best, error)
-            known = precise or tolerance > factor.rounding
             # Rounding can hold the error just above the tolerance for good.
-            arrived = error < tolerance or (since_best >= 2 and error < 3 * tolerance)
-            if settled and known and arrived:
-                return _Solved(moved, multipliers, iteration, features, True)
-            # Float32 does for the way down to its own rounding.
-            precise = precise or (not known and error < _NEAR_ROUNDING * factor.rounding)
+            if settled and (error < tolerance or (since_best >= 2 and error < 3 * tolerance)):
+                return _Solved(moved, multipliers, iteration, residual, True)
             if anderson is None:
                 # λ in units of the motion, so that both unknowns weigh alike.
                 scale = float(np.linalg.norm(moved - x0) / (np.linalg.norm(multipliers) + 1e-300))
@@ -227,7 +229,7 @@ class _Walk:
                 np.concatenate([scale * correction, lag.ravel()]),
             )
             multipliers, x1 = u[:size] / scale, u[size:].reshape(x1.shape)
-        return _Solved(x0, multipliers, self._limit(), features, False)
+        return _Solved(x0, multipliers, self._limit(), residual, False)
 
     def _limit(self) -> int:
         # A planned step is known to have a solution: more patience before it is cut up.

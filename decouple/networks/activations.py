@@ -11,6 +11,9 @@ import tensorflow as tf
 
 from decouple.errors import NamedChoice
 
+# Changes of this many widths are told apart from small ones; e^8 is far from overflow.
+_LARGE = 8.0
+
 
 class Activation(NamedChoice):
     """What follows each convolution."""
@@ -29,3 +32,27 @@ class Activation(NamedChoice):
         if self is Activation.RELU:
             return tf.cast(z > 0, z.dtype)
         return tf.math.sigmoid(z / width)
+
+    def difference_of(
+        self, z: tf.Tensor, slope: tf.Tensor, change: tf.Tensor, width: float
+    ) -> tf.Tensor:
+        """Activation at `z + change` minus activation at `z`, without cancellation.
+
+        The rounding error is relative to the difference, however small it is. `slope` is the
+        slope at `z`.
+        """
+        if self is Activation.RELU:
+            moved = z + change
+            fallen = tf.where(moved > 0, change, -z)
+            return tf.where(z > 0, fallen, tf.nn.relu(moved))
+        # log(1 + e^(a+b)) - log(1 + e^a) = log1p(sigmoid(a) expm1(b)).
+        a, b = z / width, change / width
+        small = tf.math.log1p(slope * tf.math.expm1(tf.clip_by_value(b, -_LARGE, _LARGE)))
+
+        def with_large() -> tf.Tensor:
+            # Where expm1 would overflow, the plain difference has nothing to lose.
+            plain = tf.nn.softplus(a + b) - tf.nn.softplus(a)
+            return tf.where(tf.abs(b) < _LARGE, small, plain)
+
+        any_large = tf.reduce_max(tf.abs(b)) >= _LARGE
+        return width * tf.cond(any_large, with_large, lambda: small)

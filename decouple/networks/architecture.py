@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from decouple.errors import ConfigError, unknown_name
+from decouple.errors import ConfigError, ImageError, unknown_name
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,15 @@ class Architecture:
                 unknown_name(f"layer of {self.name}", last, [c.name for c in self.convolutions])
             )
         return self.layers[: names.index(last) + 1]
+
+    def check_size(self, last: str, height: int, width: int) -> None:
+        """Raise ImageError if an image of this size has no pixel left at the layer `last`."""
+        least = 2 ** sum(isinstance(layer, Pool) for layer in self.until(last))
+        if min(height, width) < least:
+            raise ImageError(
+                f"an image of {height}x{width} pixels is too small for {last}: its shorter side "
+                f"must have at least {least}; use a larger image or fewer layers"
+            )
 
     def resolve_layers(self, layers: int | str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
         """Layer names from a number (the first n of block{1..5}_conv1), a name or a list.

@@ -47,10 +47,12 @@ class Linearization(NamedTuple):
 
     slopes : per convolution, the activation's derivative
     routes : per pooling, see `decouple.networks.pooling`; a scalar for average pooling
+    preactivations : per convolution, what the activation was applied to
     """
 
     slopes: tuple[tf.Tensor, ...]
     routes: tuple[tf.Tensor, ...]
+    preactivations: tuple[tf.Tensor, ...]
 
 
 class Chain:
@@ -121,11 +123,12 @@ class Chain:
 
     def _forward(
         self, images: tf.Tensor, taps: Sequence[str], store: bool
-    ) -> tuple[list[tf.Tensor], list[tf.Tensor], list[tf.Tensor]]:
+    ) -> tuple[list[tf.Tensor], Linearization]:
         h = images - self._offset
         taken: list[tf.Tensor] = []
         slopes: list[tf.Tensor] = []
         routes: list[tf.Tensor] = []
+        preactivations: list[tf.Tensor] = []
         for layer in self.layers:
             if isinstance(layer, Conv):
                 z = _convolve(h, self._kernels[layer.name]) + self._biases[layer.name]
@@ -133,13 +136,14 @@ class Chain:
                 h = self.activation.value_of(z, width)
                 if store:
                     slopes.append(self.activation.slope_of(z, width))
+                    preactivations.append(z)
                 if layer.name in taps:
                     taken.append(h)
             else:
                 if store:
                     routes.append(self.pooling.routes_of(h))
                 h = self.pooling.value_of(h)
-        return taken, slopes, routes
+        return taken, Linearization(tuple(slopes), tuple(routes), tuple(preactivations))
 
     def forward(self, images: tf.Tensor, taps: Sequence[str]) -> list[tf.Tensor]:
         """Activations of the layers `taps`, in the network's order, of images (B, H, W, 3)."""
@@ -149,8 +153,7 @@ class Chain:
         self, image: tf.Tensor, taps: Sequence[str]
     ) -> tuple[list[tf.Tensor], Linearization]:
         """Activations at one image (1, H, W, 3), and the linear map from images to them there."""
-        taken, slopes, routes = self._forward(image, taps, store=True)
-        return taken, Linearization(tuple(slopes), tuple(routes))
+        return self._forward(image, taps, store=True)
 
     def jvp(
         self, point: Linearization, tangents: tf.Tensor, taps: Sequence[str]
@@ -166,6 +169,31 @@ class Chain:
                     taken.append(h)
             else:
                 h = pool_jvp(next(routes), h)
+        return taken
+
+    def difference(
+        self, point: Linearization, changes: tf.Tensor, taps: Sequence[str]
+    ) -> list[tf.Tensor]:
+        """Activations `taps` at the image plus `changes` (B, H, W, 3), minus those at the image.
+
+        Not linearized: exact but for rounding, and the rounding is relative to the difference.
+        The plain difference of two forward passes would lose what a small change makes.
+        """
+        h = changes
+        taken = []
+        convolution = 0
+        for layer in self.layers:
+            if isinstance(layer, Conv):
+                z, width = point.preactivations[convolution], self._widths[layer.name]
+                change = _convolve(h, self._kernels[layer.name])
+                slope = point.slopes[convolution]
+                h = self.activation.difference_of(z, slope, change, width)
+                convolution += 1
+                if layer.name in taps:
+                    taken.append(h)
+            else:
+                # Before a pooling comes a convolution; average pooling leaves its value unused.
+                h = self.pooling.difference_of(self.activation.value_of(z, width), h)
         return taken
 
     def vjp(self, point: Linearization, cotangents: Mapping[str, tf.Tensor]) -> tf.Tensor:

@@ -75,6 +75,15 @@ class Pooling(NamedChoice):
             return tf.math.divide_no_nan(x, _upsample(self.value_of(x), tf.shape(x)))
         return tf.ones([], x.dtype)
 
+    def difference_of(self, x: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
+        """Pooled `x + change` minus pooled `x`, without cancellation (except for max pooling)."""
+        if self is Pooling.MAX:
+            return self.value_of(x + change) - self.value_of(x)
+        if self is Pooling.L2:
+            total = self.value_of(x + change) + self.value_of(x)
+            return _mean(change * (2.0 * x + change)) / total
+        return _mean(change)
+
 
 def pool_jvp(routes: tf.Tensor, tangent: tf.Tensor) -> tf.Tensor:
     """Push tangents (B, H, W, C) through a pooling with the given routes."""

@@ -105,7 +105,7 @@ def move_layer(
 
     motion = Motion(extractor, start, end, stage_tolerance(tolerance, len(extractor.layers)), way)
     moved = flow.move(image, motion, tell)
-    reached = extractor.measure(moved.image, precise=True)
+    reached = extractor.measure(moved.image)
     trace = LayerTrace(
         stage=stage,
         layer=layer,

@@ -82,7 +82,7 @@ def noisify(
     for depth, layer in enumerate(extractor.layers, start=1):
         part = extractor.first(depth)
         end = reference.vector(part)
-        values[layer] = part.split(part.measure(x, precise=True))[layer]
+        values[layer] = part.split(part.measure(x))[layer]
         start = part.join({**reference.features, layer: values[layer]})
         way = ways.get(layer) if ways else None
         moved, trace = move_layer(stage, x, part, start, end, flow, tolerance, way, observer)

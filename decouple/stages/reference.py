@@ -55,7 +55,5 @@ def noise_reference(
     if draws < 1:
         raise ConfigError(f"noise.draws must be at least 1, not {draws}")
     extractor.check_size(*size)
-    measured = [
-        extractor.measure(noise_image(*size, seed, draw), precise=True) for draw in range(draws)
-    ]
+    measured = [extractor.measure(noise_image(*size, seed, draw)) for draw in range(draws)]
     return Reference(extractor.split(np.mean(measured, axis=0)), *size, seed, draws)

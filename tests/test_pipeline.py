@@ -1,0 +1,154 @@
+"""Whole runs: what an experiment leaves in its run folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from decouple import images
+from decouple.run import main
+
+SMALL = ["+experiment=self_transfer", "network.weights=calibrated", "image.size=32", "layers=2"]
+
+
+def finite_or_null(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(finite_or_null(v) for v in value.values())
+    if isinstance(value, list):
+        return all(finite_or_null(v) for v in value)
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on a picture that is not square."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    assert main([*SMALL, "source=sample:coffee", f"run_dir={folder}"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def metrics(run_dir: Path) -> dict:
+    return json.loads((run_dir / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_self_transfer_returns_the_source(metrics: dict) -> None:
+    transfer = metrics["self_transfer"]
+    assert transfer["psnr_db"] >= 80  # the default tolerance
+    assert metrics["tolerance_met"]
+    assert transfer["differing_pixels_8bit"] == 0
+    assert transfer["max_error_8bit"] < 0.5
+    assert transfer["excursion_recovered"] > 0.999
+
+
+def test_every_layer_is_on_target(metrics: dict) -> None:
+    moved = [row for row in metrics["stages"] if row["stage"] != "reference"]
+    order = [("noisify_source", "block1_conv1"), ("noisify_source", "block2_conv1")]
+    order += [("impose", "block2_conv1"), ("impose", "block1_conv1")]
+    assert [(row["stage"], row["layer"]) for row in moved] == order
+    for row in moved:
+        assert row["stop_reason"] == "reached"
+        assert max(row["feature_mse"].values()) <= 1e-8
+    assert set(moved[1]["feature_mse"]) == {"block1_conv1", "block2_conv1"}
+
+
+def test_metrics_keep_the_contract(metrics: dict) -> None:
+    assert metrics["schema"] == 1
+    assert finite_or_null(metrics)
+    assert metrics["image"] == {"height": 32, "width": 48}
+    assert metrics["network"]["weights"] == "calibrated"
+    assert len(metrics["network"]["weights_digest"]) == 64
+    assert metrics["network"]["channels"]["block2_conv1"] == {"used": 128, "of": 128}
+    assert metrics["peak_memory_bytes"] > 0
+    assert all(row["evaluations"] > 0 for row in metrics["stages"])
+
+
+def test_pictures_are_the_images(run_dir: Path, metrics: dict) -> None:
+    source = images.load("sample:coffee", size=32).pixels
+    saved = np.asarray(Image.open(run_dir / "images" / "source.png"))
+    np.testing.assert_array_equal(saved, images.to_8bit(source))
+    # No value differs in 8 bits, so the result's file holds the same picture.
+    result = np.asarray(Image.open(run_dir / "images" / "result.png"))
+    np.testing.assert_array_equal(result, saved)
+    names = {path.stem for path in (run_dir / "images").iterdir()}
+    expected = {"source", "result", "difference"}
+    expected |= {"noisified_1_block1_conv1", "noisified_2_block2_conv1"}
+    assert names == expected
+    noisified = np.asarray(Image.open(run_dir / "images" / "noisified_2_block2_conv1.png"))
+    assert np.mean(noisified != saved) > 0.5
+    assert set(metrics["clipped_share"]) == expected - {"difference"}
+
+
+def test_history_and_plots(run_dir: Path) -> None:
+    with (run_dir / "history.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["stage"] for row in rows} == {"noisify_source", "impose"}
+    for stage, layer in {(row["stage"], row["layer"]) for row in rows}:
+        path = [float(r["fraction"]) for r in rows if (r["stage"], r["layer"]) == (stage, layer)]
+        assert path == sorted(path)
+        assert path[-1] == 1.0
+    assert {path.name for path in (run_dir / "plots").iterdir()} == {
+        "loss_impose.png",
+        "loss_noisify_source.png",
+        "panel.png",
+    }
+    assert "size: 32" in (run_dir / "config.yaml").read_text(encoding="utf-8")
+
+
+def test_a_run_folder_is_never_reused(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(path.stat().st_mtime_ns for path in run_dir.rglob("*"))
+    assert main([*SMALL, f"run_dir={run_dir}"]) == 2
+    assert "not empty" in capsys.readouterr().err
+    assert sorted(path.stat().st_mtime_ns for path in run_dir.rglob("*")) == before
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (90, 10, 200)])
+def test_a_picture_of_one_colour_is_refused(
+    colour: tuple[int, int, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flat = tmp_path / "flat, = 'odd' name.png"
+    Image.new("RGB", (40, 40), colour).save(flat)
+    quoted = str(flat).replace("'", "\\'")
+    code = main([*SMALL, f"source='{quoted}'", f"run_dir={tmp_path / 'run'}"])
+    assert code == 2
+    assert "one colour" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_sweep_runs_every_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = [word for word in SMALL if not word.startswith("layers")]
+    assert main(["-m", *small, "layers=1", "image.size=16", "seed=0,1"]) == 0
+    runs = list((tmp_path / "runs" / "self_transfer").iterdir())
+    seeds = {json.loads((run / "metrics.json").read_text())["seed"] for run in runs}
+    assert seeds == {0, 1}
+
+
+def test_the_same_seed_gives_the_same_picture(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        assert main([*SMALL, "image.size=16", f"run_dir={tmp_path / name}"]) == 0
+    for picture in ("result.png", "noisified_2_block2_conv1.png"):
+        first, second = ((tmp_path / name / "images" / picture).read_bytes() for name in "ab")
+        assert first == second
+
+
+def test_an_unreachable_target_keeps_what_was_reached(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # One Newton step is not enough for two layers.
+    settings = ["stepper=newton", "stepper.max_steps=1", f"run_dir={tmp_path / 'run'}"]
+    assert main([*SMALL, *settings]) == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert line.startswith("error: ")
+    assert "block1_conv1" in line
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["stages"][-1]["stop_reason"] == "step_limit"
+    assert "self_transfer" not in metrics
+    assert not (tmp_path / "run" / "images" / "result.png").exists()
+    assert (tmp_path / "run" / "images" / "noisified_1_block1_conv1.png").exists()

@@ -23,6 +23,8 @@ _HOMES = {
     "DecoupleError": "decouple.errors",
     "DecoupledFeatures": "decouple.stages",
     "Lift": "decouple.flows",
+    "Motion": "decouple.flows",
+    "Reference": "decouple.stages",
     "StageError": "decouple.stages",
     "StopReason": "decouple.flows",
     "impose": "decouple.stages",
@@ -42,11 +44,12 @@ __all__ = [*sorted(_HOMES), "__version__"]
 if TYPE_CHECKING:
     from decouple.errors import DecoupleError
     from decouple.features import ChannelMeans
-    from decouple.flows import Lift, StopReason, stepper
+    from decouple.flows import Lift, Motion, StopReason, stepper
     from decouple.images import load, psnr_db, save
     from decouple.networks import Chain, vgg16, vgg19
     from decouple.stages import (
         DecoupledFeatures,
+        Reference,
         StageError,
         impose,
         noise_image,

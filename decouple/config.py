@@ -28,6 +28,8 @@ STEPPER_SCHEMAS = {
     "_adaptive": Adaptive,
     "_fixed": FixedStep,
 }
+# Those whose error is set by their number of steps and not by `tolerance`.
+FIXED_STEPPERS = ("rk4", "euler")
 # Checked here as well as where they are used, to refuse a word before TensorFlow is imported.
 CHOICES = {
     "image.fit": tuple(fit.value for fit in Fit),
@@ -168,7 +170,7 @@ def check(config: Config, overridden: Iterable[str] = ()) -> None:
         raise ConfigError("target= has no meaning in self_transfer: the source is the only image")
     if "network.width" in overridden and config.network.activation == "relu":
         raise ConfigError("network.width= has no meaning with network.activation=relu")
-    if "tolerance" in overridden and config.stepper.name in ("rk4", "euler"):
+    if "tolerance" in overridden and config.stepper.name in FIXED_STEPPERS:
         raise ConfigError(
             f"tolerance= has no meaning with stepper={config.stepper.name}: set stepper.steps"
         )

@@ -15,6 +15,7 @@ import tensorflow as tf
 from omegaconf import DictConfig, OmegaConf
 
 from decouple import images
+from decouple.config import FIXED_STEPPERS
 from decouple.errors import ConfigError, DecoupleError, unknown_name
 from decouple.features import ChannelMeans, Extractor, alive_on
 from decouple.flows import Lift, stepper
@@ -33,6 +34,7 @@ from decouple.stages import (
     Noisified,
     Reference,
     StageError,
+    checked_image,
     impose,
     noise_image,
     noise_reference,
@@ -91,6 +93,7 @@ class _Setup:
         arch.check_size(layers[-1], *source.pixels.shape[:2])
         chain = network(last=layers[-1], say=progress.say, **options)
         extractor = ChannelMeans(chain, layers)
+        checked_image(source.pixels, extractor)
         options = {str(k): v for k, v in config.stepper.items() if k != "name"}
         flow = Lift(stepper(config.stepper.name, **options))
         return cls(config, progress, began, source, extractor, flow)
@@ -216,9 +219,8 @@ def self_transfer(setup: _Setup, folder: RunFolder) -> None:
         gain = _save_difference(folder, result.image - source)
         more["difference_gain"] = gain
         more["self_transfer"] = _self_transfer(source, noisified.image, result.image)
-        more["tolerance_met"] = bool(
-            np.sqrt(np.mean((result.image - source) ** 2)) <= config.tolerance
-        )
+        rms = float(np.sqrt(np.mean((result.image - source) ** 2)))
+        more["tolerance_met"] = rms <= config.tolerance
         more["noisified_range"] = [float(noisified.image.min()), float(noisified.image.max())]
     metrics = setup.metrics(reference, more)
     write_metrics(folder, metrics)
@@ -226,6 +228,12 @@ def self_transfer(setup: _Setup, folder: RunFolder) -> None:
     plot_losses(folder.path)
     plot_panel(folder.path)
     setup.progress.console.print(closing_table(metrics, folder.path))
+    controlled = config.stepper.name not in FIXED_STEPPERS
+    if failed is None and controlled and not metrics["tolerance_met"]:
+        setup.progress.say(
+            f"The round trip's RMS error {rms:.1e} exceeds tolerance={config.tolerance:g}: give a "
+            "smaller tolerance, or a smooth network (softplus, average pooling)."
+        )
     if failed is not None:
         raise DecoupleError(f"{failed} What was reached is in {folder.path}")
 

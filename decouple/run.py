@@ -110,6 +110,8 @@ def _quiet_tensorflow() -> None:
         import tensorflow as tf
 
         tf.constant(0.0)  # the devices report at the first operation
+        # Each depth of the network is traced once, which TensorFlow takes for retracing.
+        tf.get_logger().setLevel("ERROR")
     finally:
         sys.stderr.flush()
         os.dup2(kept, 2)

@@ -77,7 +77,7 @@ class Extractor(ABC):
         }
         self._kept = np.flatnonzero(np.concatenate([self.alive[layer] for layer in self.layers]))
         self._shorter: dict[int, Extractor] = {}
-        self._programs = self._compile()
+        self._all_programs: dict[int, dict[str, Any]] = {}
 
     # What a kind of feature must say.
 
@@ -128,12 +128,15 @@ class Extractor(ABC):
         if count not in self._shorter:
             shorter = type(self)(self.chain, self.layers[:count], self.alive)
             shorter.passes = self.passes
+            shorter._all_programs = self._all_programs
             self._shorter[count] = shorter
         return self._shorter[count]
 
     def masked(self, alive: Mapping[str, np.ndarray]) -> Extractor:
         """The same extractor with only the features that `alive` names."""
-        return type(self)(self.chain, self.layers, alive)
+        masked = type(self)(self.chain, self.layers, alive)
+        masked._all_programs = self._all_programs
+        return masked
 
     def check_size(self, height: int, width: int) -> None:
         """Raise ImageError if an image of this size is too small for the layers."""
@@ -152,21 +155,15 @@ class Extractor(ABC):
         features, linearization = self._programs["linearize"](self._batch(image))
         return Point(features[0].numpy()[self._kept], image.shape, linearization)
 
-    def change_between(self, point: Point, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Features (C,) of image `second` minus those of `first`, both near `point`'s image.
+    def change(self, point: Point, change: np.ndarray) -> np.ndarray:
+        """How the features (C,) change when `change` (H, W, 3) is added to the point's image.
 
-        Rounding is relative to the change, where `measure` rounds relative to the features: the
-        way back amplifies that by up to 60 dB. Exchanging the images changes the sign and nothing
-        else.
-
-        Parameters
-        ----------
-        first, second : (H, W, 3), as differences from the point's image
+        Not linearized; and its rounding is relative to the change, where `measure` rounds
+        relative to the features, which the way back would amplify by up to 60 dB.
         """
-        self.passes.count += 2
-        changes = tf.constant(np.stack([first, second]), self.chain.dtype)
-        before, after = self._programs["difference"](point.linearization, changes).numpy()
-        return (after - before)[self._kept]
+        self.passes.count += 1
+        changed = self._programs["difference"](point.linearization, self._batch(change))
+        return changed[0].numpy()[self._kept]
 
     def jvp(self, point: Point, tangent: np.ndarray) -> np.ndarray:
         """Change (C,) of the features for a change (H, W, 3) of the image."""
@@ -232,6 +229,14 @@ class Extractor(ABC):
         return Linearization(
             slopes[:convolutions], routes[:poolings], preactivations[:convolutions]
         )
+
+    @property
+    def _programs(self) -> dict[str, Any]:
+        """The compiled passes of this depth; they know nothing of masks, hence are shared."""
+        depth = len(self.layers)
+        if depth not in self._all_programs:
+            self._all_programs[depth] = self._compile()
+        return self._all_programs[depth]
 
     def _compile(self) -> dict[str, Any]:
         chain, layers = self.chain, self.layers

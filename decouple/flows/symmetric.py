@@ -9,11 +9,11 @@ step whatever its size, and the features are on their way-points at every step; 
 the solver's residual (Hairer, Lubich & Wanner, *Geometric Numerical Integration*, ch. V).
 
 The equations are solved by the iteration λ ← λ + K₀⁻¹ (way-point − f(x₁)), x₁ ← x₀ + J(x_m)ᵀ λ
-with Anderson acceleration over both unknowns: four passes each (linearize, VJP, and the features at
-both ends). The last condition is posed as f(x₁) − f(x₀) = difference of way-points, with f(x₁) and
-f(x₀) as changes from f(x_m): so their rounding is relative to the step, not to the features. Steps
-are short rather than few: a short step needs 5 iterations where a long one needs 50, and it
-amplifies the errors of the way back less.
+with Anderson acceleration over both unknowns: three passes each (linearize, VJP, features). The
+last condition is posed as f(x₁) − f(x₀) = difference of the way-points, and the left side computed
+as a change from x₀: its rounding is relative to the step, not to the features. Steps are short
+rather than few: a short step needs 5 iterations where a long one needs 50, and it amplifies the
+errors of the way back less.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from decouple.flows.motion import Motion, Moved, Tell, Way
 from decouple.flows.preconditioner import Factor
 from decouple.flows.stop import StopReason
 
-_PASSES_PER_ITERATION = 4
+_PASSES_PER_ITERATION = 3
 # A Jacobian row in a batch costs less than a pass of its own.
 _ROW_COST = 0.6
 # Fewer iterations than this are not worth a new factor.
@@ -197,16 +197,16 @@ class _Walk:
         wanted = h * (self.motion.end - self.motion.start)
         tolerance = max(self.motion.tolerance, factor.rounding(wanted))
         multipliers, x1 = self._predict(h)
+        begin = extractor.linearize(x0)
         size = len(multipliers)
         anderson: Anderson | None = None
         scale = 1.0
         first = best = np.inf
         since_best = 0
         for iteration in range(1, self._limit() + 1):
-            middle = (x0 + x1) / 2
-            point = extractor.linearize(middle)
+            point = extractor.linearize((x0 + x1) / 2)
             moved = x0 + extractor.vjp(point, multipliers)
-            residual = wanted - extractor.change_between(point, x0 - middle, moved - middle)
+            residual = wanted - extractor.change(begin, moved - x0)
             correction = factor.solve(residual)
             error = factor.distance(residual, correction)
             lag = moved - x1

@@ -1,7 +1,7 @@
 """The method's steps, each a function from an image to a new image and a trace."""
 
 from decouple.stages.impose import Imposed, impose
-from decouple.stages.layerwise import DecoupledFeatures, StageError
+from decouple.stages.layerwise import DecoupledFeatures, StageError, checked_image
 from decouple.stages.noisify import Noisified, noisify
 from decouple.stages.reference import Reference, noise_image, noise_reference
 
@@ -11,6 +11,7 @@ __all__ = [
     "Noisified",
     "Reference",
     "StageError",
+    "checked_image",
     "impose",
     "noise_image",
     "noise_reference",

@@ -1,0 +1,1 @@
+"""Comparisons of two ways of doing the same, in one process, as ratios."""

@@ -90,3 +90,14 @@ def photograph():
         return cut
 
     return build
+
+
+@pytest.fixture(scope="session")
+def grained(photograph):
+    """grained(height, width): a photograph under noise, whose features are easily moved."""
+    from decouple.stages import noise_image
+
+    def build(height, width):
+        return 0.4 * photograph(height, width) + 0.6 * noise_image(height, width, seed=5)
+
+    return build

@@ -129,6 +129,7 @@ class Extractor(ABC):
             shorter = type(self)(self.chain, self.layers[:count], self.alive)
             shorter.passes = self.passes
             shorter._all_programs = self._all_programs
+            shorter._shorter = self._shorter
             self._shorter[count] = shorter
         return self._shorter[count]
 
@@ -198,8 +199,9 @@ class Extractor(ABC):
         chunk of rows is pushed forward instead of being multiplied, at about twice the time.
         """
         pixels = int(np.prod(point.shape))
-        if self.size * pixels * 4 <= JACOBIAN_BYTES:
-            jacobian = np.empty((self.size, pixels), np.float32)
+        dtype = np.dtype(self.chain.dtype)
+        if self.size * pixels * dtype.itemsize <= JACOBIAN_BYTES:
+            jacobian = np.empty((self.size, pixels), dtype)
             row = 0
             for rows in self.jacobian_rows(point):
                 jacobian[row : row + len(rows)] = rows
@@ -303,8 +305,7 @@ def alive_on(
     ------
     ConfigError : no feature of some layer is left.
     """
-    sizes = zip(extractor.layers, extractor.sizes, strict=True)
-    alive = {layer: np.ones(n, bool) for layer, n in sizes}
+    alive = {layer: kept.copy() for layer, kept in extractor.alive.items()}
     for image in images:
         for layer, slopes in mean_slopes(extractor, image).items():
             alive[layer] &= slopes > min_slope

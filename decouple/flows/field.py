@@ -83,6 +83,12 @@ class LiftField:
             raise RuntimeError("no solve has made a factor yet")
         return self._factor.distance(residual)
 
+    def rounding(self, features: np.ndarray) -> float:
+        """What rounding leaves of measured features, in the unit of `distance`."""
+        if self._factor is None:
+            raise RuntimeError("no solve has made a factor yet")
+        return self._factor.rounding(features)
+
     def _make_factor(self, point: Point) -> Factor:
         try:
             return Factor(self.motion.extractor, point)

@@ -38,8 +38,9 @@ class FixedStep:
             if not np.isfinite(moved).all():
                 return Moved(x, StopReason.NOT_FINITE, step - 1)
             x = moved
-            tell(step / self.steps, motion.extractor.measure(x))
-        return Moved(x, StopReason.REACHED, self.steps)
+            features = motion.extractor.measure(x)
+            tell(step / self.steps, features)
+        return Moved(x, motion.ended(features), self.steps)
 
     @staticmethod
     def _euler(field: LiftField, x: np.ndarray, _: float) -> np.ndarray:
@@ -63,11 +64,13 @@ class Adaptive:
 
     name: str = "rk45"
     max_steps: int = 10_000
+    smallest_step: float = 1e-5
 
     def walk(self, image: np.ndarray, motion: Motion, tell: Tell) -> Moved:
         """Carry out a motion; see `Flow.move`."""
         field = LiftField(motion, 0.1 * _FIXED_ACCURACY)
         steps = 0
+        reached = image
         try:
             speed = float(np.sqrt(np.mean(np.square(field.velocity(image)))))
             # The velocity's error must stay below the integrator's.
@@ -75,20 +78,21 @@ class Adaptive:
             solver = self._solver(field, image, motion.tolerance)
             while solver.status == "running" and steps < self.max_steps:
                 solver.step()
-                if solver.status != "failed":
-                    steps += 1
-                    # Both pairs end a step with the velocity at its end.
-                    tell(float(solver.t), field.features)
+                if solver.status == "failed":
+                    return Moved(reached, StopReason.STEP_COLLAPSE, steps)
+                if not np.isfinite(solver.y).all():
+                    return Moved(reached, StopReason.NOT_FINITE, steps)
+                steps += 1
+                reached = np.reshape(solver.y, image.shape)
+                # Both pairs end a step with the velocity at its end.
+                tell(float(solver.t), field.features)
+                if solver.status == "running" and solver.step_size < self.smallest_step:
+                    return Moved(reached, StopReason.STEP_COLLAPSE, steps)
         except SingularError:
-            return Moved(image, StopReason.UNREACHABLE, steps)
-        reached = np.reshape(solver.y, image.shape)
-        if not np.isfinite(reached).all():
-            return Moved(image, StopReason.NOT_FINITE, steps)
-        if solver.status == "failed":
-            return Moved(reached, StopReason.STEP_COLLAPSE, steps)
+            return Moved(reached, StopReason.UNREACHABLE, steps)
         if solver.status == "running":
             return Moved(reached, StopReason.STEP_LIMIT, steps)
-        return Moved(reached, StopReason.REACHED, steps)
+        return Moved(reached, motion.ended(field.features), steps)
 
     def _solver(self, field: LiftField, image: np.ndarray, tolerance: float) -> OdeSolver:
         method = DOP853 if self.name == "dop853" else RK45

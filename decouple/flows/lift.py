@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +23,14 @@ class Stepper(Protocol):
         """Carry out a motion; see `Flow.move`."""
 
 
-STEPPERS = ("symmetric", "rk45", "dop853", "rk4", "euler", "newton")
+STEPPERS: dict[str, type[Symmetric | Adaptive | FixedStep | Newton]] = {
+    "symmetric": Symmetric,
+    "rk45": Adaptive,
+    "dop853": Adaptive,
+    "rk4": FixedStep,
+    "euler": FixedStep,
+    "newton": Newton,
+}
 
 
 def stepper(name: str, **options: int | float) -> Stepper:
@@ -31,17 +38,18 @@ def stepper(name: str, **options: int | float) -> Stepper:
 
     Raises
     ------
-    ConfigError : there is no such stepper.
+    ConfigError : there is no such stepper, or it has no such option or value.
     """
-    if name == "symmetric":
-        return Symmetric(**options)  # type: ignore[arg-type]
-    if name == "newton":
-        return Newton(**options)  # type: ignore[arg-type]
-    if name in ("rk45", "dop853"):
-        return Adaptive(name, **options)  # type: ignore[arg-type]
-    if name in ("rk4", "euler"):
-        return FixedStep(name, **options)  # type: ignore[arg-type]
-    raise ConfigError(unknown_name("stepper", name, STEPPERS))
+    if name not in STEPPERS:
+        raise ConfigError(unknown_name("stepper", name, STEPPERS))
+    kind = STEPPERS[name]
+    known = [option.name for option in fields(kind) if option.name != "name"]
+    for option, value in options.items():
+        if option not in known:
+            raise ConfigError(unknown_name(f"option of stepper {name}", option, known))
+        if not value > 0:
+            raise ConfigError(f"stepper.{option}={value} must be above 0")
+    return kind(name=name, **options)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from decouple.features.extractor import Extractor
 
 
+# A motion that has all but this share of its way behind it has arrived: a few coarse steps of a
+# fixed length are meant to pass, a method that runs off is not.
+_FARTHEST = 0.2
+_ROUNDING = 1e-5
+
+
 @dataclass(frozen=True)
 class Way:
     """How a path was walked, so that it can be walked again or back.
@@ -54,6 +60,12 @@ class Motion:
     end: np.ndarray
     tolerance: float
     way: Way | None = None
+
+    def ended(self, features: np.ndarray) -> StopReason:
+        """REACHED or OFF_TARGET, from the features (C,) at the end of all steps."""
+        gap, wanted = (np.linalg.norm(v) for v in (self.end - features, self.end - self.start))
+        near = gap <= _FARTHEST * wanted + _ROUNDING * np.sqrt(len(features))
+        return StopReason.REACHED if near else StopReason.OFF_TARGET
 
     def waypoint(self, s: float) -> np.ndarray:
         """Nominal features (C,) at s from 0 to 1, on the straight line."""

@@ -40,7 +40,7 @@ class Newton:
                 return Moved(x, StopReason.UNREACHABLE, step)
             distance = field.distance(residual)
             first = distance if first is None else first
-            if distance <= motion.tolerance:
+            if distance <= max(motion.tolerance, field.rounding(motion.end)):
                 return Moved(x, StopReason.REACHED, step)
             length, tried = 1.0, extractor.linearize(x + change)
             # Written so that a distance of NaN counts as too large.

@@ -47,7 +47,8 @@ class Factor:
 
     def solve(self, residual: np.ndarray) -> np.ndarray:
         """K⁻¹ r for r of shape (C,)."""
-        return cho_solve(self._cholesky, residual)
+        # NaN is for the caller to notice: it has the words for it.
+        return cho_solve(self._cholesky, residual, check_finite=False)
 
     def distance(self, residual: np.ndarray, solved: np.ndarray | None = None) -> float:
         """sqrt(rᵀ K⁻¹ r / N); `solved` is K⁻¹ r where it is known."""

@@ -9,6 +9,10 @@ class StopReason(Enum):
     """Each member carries the sentence that is shown and, by its name, stored in metrics.json."""
 
     REACHED = "The features reached their targets."
+    OFF_TARGET = (
+        "The steps ended away from their target: take more steps (stepper.steps), or a stepper "
+        "that controls its error."
+    )
     STEP_LIMIT = "The step limit came before the target; the image is as far as it got."
     UNREACHABLE = (
         "The features stopped moving towards their target: try a larger image, fewer layers "
@@ -19,7 +23,6 @@ class StopReason(Enum):
         "network.activation=softplus, fewer layers or a larger image."
     )
     NOT_FINITE = "Infinite or undefined values appeared; the last finite image was kept."
-    INTERRUPTED = "Interrupted by the user; the last completed step was kept."
 
     @property
     def succeeded(self) -> bool:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import LinAlgError
@@ -29,11 +30,16 @@ from decouple.flows.motion import Motion, Moved, Tell, Way
 from decouple.flows.preconditioner import Factor
 from decouple.flows.stop import StopReason
 
+if TYPE_CHECKING:
+    from decouple.features.extractor import Point
+
 _PASSES_PER_ITERATION = 3
 # A Jacobian row in a batch costs less than a pass of its own.
 _ROW_COST = 0.6
 # Fewer iterations than this are not worth a new factor.
 _GOOD_ITERATIONS = 4
+# A start that is farther (RMS) from its nominal features than any rounding is another image's.
+_OFF_THE_WAY = 1e-3
 # An image that would have to move this far (RMS, in units of its range) to meet the target.
 _FAR = 100.0
 
@@ -85,8 +91,10 @@ class _Walk:
         self.steps: list[float] = []
         self.factors: list[tuple[float, Factor]] = list(motion.way.factors if motion.way else ())
         self.planned = deque(motion.way.steps if motion.way else ())
-        # How far the features are off their way-points: start and residuals, summed up.
-        self.drift = self.extractor.measure(image) - motion.start
+        # Measured once, then carried on by what the steps changed.
+        self.features = self.extractor.measure(image)
+        self.direction = motion.end - motion.start
+        self.refreshed_at: float | None = None
         # Iterations spent beyond `_GOOD_ITERATIONS` since the last factor, in passes.
         self.excess = 0.0
 
@@ -99,6 +107,9 @@ class _Walk:
     def _run(self) -> Moved:
         if not self.factors:
             self._refresh()
+        if not self._factor().distance(self.features - self.motion.start) < _OFF_THE_WAY:
+            # Not the image that this way begins at: go straight from where it is.
+            self.direction = self.motion.end - self.features
         if self._distance_left() > _FAR:
             return self._ended(StopReason.UNREACHABLE)
         length = self.stepper.first_step
@@ -123,7 +134,7 @@ class _Walk:
             pays = _PASSES_PER_ITERATION * excess * steps_left > self._factor_cost()
             if not self.motion.way and pays and self.excess > self._factor_cost():
                 self._refresh()
-        return self._ended(StopReason.REACHED)
+        return self._ended(self.motion.ended(self.features))
 
     def _accept(self, h: float, solved: _Solved) -> None:
         middle = self.s + h / 2
@@ -133,13 +144,13 @@ class _Walk:
         self.steps.append(h)
         if self.planned:
             self.planned.popleft()
-        self.drift -= solved.residual
-        self.tell(self.s, self.motion.waypoint(self.s) + self.drift)
+        self.features = self.features + h * self.direction - solved.residual
+        self.tell(self.s, self.features)
 
     def _after_failure(self, h: float, solved: _Solved) -> StopReason | None:
         """Prepare another try of a step that did not converge, or say why there is none."""
         worn = self.planned or self.excess > self._factor_cost()
-        if worn and all(made != self.s for made, _ in self.factors):
+        if worn and self.refreshed_at != self.s:
             # A new factor is tried before a planned step is cut up.
             self._refresh()
             if self.planned:
@@ -166,6 +177,7 @@ class _Walk:
     def _refresh(self) -> None:
         factor = Factor(self.extractor, self.extractor.linearize(self.image))
         self.factors.append((self.s, factor))
+        self.refreshed_at = self.s
         self.excess = 0.0
 
     def _factor(self) -> Factor:
@@ -173,15 +185,13 @@ class _Walk:
         return min(reversed(self.factors), key=lambda made: abs(made[0] - self.s))[1]
 
     def _distance_left(self) -> float:
-        left = self.motion.end - self.motion.waypoint(self.s)
-        return self._factor().distance(left)
+        return self._factor().distance((1.0 - self.s) * self.direction)
 
-    def _predict(self, h: float) -> tuple[np.ndarray, np.ndarray]:
+    def _predict(self, h: float, begin: Point) -> tuple[np.ndarray, np.ndarray]:
         """λ and x₁ for a step, extrapolated by a polynomial through the last steps."""
         if not self.recent:
-            multipliers = self._factor().solve(h * (self.motion.end - self.motion.start))
-            point = self.extractor.linearize(self.image)
-            return multipliers, self.image + self.extractor.vjp(point, multipliers)
+            multipliers = self._factor().solve(h * self.direction)
+            return multipliers, self.image + self.extractor.vjp(begin, multipliers)
         where = self.s + h / 2
         multipliers, change = np.zeros(self.extractor.size), np.zeros_like(self.image)
         for s, rate, velocity in self.recent:
@@ -194,10 +204,10 @@ class _Walk:
     def _solve(self, h: float) -> _Solved:
         x0, factor, extractor = self.image, self._factor(), self.extractor
         # As a difference: the rounding of features that did not move is not amplified.
-        wanted = h * (self.motion.end - self.motion.start)
+        wanted = h * self.direction
         tolerance = max(self.motion.tolerance, factor.rounding(wanted))
-        multipliers, x1 = self._predict(h)
         begin = extractor.linearize(x0)
+        multipliers, x1 = self._predict(h, begin)
         size = len(multipliers)
         anderson: Anderson | None = None
         scale = 1.0
@@ -222,7 +232,8 @@ class _Walk:
                 return _Solved(moved, multipliers, iteration, residual, True)
             if anderson is None:
                 # λ in units of the motion, so that both unknowns weigh alike.
-                scale = float(np.linalg.norm(moved - x0) / (np.linalg.norm(multipliers) + 1e-300))
+                motion, size_of_multipliers = map(np.linalg.norm, (moved - x0, multipliers))
+                scale = float(motion / size_of_multipliers) if motion > 0 else 1.0
                 anderson = Anderson(size + x1.size, self.stepper.memory)
             u = anderson.next(
                 np.concatenate([scale * multipliers, x1.ravel()]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decouple.errors import ConfigError, unknown_name
 from decouple.networks.activations import Activation
 from decouple.networks.architecture import architecture
 from decouple.networks.chain import Chain
@@ -37,6 +38,10 @@ def network(
     ConfigError, WeightsError
     """
     chosen = architecture(name)
+    if dtype not in ("float32", "float64"):
+        raise ConfigError(unknown_name("dtype", dtype, ("float32", "float64")))
+    if not 0 < width < float("inf"):
+        raise ConfigError(f"width={width} must be a positive number")
     last = last or "block5_conv1"
     activation, pooling = Activation.named(activation), Pooling.named(pooling)
     loaded = load_weights(weights, chosen, last, activation, pooling, width, say)

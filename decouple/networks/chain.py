@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from decouple.errors import ConfigError
 from decouple.networks.activations import Activation
 from decouple.networks.architecture import Architecture, Conv
 from decouple.networks.pooling import Pooling, pool_jvp, pool_vjp
@@ -101,6 +102,10 @@ class Chain:
         """The same network, stopping at `last`; shares the weights' memory."""
         if last == self.last:
             return self
+        convolutions = [layer.name for layer in self.layers if isinstance(layer, Conv)]
+        if last not in convolutions:
+            self.architecture.until(last)
+            raise ConfigError(f"this chain stops at {self.last}, before {last}: build it longer")
         shorter = Chain.__new__(Chain)
         shorter.__dict__.update(self.__dict__)
         shorter.layers = self.architecture.until(last)

@@ -59,16 +59,16 @@ def load_weights(
     if origin == "calibrated":
         return calibrate(architecture, last, activation, pooling, width)
     if origin == "imagenet":
-        return _of_arrays(_imagenet(architecture), architecture, last, "imagenet")
+        return _of_arrays(_imagenet(architecture, last), architecture, last, "imagenet")
     if origin == "auto":
         try:
-            arrays = _imagenet(architecture)
+            arrays = _imagenet(architecture, last)
         except WeightsError as error:
             say(f"Weights: calibrated random filters, because {error}")
             return calibrate(architecture, last, activation, pooling, width)
         say("Weights: ImageNet (keras.applications)")
         return _of_arrays(arrays, architecture, last, "imagenet")
-    path = Path(origin)
+    path = Path(origin).expanduser()
     return _of_arrays(_read_file(path, architecture, last), architecture, last, path.name)
 
 
@@ -79,18 +79,22 @@ def _of_arrays(arrays: Arrays, architecture: Architecture, last: str, origin: st
     # The preprocessing becomes part of the first layer: channels exchanged, 0..1 for 0..255.
     kernels[first] = (255.0 * kernels[first][:, :, ::-1, :]).astype(np.float32)
     offset = (_IMAGENET_MEAN_BGR[::-1] / 255.0).astype(np.float32)
+    widths = preactivation_stds(architecture, last, kernels, biases, offset)
+    for name, std in widths.items():
+        if not std > 0:
+            raise WeightsError(f"weights '{origin}': all outputs of {name} are the same")
     return Weights(
         kernels=kernels,
         biases=biases,
         offset=offset,
-        widths=preactivation_stds(architecture, last, kernels, biases, offset),
+        widths=widths,
         origin=origin,
         digest=digest(kernels, biases, offset),
     )
 
 
-def _imagenet(architecture: Architecture) -> Arrays:
-    """ImageNet weights as `keras.applications` loads them."""
+def _imagenet(architecture: Architecture, last: str) -> Arrays:
+    """ImageNet weights up to `last`, as `keras.applications` loads them."""
     if not _is_cached(architecture) and not _reachable(_PROBE_URL):
         raise WeightsError(
             f"ImageNet weights of {architecture.name} are not in Keras's cache and cannot be "
@@ -108,7 +112,8 @@ def _imagenet(architecture: Architecture) -> Arrays:
             f"ImageNet weights of {architecture.name} could not be loaded: {reason}; "
             "use network.weights=calibrated or a local file"
         ) from error
-    pairs = {c.name: model.get_layer(c.name).get_weights() for c in architecture.convolutions}
+    names = [layer.name for layer in architecture.until(last) if isinstance(layer, Conv)]
+    pairs = {name: model.get_layer(name).get_weights() for name in names}
     return {n: k for n, (k, _) in pairs.items()}, {n: b for n, (_, b) in pairs.items()}
 
 
@@ -128,7 +133,7 @@ def _reachable(url: str) -> bool:
             urllib.request.urlopen(url, timeout=PROBE_SECONDS).close()
         except urllib.error.HTTPError:
             pass  # an answer all the same
-        except (OSError, ValueError):
+        except Exception:  # whatever answers may speak no HTTP at all
             return
         answered.set()
 
@@ -192,5 +197,7 @@ def _read_file(path: Path, architecture: Architecture, last: str) -> Arrays:
             )
         if not all(np.isfinite(array).all() for array in found[conv.name].values()):
             raise WeightsError(f"weights file '{path}': {conv.name} holds non-finite values")
+        if not found[conv.name][4].any():
+            raise WeightsError(f"weights file '{path}': the filters of {conv.name} are all zero")
         channels = conv.filters
     return {n: a[4] for n, a in found.items()}, {n: a[1] for n, a in found.items()}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from decouple.errors import ConfigError
 from decouple.features.extractor import Extractor
 from decouple.flows.lift import Lift
 from decouple.flows.motion import Flow
@@ -60,9 +61,16 @@ def impose(
     Raises
     ------
     ImageError : the image cannot be used.
+    ConfigError : the features are of other layers or channels.
     StageError : a layer did not reach its features; `.partial` is what was done, an `Imposed`.
     """
     x = checked_image(image, extractor)
+    for layer, size in zip(extractor.layers, extractor.sizes, strict=True):
+        if layer not in features.values or features.values[layer].shape != (size,):
+            raise ConfigError(
+                f"the features to impose do not fit {layer} ({size} channels): use the layers "
+                "and the mask with which they were taken off"
+            )
     flow = flow or Lift()
     traces: list[LayerTrace] = []
     for depth in range(len(extractor.layers), 0, -1):

@@ -65,9 +65,11 @@ def checked_image(image: np.ndarray, extractor: Extractor) -> np.ndarray:
 
     Raises
     ------
-    ImageError : wrong shape, non-finite values, all one colour, or too small for the layers.
+    ImageError : not floats, wrong shape, non-finite, all one colour, or too small for the layers.
     """
     pixels = np.asarray(image)
+    if not np.issubdtype(pixels.dtype, np.floating):
+        raise ImageError(f"an image holds floats in 0-1, not {pixels.dtype}; divide by its peak")
     if pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ImageError(f"an image has shape (height, width, 3), not {pixels.shape}")
     if not np.isfinite(pixels).all():

@@ -1,0 +1,329 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from decouple.errors import ConfigError, ImageError
+from decouple.features import ChannelMeans, alive_on, mean_slopes
+from decouple.features import extractor as module
+from decouple.networks.architecture import VGG19
+from decouple.networks.chain import Chain
+
+ONE, TWO = "block1_conv1", "block2_conv1"
+KINDS = [(a, p) for a in ("softplus", "relu") for p in ("average", "max", "l2")]
+
+
+@pytest.fixture(scope="module")
+def exact(extractor):
+    return extractor(2, "float64")
+
+
+@pytest.fixture(scope="module")
+def masks():
+    rng = np.random.default_rng(0)
+    return {ONE: rng.random(64) < 0.7, TWO: rng.random(128) < 0.4}
+
+
+@pytest.fixture(scope="module")
+def masked(exact, masks):
+    return exact.masked(masks)
+
+
+@pytest.fixture(scope="module")
+def kept(masks):
+    return np.concatenate([masks[ONE], masks[TWO]])
+
+
+@pytest.fixture(scope="module")
+def image(pink):
+    return pink(14, 19, seed=1)
+
+
+@pytest.fixture(scope="module")
+def with_dead(calibrated_weights):
+    """Channels 3 and 60 of block1_conv1 and 17 of block2_conv1 never fire."""
+    biases = {name: bias.copy() for name, bias in calibrated_weights.biases.items()}
+    biases[ONE][[3, 60]] -= 1e3
+    biases[TWO][17] -= 1e4
+    weights = dataclasses.replace(calibrated_weights, biases=biases)
+    return ChannelMeans(Chain(VGG19, TWO, weights), 2)
+
+
+def jacobian(extractor, point):
+    return np.concatenate(list(extractor.jacobian_rows(point)))
+
+
+class TestVectors:
+    def test_features_are_the_means_of_the_activations(self, exact, chain, image):
+        taken = chain("block2_conv1", dtype="float64").forward(image[None], exact.layers)
+        expected = np.concatenate([a.numpy()[0].mean((0, 1)) for a in taken])
+        measured = exact.measure(image)
+        assert measured.dtype == np.float64
+        np.testing.assert_allclose(measured, expected, rtol=1e-12)
+        np.testing.assert_array_equal(exact.linearize(image).features, measured)
+
+    def test_float32_differs_by_its_rounding(self, exact, extractor, image):
+        rough = extractor(2).measure(image)
+        assert rough.dtype == np.float64
+        np.testing.assert_allclose(rough, exact.measure(image), rtol=1e-5)
+
+    def test_sizes(self, exact, masked, masks):
+        assert exact.layers == (ONE, TWO)
+        assert (exact.sizes, exact.size) == ((64, 128), 192)
+        counts = (masks[ONE].sum(), masks[TWO].sum())
+        assert (masked.sizes, masked.size) == (counts, sum(counts))
+
+    def test_join_is_the_inverse_of_split(self, masked):
+        features = np.arange(masked.size, dtype=float)
+        parts = masked.split(features)
+        assert list(parts) == [ONE, TWO]
+        assert tuple(map(len, parts.values())) == masked.sizes
+        np.testing.assert_array_equal(masked.join(parts), features)
+        np.testing.assert_array_equal(masked.join({**parts, "other": None}), features)
+
+    def test_mean_square_is_taken_layer_by_layer(self, exact):
+        residual = np.concatenate([np.full(64, 2.0), np.full(128, -3.0)])
+        assert exact.mean_square(residual) == {ONE: 4.0, TWO: 9.0}
+
+    def test_a_layer_name_will_do(self, chain):
+        assert ChannelMeans(chain("block3_conv1"), TWO).sizes == (128,)
+
+    def test_the_chain_must_be_long_enough(self, chain):
+        with pytest.raises(ConfigError, match=TWO):
+            ChannelMeans(chain("block2_conv1"), 5)
+
+
+class TestDerivatives:
+    def test_adjoint(self, masked, image):
+        point = masked.linearize(image)
+        rng = np.random.default_rng(2)
+        tangent, cotangent = rng.standard_normal(image.shape), rng.standard_normal(masked.size)
+        pulled, pushed = masked.vjp(point, cotangent), masked.jvp(point, tangent)
+        assert pulled.dtype == pushed.dtype == np.float64
+        scale = np.linalg.norm(pulled) * np.linalg.norm(tangent)
+        assert abs(np.sum(pulled * tangent) - pushed @ cotangent) < 1e-13 * scale
+
+    def test_jvp_is_the_limit_of_differences(self, exact, image):
+        tangent = np.random.default_rng(3).standard_normal(image.shape)
+        h = 1e-5
+        ahead, behind = exact.measure(image + h * tangent), exact.measure(image - h * tangent)
+        difference = (ahead - behind) / (2 * h)
+        change = exact.jvp(exact.linearize(image), tangent)
+        assert np.linalg.norm(change - difference) < 1e-6 * np.linalg.norm(difference)
+
+    def test_rows_are_the_vjps_of_unit_vectors(self, exact, image):
+        point = exact.linearize(image)
+        rows = jacobian(exact, point)
+        assert rows.shape == (192, image.size)
+        for index in (0, 63, 64, 191):
+            unit = np.zeros(192)
+            unit[index] = 1
+            np.testing.assert_allclose(
+                rows[index], exact.vjp(point, unit).ravel(), rtol=1e-9, atol=1e-16
+            )
+
+    def test_rows_are_the_gradients_of_the_tape(self, exact, chain, image):
+        rows = jacobian(exact, exact.linearize(image))
+        x = tf.constant(image[None])
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            taken = chain("block2_conv1", dtype="float64").forward(x, exact.layers)
+            means = tf.concat([tf.reduce_mean(a, axis=(1, 2)) for a in taken], axis=1)
+            picked = [means[0, index] for index in (5, 64, 130)]
+        for index, value in zip((5, 64, 130), picked, strict=True):
+            expected = tape.gradient(value, x).numpy().ravel()
+            np.testing.assert_allclose(
+                rows[index], expected, rtol=0, atol=1e-12 * np.abs(expected).max()
+            )
+
+
+class TestMasks:
+    def test_entries_are_dropped(self, exact, masked, kept, image):
+        full, part = exact.linearize(image), masked.linearize(image)
+        np.testing.assert_array_equal(masked.measure(image), exact.measure(image)[kept])
+        np.testing.assert_array_equal(part.features, full.features[kept])
+        tangent = np.random.default_rng(4).standard_normal(image.shape)
+        np.testing.assert_array_equal(masked.jvp(part, tangent), exact.jvp(full, tangent)[kept])
+        cotangent = np.random.default_rng(5).standard_normal(masked.size)
+        padded = np.zeros(exact.size)
+        padded[kept] = cotangent
+        np.testing.assert_allclose(masked.vjp(part, cotangent), exact.vjp(full, padded), rtol=1e-12)
+        np.testing.assert_allclose(
+            masked.gram(part), exact.gram(full)[np.ix_(kept, kept)], rtol=1e-5, atol=1e-9
+        )
+
+    def test_a_mask_holds_for_the_first_layers_too(self, masked, masks, image, exact):
+        np.testing.assert_array_equal(
+            masked.first(1).measure(image), exact.measure(image)[:64][masks[ONE]]
+        )
+
+
+class TestChange:
+    @pytest.mark.parametrize("size", [1e-2, 0.3, 5.0])
+    @pytest.mark.parametrize(("activation", "pooling"), KINDS)
+    def test_it_is_a_difference_of_features(
+        self, extractor, image, pink, activation, pooling, size
+    ):
+        """Not linearized, however large the change."""
+        net = extractor(2, "float64", activation, pooling)
+        step = size * (pink(*image.shape[:2], 21) - 0.5)
+        change = net.change(net.linearize(image), step)
+        expected = net.measure(image + step) - net.measure(image)
+        np.testing.assert_allclose(change, expected, rtol=0, atol=1e-12 * (1 + size))
+
+    def test_rounding_is_relative_to_the_change(self, extractor, exact, image, pink):
+        """Where features are subtracted, float32 keeps next to nothing of a small change."""
+        net = extractor(2)
+        step = 1e-5 * (pink(*image.shape[:2], 21) - 0.5)
+        expected = exact.measure(image + step) - exact.measure(image)
+        size = np.linalg.norm(expected)
+        assert np.linalg.norm(net.change(net.linearize(image), step) - expected) < 1e-4 * size
+        subtracted = net.measure(image + step) - net.measure(image)
+        assert np.linalg.norm(subtracted - expected) > 1e-3 * size
+
+    def test_it_is_masked_and_counted(self, exact, masks, kept, image, pink):
+        net = exact.masked(masks)
+        step = 0.1 * (pink(*image.shape[:2], 21) - 0.5)
+        change = net.change(net.linearize(image), step)
+        assert net.passes.count == 2
+        whole = exact.change(exact.linearize(image), step)
+        np.testing.assert_array_equal(change, whole[kept])
+
+
+class TestFirst:
+    def test_it_agrees_with_the_whole(self, exact, image):
+        short = exact.first(1)
+        assert short.layers == (ONE,)
+        assert short.chain.last == ONE
+        np.testing.assert_array_equal(short.measure(image), exact.measure(image)[:64])
+        whole_rows, rows = (jacobian(e, e.linearize(image)) for e in (exact, short))
+        np.testing.assert_array_equal(rows, whole_rows[:64])
+
+    def test_it_is_made_once_and_the_whole_is_itself(self, exact):
+        assert exact.first(2) is exact
+        assert exact.first(1) is exact.first(1)
+
+    def test_three_layers(self, extractor, image):
+        whole = extractor(3)
+        short = whole.first(2)
+        assert short.layers == (ONE, TWO)
+        np.testing.assert_allclose(short.measure(image), whole.measure(image)[:192], rtol=1e-6)
+
+
+class TestGram:
+    @pytest.mark.parametrize("name", ["exact", "masked"])
+    @pytest.mark.parametrize("bytes_", [2**30, 0])
+    def test_it_is_the_jacobian_times_its_transpose(
+        self, request, monkeypatch, name, bytes_, image
+    ):
+        """Formed from the whole Jacobian, and by pushing rows forward."""
+        extractor = request.getfixturevalue(name)
+        monkeypatch.setattr(module, "JACOBIAN_BYTES", bytes_)
+        point = extractor.linearize(image)
+        rows = jacobian(extractor, point)
+        gram = extractor.gram(point)
+        assert gram.dtype == np.float64
+        np.testing.assert_array_equal(gram, gram.T)
+        expected = rows @ rows.T
+        scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+        np.testing.assert_allclose(gram / scale, expected / scale, rtol=0, atol=1e-6)
+
+    def test_in_float64_it_is_exact(self, exact, image):
+        point = exact.linearize(image)
+        rows = jacobian(exact, point)
+        expected = rows @ rows.T
+        scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+        np.testing.assert_allclose(exact.gram(point) / scale, expected / scale, rtol=0, atol=1e-12)
+
+    def test_chunks_change_nothing(self, exact, monkeypatch, image):
+        point = exact.linearize(image)
+        rows, gram = jacobian(exact, point), exact.gram(point)
+        monkeypatch.setattr(module, "BATCH_BYTES", 7 * 4 * 64 * 14 * 19 * 8)
+        chunks = list(exact.jacobian_rows(point))
+        assert {len(chunk) for chunk in chunks} == {7, 1, 2}
+        np.testing.assert_allclose(np.concatenate(chunks), rows, rtol=1e-9, atol=1e-15)
+        np.testing.assert_allclose(exact.gram(point), gram, rtol=1e-5, atol=1e-9)
+        monkeypatch.setattr(module, "BATCH_BYTES", 0)
+        short = exact.first(1)
+        assert {len(chunk) for chunk in short.jacobian_rows(short.linearize(image))} == {1}
+
+    def test_it_is_positive_definite_on_a_picture(self, exact, image):
+        assert np.linalg.eigvalsh(exact.gram(exact.linearize(image))).min() > 0
+
+
+class TestAlive:
+    def test_dead_channels_are_left_out(self, with_dead, image, pink):
+        alive = alive_on(with_dead, [image, pink(14, 19, seed=9)], min_slope=1e-3)
+        assert list(np.flatnonzero(~alive[ONE])) == [3, 60]
+        assert list(np.flatnonzero(~alive[TWO])) == [17]
+        masked = with_dead.masked(alive)
+        assert masked.sizes == (62, 127)
+        with_dead_gram = with_dead.gram(with_dead.linearize(image))
+        assert with_dead_gram[3, 3] == 0
+        assert np.linalg.eigvalsh(masked.gram(masked.linearize(image))).min() > 0
+
+    def test_one_image_is_enough_to_leave_a_channel_out(self, extractor, image):
+        net = extractor(1)
+        slopes = [mean_slopes(net, picture)[ONE] for picture in (image, 1 - image)]
+        limit = float(np.quantile(slopes[0], 0.2))
+        alive = alive_on(net, [image, 1 - image], limit)[ONE]
+        np.testing.assert_array_equal(alive, (slopes[0] > limit) & (slopes[1] > limit))
+        assert 0 < alive.sum() < 64
+
+    def test_slopes_are_shares_of_active_positions_for_relu(self, extractor, chain, image):
+        net = extractor(2, "float64", "relu", "max")
+        taken = chain("block2_conv1", "relu", "max", "float64").forward(image[None], net.layers)
+        for layer, activation in zip(net.layers, taken, strict=True):
+            share = (activation.numpy() > 0).mean((0, 1, 2))
+            np.testing.assert_allclose(mean_slopes(net, image)[layer], share, rtol=1e-12)
+
+    def test_nothing_left_is_told(self, extractor, image):
+        with pytest.raises(ConfigError, match=r"no channel of block1_conv1.*mask\.min_slope"):
+            alive_on(extractor(2), [image], min_slope=1.0)
+
+    def test_a_masked_extractor_can_be_asked_again(self, with_dead, image):
+        """The mask of a masked extractor still speaks of all channels."""
+        once = with_dead.masked(alive_on(with_dead, [image], 1e-3))
+        again = alive_on(once, [image], 1e-3)
+        np.testing.assert_array_equal(again[ONE], once.alive[ONE])
+        np.testing.assert_array_equal(again[TWO], once.alive[TWO])
+
+
+class TestLimits:
+    @pytest.mark.parametrize(("layers", "least"), [(1, 1), (2, 2), (3, 4)])
+    def test_too_small_images_are_refused(self, extractor, layers, least):
+        net = extractor(layers)
+        net.check_size(least, least + 3)
+        net.check_size(least + 3, least)
+        if least > 1:
+            for size in ((least - 1, 64), (64, least - 1)):
+                with pytest.raises(ImageError, match=f"at least {least};") as caught:
+                    net.check_size(*size)
+                assert net.layers[-1] in str(caught.value)
+
+    def test_passes_are_counted(self, chain, image):
+        net = ChannelMeans(chain("block2_conv1"), 2)
+        point = net.linearize(image)
+        net.measure(image)
+        assert net.passes.count == 2
+        net.vjp(point, np.ones(net.size))
+        net.jvp(point, image)
+        assert net.passes.count == 4
+        net.gram(point)
+        assert net.passes.count == 4 + 192
+        short = net.first(1)
+        short.measure(image)
+        assert net.passes.count == short.passes.count == 197
+
+    def test_pushing_rows_forward_counts_twice(self, chain, image, monkeypatch):
+        monkeypatch.setattr(module, "JACOBIAN_BYTES", 0)
+        net = ChannelMeans(chain("block2_conv1"), 1)
+        net.gram(net.linearize(image))
+        assert net.passes.count == 1 + 2 * 64
+
+    def test_the_image_is_left_as_it_is(self, exact, image):
+        before = image.copy()
+        exact.measure(image)
+        exact.jvp(exact.linearize(image), image)
+        np.testing.assert_array_equal(image, before)

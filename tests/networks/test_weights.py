@@ -1,0 +1,352 @@
+"""Weights out of files in Keras's layouts, compared with Keras itself, and files gone bad."""
+
+import socket
+import sys
+import threading
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from decouple.errors import WeightsError
+from decouple.networks import vgg19, weights
+from decouple.networks.architecture import VGG16, VGG19
+
+LAST = "block3_conv1"
+TAPS = ("block1_conv1", "block2_conv1", "block3_conv1")
+
+
+def convolutions(net, last):
+    return [conv for conv in net.until(last) if hasattr(conv, "filters")]
+
+
+@pytest.fixture(scope="session")
+def arrays():
+    """{layer: (kernel, bias)} up to block3_conv1, scaled so that channels live and die."""
+    rng = np.random.default_rng(0)
+    drawn, channels = {}, 3
+    for conv in convolutions(VGG19, LAST):
+        kernel = rng.standard_normal((3, 3, channels, conv.filters)) / np.sqrt(4.5 * channels)
+        bias = 5 * rng.standard_normal(conv.filters)
+        drawn[conv.name] = (kernel.astype(np.float32), bias.astype(np.float32))
+        channels = conv.filters
+    return drawn
+
+
+@pytest.fixture(scope="session")
+def keras_model(arrays):
+    """Keras's own VGG-19 up to block3_conv1, with `arrays` in it."""
+    whole = keras.applications.VGG19(weights=None, include_top=False)
+    for name, pair in arrays.items():
+        whole.get_layer(name).set_weights(pair)
+    return keras.Model(whole.input, [whole.get_layer(tap).output for tap in TAPS])
+
+
+def write_legacy(path, net, last, arrays, only_shapes=False):
+    """The layout of the ImageNet files: layer/layer_W_1:0 and layer/layer_b_1:0.
+
+    Layers without given arrays are zero and take no room on the disk.
+    """
+    names, channels = [], 3
+    with h5py.File(path, "w") as file:
+        for layer in net.until(last) if last else net.layers:
+            names.append(layer.name)
+            group = file.create_group(layer.name)
+            group.attrs["weight_names"] = []
+            if not hasattr(layer, "filters"):
+                continue
+            own = [f"{layer.name}_W_1:0", f"{layer.name}_b_1:0"]
+            group.attrs["weight_names"] = [name.encode() for name in own]
+            shapes = [(3, 3, channels, layer.filters), (layer.filters,)]
+            for index, (name, shape) in enumerate(zip(own, shapes, strict=True)):
+                if layer.name in arrays:
+                    group[name] = arrays[layer.name][index]
+                else:
+                    group.create_dataset(name, shape, "f4", chunks=True)
+            channels = layer.filters
+        file.attrs["layer_names"] = [name.encode() for name in names]
+    return path
+
+
+@pytest.fixture(scope="session")
+def legacy_file(tmp_path_factory, arrays):
+    folder = tmp_path_factory.mktemp("weights")
+    return write_legacy(folder / "legacy.h5", VGG19, LAST, arrays)
+
+
+@pytest.fixture(scope="session")
+def whole_file(tmp_path_factory, arrays):
+    """All layers of VGG-19, as the ImageNet file has them."""
+    return write_legacy(tmp_path_factory.mktemp("weights") / "whole.h5", VGG19, None, arrays)
+
+
+def assert_equals_keras(net, keras_model, arrays):
+    x = np.random.default_rng(1).random((1, 21, 30, 3), np.float32)
+    theirs = keras_model(keras.applications.vgg19.preprocess_input(255.0 * x))
+    ours = net.forward(x, TAPS)
+    for tap, mine, their in zip(TAPS, ours, theirs, strict=True):
+        their = np.asarray(their)
+        assert their.max() > 0, tap
+        np.testing.assert_allclose(mine, their, rtol=0, atol=3e-6 * their.max(), err_msg=tap)
+    for name in arrays:
+        assert net.weights.widths[name] > 0
+
+
+class TestLayouts:
+    def test_legacy_file(self, legacy_file, keras_model, arrays):
+        net = vgg19(weights=str(legacy_file), last=LAST, activation="relu", pooling="max")
+        assert_equals_keras(net, keras_model, arrays)
+        assert net.weights.origin == "legacy.h5"
+
+    # Keras itself does not yet follow NumPy's newest protocol when it writes.
+    @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+    @pytest.mark.parametrize("name", ["ours.weights.h5", "ours.h5"])
+    def test_files_that_keras_writes(self, name, tmp_path, keras_model, arrays):
+        path = tmp_path / name
+        write = keras_model.save_weights if name.endswith(".weights.h5") else keras_model.save
+        write(path)
+        net = vgg19(weights=str(path), last=LAST, activation="relu", pooling="max")
+        assert_equals_keras(net, keras_model, arrays)
+
+    def test_a_file_may_hold_more_than_is_asked_for(self, whole_file, arrays):
+        net = vgg19(weights=str(whole_file), last="block1_conv2")
+        assert list(net.weights.kernels) == ["block1_conv1", "block1_conv2"]
+        np.testing.assert_array_equal(
+            net.weights.kernels["block1_conv2"], arrays["block1_conv2"][0]
+        )
+
+    def test_widths_are_the_deviations_on_the_synthetic_batch(
+        self, legacy_file, keras_model, arrays
+    ):
+        """Keras's pre-activations, channel by channel; their mean deviation is the width."""
+        from decouple.networks.calibration import synthetic_batch
+
+        net = vgg19(weights=str(legacy_file), last=LAST)
+        whole = keras.Model(
+            keras_model.input,
+            [keras_model.get_layer(name).output for name in ("block1_conv1", "block1_conv2")],
+        )
+        x = keras.applications.vgg19.preprocess_input(255.0 * synthetic_batch())
+        before = x
+        for name, after in zip(("block1_conv1", "block1_conv2"), whole(x), strict=True):
+            kernel, bias = arrays[name]
+            z = keras.ops.conv(before, kernel, 1, "same") + bias
+            expected = np.asarray(z, np.float64).std((0, 1, 2)).mean()
+            assert net.weights.widths[name] == pytest.approx(expected, rel=1e-4)
+            before = after
+
+    def test_the_digest_tells_files_apart(self, legacy_file, tmp_path, arrays):
+        other = {**arrays, "block1_conv1": (arrays["block1_conv1"][0], np.ones(64, np.float32))}
+        path = write_legacy(tmp_path / "legacy.h5", VGG19, LAST, other)
+        one, again, two = (
+            vgg19(weights=str(file), last=LAST).weights.digest
+            for file in (legacy_file, legacy_file, path)
+        )
+        assert one == again
+        assert one != two
+
+
+class TestBadFiles:
+    def refused(self, path, last=LAST):
+        with pytest.raises(WeightsError) as caught:
+            vgg19(weights=str(path), last=last)
+        message = str(caught.value)
+        assert "\n" not in message
+        assert str(path) in message
+        return message
+
+    def test_missing(self, tmp_path):
+        assert "does not exist" in self.refused(tmp_path / "none.h5")
+
+    def test_misspelt_origin(self):
+        with pytest.raises(WeightsError, match="auto, imagenet, calibrated"):
+            vgg19(weights="calibratd", last=LAST)
+
+    def test_folder(self, tmp_path):
+        assert "not a readable" in self.refused(tmp_path)
+
+    @pytest.mark.parametrize("content", [b"", b"no HDF5 at all\n" * 50])
+    def test_not_hdf5(self, tmp_path, content):
+        path = tmp_path / "bad.h5"
+        path.write_bytes(content)
+        assert "not a readable HDF5 file" in self.refused(path)
+
+    @pytest.mark.parametrize("share", [0.01, 0.5, 0.999])
+    def test_truncated(self, tmp_path, legacy_file, share):
+        path = tmp_path / "cut.h5"
+        content = legacy_file.read_bytes()
+        path.write_bytes(content[: int(share * len(content))])
+        assert "not a readable HDF5 file" in self.refused(path)
+
+    def test_wrong_network(self, tmp_path):
+        path = write_legacy(tmp_path / "vgg16.h5", VGG16, None, {})
+        message = self.refused(path, last="block4_conv1")
+        assert "vgg19" in message
+        assert "block3_conv4 is missing" in message
+
+    def test_wrong_shapes(self, tmp_path, arrays):
+        kernel, bias = arrays["block2_conv1"]
+        wrong = {**arrays, "block2_conv1": (kernel[..., :100], bias[:100])}
+        message = self.refused(write_legacy(tmp_path / "narrow.h5", VGG19, LAST, wrong))
+        assert "block2_conv1" in message
+        assert "(3, 3, 64, 128)" in message
+
+    def test_other_data(self, tmp_path):
+        with h5py.File(tmp_path / "other.h5", "w") as file:
+            file["block1_conv1/names"] = np.array([b"a", b"b"])
+            file["block1_conv1/deep/kernel"] = np.zeros((3, 3, 3, 64))
+        self.refused(tmp_path / "other.h5")
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_not_finite(self, tmp_path, arrays, value):
+        kernel = arrays["block1_conv2"][0].copy()
+        kernel[1, 1, 5, 7] = value
+        wrong = {**arrays, "block1_conv2": (kernel, arrays["block1_conv2"][1])}
+        message = self.refused(write_legacy(tmp_path / "nan.h5", VGG19, LAST, wrong))
+        assert "block1_conv2 holds non-finite values" in message
+
+    def test_all_zero_layers_have_no_width(self, tmp_path, arrays):
+        """Softplus would divide by a width of zero."""
+        kernel, bias = arrays["block1_conv2"]
+        wrong = {**arrays, "block1_conv2": (0 * kernel, bias)}
+        path = write_legacy(tmp_path / "zero.h5", VGG19, LAST, wrong)
+        assert "block1_conv2" in self.refused(path)
+
+
+class TestImageNet:
+    @pytest.fixture
+    def empty_cache(self, tmp_path, monkeypatch):
+        home = tmp_path / "keras"
+        (home / "models").mkdir(parents=True)
+        monkeypatch.setenv("KERAS_HOME", str(home))
+        return home
+
+    @pytest.fixture
+    def file_of_keras(self, monkeypatch, empty_cache, whole_file):
+        """What Keras would download is the test's file."""
+        module = sys.modules[keras.applications.VGG19.__module__]
+        asked = []
+
+        def get_file(name, url, **_):
+            asked.append(name)
+            return str(whole_file)
+
+        monkeypatch.setattr(module.file_utils, "get_file", get_file)
+        monkeypatch.setattr(weights, "_reachable", lambda _: True)
+        return asked
+
+    @pytest.fixture
+    def no_network(self, monkeypatch, empty_cache):
+        monkeypatch.setattr(weights, "_is_cached", lambda _: False)
+        monkeypatch.setattr(weights, "_reachable", lambda _: False)
+
+    @pytest.mark.parametrize("origin", ["imagenet", "auto"])
+    def test_keras_loads_it(self, file_of_keras, keras_model, arrays, origin):
+        said = []
+        net = vgg19(weights=origin, last=LAST, activation="relu", pooling="max", say=said.append)
+        assert file_of_keras == ["vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"]
+        assert net.weights.origin == "imagenet"
+        assert_equals_keras(net, keras_model, arrays)
+        assert len(said) == (origin == "auto")
+        assert all("ImageNet" in line and "\n" not in line for line in said)
+
+    def test_without_network_imagenet_is_refused(self, no_network):
+        with pytest.raises(WeightsError, match="cannot be downloaded") as caught:
+            vgg19(weights="imagenet", last=LAST)
+        assert "\n" not in str(caught.value)
+
+    def test_without_network_auto_falls_back(self, no_network):
+        said = []
+        net = vgg19(weights="auto", last="block1_conv1", say=said.append)
+        assert net.weights.origin == "calibrated"
+        assert len(said) == 1
+        assert "calibrated" in said[0]
+        assert "\n" not in said[0]
+
+    def test_a_download_that_fails_is_told_in_one_line(self, monkeypatch, empty_cache):
+        module = sys.modules[keras.applications.VGG19.__module__]
+
+        def get_file(*_, **__):
+            raise Exception("URL fetch failure on ...:\n 404 --\n Not Found")
+
+        monkeypatch.setattr(module.file_utils, "get_file", get_file)
+        monkeypatch.setattr(weights, "_reachable", lambda _: True)
+        with pytest.raises(WeightsError, match="404 -- Not Found") as caught:
+            vgg19(weights="imagenet", last=LAST)
+        assert "\n" not in str(caught.value)
+        assert socket.getdefaulttimeout() is None
+
+    def test_the_cache_is_where_keras_has_it(self, empty_cache):
+        name = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
+        (empty_cache / "models" / name).touch()
+        assert weights._is_cached(VGG19)
+
+
+class TestProbe:
+    @pytest.fixture
+    def answering(self):
+        """answering(bytes): address of a server that sends them once and hangs up."""
+        listeners = []
+
+        def start(answer):
+            listener = socket.create_server(("127.0.0.1", 0))
+            listeners.append(listener)
+
+            def serve():
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(answer)
+
+            threading.Thread(target=serve, daemon=True).start()
+            return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+        yield start
+        for listener in listeners:
+            listener.close()
+
+    @pytest.fixture(autouse=True)
+    def direct(self, monkeypatch):
+        monkeypatch.setenv("no_proxy", "*")
+        monkeypatch.setattr(weights, "PROBE_SECONDS", 5.0)
+
+    @pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "503 Busy"])
+    def test_any_answer_will_do(self, answering, status):
+        answer = f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n"
+        assert weights._reachable(answering(answer.encode()))
+
+    @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH_9.2\r\n"])
+    def test_what_is_no_web_server_is_not_reachable(self, answering, answer):
+        assert not weights._reachable(answering(answer))
+
+    def test_a_refused_connection_is_not_reachable(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        assert not weights._reachable(f"http://127.0.0.1:{port}/")
+
+    def test_a_server_that_swallows_everything_is_given_up(self, monkeypatch):
+        monkeypatch.setattr(weights, "PROBE_SECONDS", 0.3)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+            result = []
+            asking = threading.Thread(
+                target=lambda: result.append(weights._reachable(url)), daemon=True
+            )
+            asking.start()
+            asking.join(30)
+            assert result == [False]
+
+    def test_a_name_that_is_never_resolved_is_given_up(self, monkeypatch):
+        """The resolver has a time limit of its own, of minutes."""
+        monkeypatch.setattr(weights, "PROBE_SECONDS", 0.3)
+        release = threading.Event()
+
+        def resolve(*_, **__):
+            release.wait(30)
+            raise socket.gaierror("no such name")
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        assert not weights._reachable("http://nowhere.invalid/")
+        assert not release.is_set()
+        release.set()

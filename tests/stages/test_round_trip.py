@@ -1,0 +1,284 @@
+"""The method's acid test: taken off and put back, an image is itself again."""
+
+import numpy as np
+import pytest
+
+from decouple.errors import ImageError
+from decouple.flows import Lift, StopReason, stepper
+from decouple.images import load, psnr_db
+from decouple.stages import (
+    DecoupledFeatures,
+    StageError,
+    impose,
+    noise_image,
+    noise_reference,
+    noisify,
+)
+from decouple.stages.layerwise import stage_tolerance
+
+ONE, TWO = "block1_conv1", "block2_conv1"
+
+
+def rms(a):
+    return float(np.sqrt(np.mean(np.square(a))))
+
+
+@pytest.fixture(scope="module")
+def two(extractor):
+    return extractor(2)
+
+
+@pytest.fixture(scope="module")
+def source(photograph):
+    return photograph(32, 44)
+
+
+@pytest.fixture(scope="module")
+def reference(two):
+    return noise_reference(two, (32, 44), seed=3)
+
+
+@pytest.fixture(scope="module")
+def told():
+    return []
+
+
+@pytest.fixture(scope="module")
+def seen():
+    return []
+
+
+@pytest.fixture(scope="module")
+def taken(two, source, reference, told, seen):
+    return noisify(
+        source,
+        two,
+        reference,
+        observer=told.append,
+        on_layer=lambda layer, image: seen.append((layer, image)),
+    )
+
+
+@pytest.fixture(scope="module")
+def put_back(two, taken, reference):
+    return impose(taken.image, taken.features, two, reference)
+
+
+class TestSelfTransfer:
+    def test_the_image_comes_back(self, source, taken, put_back):
+        assert psnr_db(taken.image, source) < 30
+        assert psnr_db(put_back.image, source) >= 60
+
+    def test_the_source_is_not_changed(self, source, taken, put_back, photograph):
+        np.testing.assert_array_equal(source, photograph(32, 44))
+
+    def test_nor_is_the_noisified_image(self, two, taken, reference, put_back):
+        before = taken.image.copy()
+        impose(taken.image, taken.features, two, reference)
+        np.testing.assert_array_equal(taken.image, before)
+
+    def test_noisified_features_are_those_of_the_noise(self, two, taken, reference):
+        measured = two.split(two.measure(taken.image))
+        for layer, values in measured.items():
+            np.testing.assert_allclose(values, reference.features[layer], atol=1e-5)
+
+    def test_recorded_is_what_each_layer_held_before_its_turn(self, two, source, taken, seen):
+        """c_1 = f_1(x) and c_2 = f_2(x̂_1), not f_2(x)."""
+        assert [layer for layer, _ in seen] == [ONE, TWO]
+        raw = two.split(two.measure(source))
+        np.testing.assert_array_equal(taken.features.values[ONE], raw[ONE])
+        nested = two.split(two.measure(seen[0][1]))
+        np.testing.assert_array_equal(taken.features.values[TWO], nested[TWO])
+        assert rms(nested[TWO] - raw[TWO]) > 1e-3
+        np.testing.assert_array_equal(seen[1][1], taken.image)
+
+    def test_traces_are_complete(self, taken, put_back):
+        assert [(t.stage, t.layer) for t in taken.trace] == [
+            ("noisify_source", ONE),
+            ("noisify_source", TWO),
+        ]
+        assert [(t.stage, t.layer) for t in put_back.trace] == [("impose", TWO), ("impose", ONE)]
+        for trace in (*taken.trace, *put_back.trace):
+            assert trace.stop_reason is StopReason.REACHED
+            assert trace.stepper == "symmetric"
+            assert trace.steps > 0
+            assert trace.evaluations > trace.steps
+            assert trace.seconds > 0
+            assert np.isfinite(trace.image_change_psnr_db)
+            assert max(trace.feature_mse.values()) <= 1e-8
+        assert list(taken.trace[0].feature_mse) == [ONE]
+        assert list(taken.trace[1].feature_mse) == [ONE, TWO]
+        assert list(put_back.trace[0].feature_mse) == [ONE, TWO]
+
+    def test_every_step_is_told(self, taken, told):
+        for trace in taken.trace:
+            steps = [report for report in told if report.layer == trace.layer]
+            assert len(steps) == trace.steps
+            fractions = [report.fraction for report in steps]
+            assert fractions == sorted(fractions)
+            assert fractions[-1] == 1.0
+            evaluations = [report.evaluations for report in steps]
+            assert evaluations == sorted(evaluations)
+            assert evaluations[-1] <= trace.evaluations
+            distances = [report.feature_mse[trace.layer] for report in steps]
+            assert distances == sorted(distances, reverse=True)
+            assert max(report.feature_mse[ONE] for report in steps) < 1 or trace.layer == ONE
+        assert max(r.feature_mse[ONE] for r in told if r.layer == TWO) <= 1e-8
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("target", ["other", "dark"])
+    def test_features_survive_the_transfer(self, two, taken, reference, source, target):
+        """Noisified again in the same steps, an imposed image gives up what was imposed."""
+        other = load("sample:astronaut", size=44).pixels[:32, :44]
+        image = other if target == "other" else source[::-1, ::-1] ** 2
+        start = noisify(image, two, reference, stage="noisify_target")
+        assert {trace.stage for trace in start.trace} == {"noisify_target"}
+        mixed = impose(start.image, taken.features, two, reference)
+        assert psnr_db(mixed.image, image) < 50
+        again = noisify(mixed.image, two, reference, ways=taken.features.ways)
+        for layer, values in taken.features.values.items():
+            own = start.features.values[layer]
+            gap = rms(again.features.values[layer] - values)
+            assert gap < 0.01 * rms(own - values), layer
+        assert psnr_db(again.image, start.image) > 45
+
+
+class TestOneLayer:
+    @pytest.fixture
+    def one(self, extractor):
+        return extractor(1)
+
+    @pytest.mark.parametrize("name", ["rk45", pytest.param("dop853", marks=pytest.mark.slow)])
+    def test_integrators_come_back_too(self, one, grained, name):
+        image = grained(16, 21)
+        reference = noise_reference(one, (16, 21))
+        flow = Lift(stepper(name))
+        taken = noisify(image, one, reference, flow, tolerance=1e-3)
+        assert not taken.features.ways
+        back = impose(taken.image, taken.features, one, reference, flow, tolerance=1e-3)
+        assert psnr_db(taken.image, image) < 30
+        assert psnr_db(back.image, image) >= 60
+        assert back.trace[0].stepper == name
+
+    def test_float32_is_taken_and_float64_given(self, one, grained):
+        image = grained(16, 21).astype(np.float32)
+        taken = noisify(image, one, noise_reference(one, (16, 21)))
+        assert taken.image.dtype == np.float64
+
+    def test_imposing_without_a_way_finds_one(self, one, grained):
+        image = grained(16, 21)
+        reference = noise_reference(one, (16, 21))
+        taken = noisify(image, one, reference)
+        back = impose(taken.image, DecoupledFeatures(taken.features.values), one, reference)
+        np.testing.assert_allclose(one.measure(back.image), taken.features.values[ONE], atol=1e-5)
+        # Other steps than those out: near, but no longer exact.
+        assert psnr_db(back.image, image) > 30
+
+    @pytest.mark.parametrize(
+        ("spoil", "says"),
+        [
+            (lambda x: np.full_like(x, 0.3), "one colour"),
+            (lambda x: 0 * x + np.array([0.1, 0.5, 0.9]), "one colour"),
+            (lambda x: x[..., 0], "shape"),
+            (lambda x: x[..., :2], "shape"),
+            (lambda x: np.where(x > 0.5, np.nan, x), "NaN"),
+            (lambda x: np.where(x > 0.5, np.inf, x), "infinite"),
+        ],
+        ids=["flat", "flat colour", "grey", "two channels", "nan", "inf"],
+    )
+    def test_unusable_images_are_refused(self, one, grained, spoil, says):
+        reference = noise_reference(one, (16, 21))
+        image = spoil(grained(16, 21))
+        features = DecoupledFeatures(dict(reference.features))
+        for stage in (
+            lambda: noisify(image, one, reference),
+            lambda: impose(image, features, one, reference),
+        ):
+            with pytest.raises(ImageError, match=says) as caught:
+                stage()
+            assert "\n" not in str(caught.value)
+
+    def test_too_small_images_are_refused(self, extractor, pink):
+        three = extractor(3)
+        reference = noise_reference(three, (8, 8))
+        with pytest.raises(ImageError, match="at least 4"):
+            noisify(pink(3, 9), three, reference)
+
+
+class TestFailure:
+    def test_a_layer_that_fails_keeps_what_was_done(self, extractor, grained):
+        """The first layer arrives, the second cannot."""
+        two = extractor(2)
+        image = grained(16, 21)
+        start = two.split(two.measure(image))
+        noise = noise_reference(two, (16, 21))
+        near = {
+            ONE: 0.9 * start[ONE] + 0.1 * noise.features[ONE],
+            TWO: -0.1 - start[TWO],
+        }
+        unreachable = type(noise)(near, 16, 21, 0, 1)
+        flow = Lift(stepper("symmetric", max_steps=12))
+        with pytest.raises(StageError, match=r"noisify_source stopped at block2_conv1") as caught:
+            noisify(image, two, unreachable, flow)
+        message = str(caught.value)
+        assert "128 channels, 64 held" in message
+        assert "\n" not in message
+        partial = caught.value.partial
+        assert np.isfinite(partial.image).all()
+        assert [trace.layer for trace in partial.trace] == [ONE, TWO]
+        assert partial.trace[0].stop_reason is StopReason.REACHED
+        assert partial.trace[1].stop_reason is not StopReason.REACHED
+        assert list(partial.features.ways) == [ONE]
+        np.testing.assert_allclose(two.measure(partial.image)[:64], near[ONE], atol=1e-4)
+
+    def test_imposition_fails_with_its_partial_too(self, extractor, grained):
+        one = extractor(1)
+        reference = noise_reference(one, (16, 21))
+        features = DecoupledFeatures({ONE: -reference.features[ONE]})
+        flow = Lift(stepper("symmetric", max_steps=5))
+        with pytest.raises(StageError, match="impose stopped at block1_conv1") as caught:
+            impose(noise_image(16, 21, 0), features, one, reference, flow)
+        assert np.isfinite(caught.value.partial.image).all()
+        assert len(caught.value.partial.trace) == 1
+
+    def test_a_stepper_that_overshoots_has_not_arrived(self, extractor, photograph):
+        """One Euler step ends its path, but nowhere near the reference."""
+        one = extractor(1)
+        image = photograph(16, 21)
+        reference = noise_reference(one, (16, 21))
+        with pytest.raises(StageError):
+            noisify(image, one, reference, Lift(stepper("euler", steps=1)))
+
+    def test_imposing_on_an_image_that_is_not_noisified(self, extractor, grained, pink):
+        """What is promised is that the image carries the features, or an error."""
+        one = extractor(1)
+        image = grained(16, 21)
+        reference = noise_reference(one, (16, 21))
+        taken = noisify(image, one, reference)
+        off = taken.image + 0.05 * (pink(16, 21) - 0.5)
+        features = DecoupledFeatures(taken.features.values)
+        try:
+            imposed = impose(off, features, one, reference)
+        except (StageError, ImageError):
+            return
+        assert imposed.trace[0].feature_mse[ONE] <= 1e-8
+
+
+class TestTolerance:
+    def test_a_tighter_tolerance_returns_nearer(self, extractor, grained):
+        one = extractor(1, "float64")
+        image = grained(16, 21)
+        reference = noise_reference(one, (16, 21))
+        errors = []
+        for tolerance in (1e-2, 1e-5):
+            taken = noisify(image, one, reference, tolerance=tolerance)
+            back = impose(taken.image, taken.features, one, reference, tolerance=tolerance)
+            errors.append(rms(back.image - image))
+            assert errors[-1] <= tolerance
+        assert errors[1] < errors[0] / 10
+
+    def test_deep_layers_get_a_tighter_share(self):
+        shares = [stage_tolerance(1e-4, depth) for depth in range(1, 6)]
+        assert shares == sorted(shares, reverse=True)
+        assert shares[0] < 1e-4
+        assert stage_tolerance(2e-4, 3) == pytest.approx(2 * stage_tolerance(1e-4, 3))

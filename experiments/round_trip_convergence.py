@@ -48,9 +48,10 @@ def main() -> None:
                 for n in STEPS
             ]
         symmetric[picture], metrics = self_transfer_psnr(picture, [])
+    network = metrics["network"]
     caption = (
-        f"{style.caption(metrics)}\nBoth networks have calibrated random filters; pictures: "
-        f"{', '.join(PICTURES)} of scikit-image, centre square."
+        f"{network['name']} with {network['weights']} random filters, {SIZE} × {SIZE} px, seed "
+        f"{metrics['seed']}; centre squares of scikit-image's samples."
     )
     _draw(psnr, symmetric, caption)
     _write(psnr, symmetric)

@@ -126,7 +126,18 @@ class TestSelfTransfer:
         assert max(r.feature_mse[ONE] for r in told if r.layer == TWO) <= 1e-8
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("target", ["other", "dark"])
+    @pytest.mark.parametrize(
+        "target",
+        [
+            "other",
+            pytest.param(
+                "dark",
+                marks=pytest.mark.xfail(
+                    strict=True, reason="a dark target's way out leaves the way it was imposed on"
+                ),
+            ),
+        ],
+    )
     def test_features_survive_the_transfer(self, two, taken, reference, source, target):
         """Noisified again in the same steps, an imposed image gives up what was imposed."""
         other = load("sample:astronaut", size=44).pixels[:32, :44]

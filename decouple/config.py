@@ -21,8 +21,17 @@ from decouple.flows.newton import Newton
 from decouple.flows.symmetric import Symmetric
 from decouple.images import MIN_SIDE, Fit
 
+
+@dataclass
+class AutoStepper:
+    """The stepper that suits the network: see `Lift.suited_to`."""
+
+    name: str = "auto"
+
+
 # The steppers' own dataclasses are their schemas: their defaults live with them.
 STEPPER_SCHEMAS = {
+    "_auto": AutoStepper,
     "_symmetric": Symmetric,
     "_newton": Newton,
     "_adaptive": Adaptive,
@@ -104,7 +113,7 @@ class Config:
             "_self_",
             {"network": "vgg19"},
             {"flow": "lift"},
-            {"stepper": "symmetric"},
+            {"stepper": "auto"},
         ]
     )
     experiment: str = MISSING
@@ -170,7 +179,7 @@ def check(config: Config, overridden: Iterable[str] = ()) -> None:
         raise ConfigError("target= has no meaning in self_transfer: the source is the only image")
     if "network.width" in overridden and config.network.activation == "relu":
         raise ConfigError("network.width= has no meaning with network.activation=relu")
-    if "tolerance" in overridden and config.stepper.name in FIXED_STEPPERS:
-        raise ConfigError(
-            f"tolerance= has no meaning with stepper={config.stepper.name}: set stepper.steps"
-        )
+    kinked = config.network.activation == "relu" or config.network.pooling == "max"
+    stepper = "rk4" if config.stepper.name == "auto" and kinked else config.stepper.name
+    if "tolerance" in overridden and stepper in FIXED_STEPPERS:
+        raise ConfigError(f"tolerance= has no meaning with stepper={stepper}: set stepper.steps")

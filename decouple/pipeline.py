@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +94,14 @@ class _Setup:
         chain = network(last=layers[-1], say=progress.say, **options)
         extractor = ChannelMeans(chain, layers)
         checked_image(source.pixels, extractor)
-        options = {str(k): v for k, v in config.stepper.items() if k != "name"}
-        flow = Lift(stepper(config.stepper.name, **options))
+        options = {str(k): v for k, v in config.stepper.items()}
+        automatic = options["name"] == "auto"
+        flow = Lift.suited_to(extractor) if automatic else Lift(stepper(**options))
+        if not chain.smooth:
+            progress.say(
+                "The gradient of this network jumps (ReLU or max pooling): the way back is "
+                "limited; softplus with average or l2 pooling is reversible."
+            )
         return cls(config, progress, began, source, extractor, flow)
 
     def reference(self) -> Reference:
@@ -163,7 +169,7 @@ class _Setup:
                 "draws": reference.draws,
             },
             "flow": {"name": self.flow.name},
-            "stepper": OmegaConf.to_container(config.stepper),
+            "stepper": asdict(self.flow.stepper),  # type: ignore[call-overload]
             "stages": self.stages,
             **more,
         }
@@ -228,7 +234,7 @@ def self_transfer(setup: _Setup, folder: RunFolder) -> None:
     plot_losses(folder.path)
     plot_panel(folder.path)
     setup.progress.console.print(closing_table(metrics, folder.path))
-    controlled = config.stepper.name not in FIXED_STEPPERS
+    controlled = setup.flow.stepper_name not in FIXED_STEPPERS
     if failed is None and controlled and not metrics["tolerance_met"]:
         setup.progress.say(
             f"The round trip's RMS error {rms:.1e} exceeds tolerance={config.tolerance:g}: give a "

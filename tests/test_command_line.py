@@ -44,7 +44,15 @@ MISTAKES = {
         [RUN, "network.activation=relu", "network.width=0.2"],
         ["network.width", "relu"],
     ),
-    "ignored option of stepper": ([RUN, "stepper.steps=3"], ["steps", "symmetric"]),
+    "ignored option of stepper": (
+        [RUN, "stepper=symmetric", "stepper.steps=3"],
+        ["steps", "symmetric"],
+    ),
+    "ignored option of auto": ([RUN, "stepper.steps=3"], ["steps", "auto"]),
+    "ignored tolerance of auto": (
+        [RUN, "network.pooling=max", "tolerance=1e-5"],
+        ["tolerance", "rk4"],
+    ),
     "ignored tolerance": ([RUN, "stepper=rk4", "tolerance=1e-5"], ["tolerance", "rk4"]),
     "not a setting": ([RUN, "photo.jpg"], ["photo.jpg", "NAME=VALUE"]),
     "sign": ([RUN, "+image.depth=3"], ["image.depth"]),

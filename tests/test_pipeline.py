@@ -152,3 +152,14 @@ def test_an_unreachable_target_keeps_what_was_reached(
     assert "self_transfer" not in metrics
     assert not (tmp_path / "run" / "images" / "result.png").exists()
     assert (tmp_path / "run" / "images" / "noisified_1_block1_conv1.png").exists()
+
+
+def test_the_network_as_it_was_trained_runs_and_says_its_limit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kinks = ["network.activation=relu", "network.pooling=max", f"run_dir={tmp_path / 'run'}"]
+    assert main([*SMALL, "image.size=16", *kinks]) == 0
+    assert "ReLU or max pooling" in capsys.readouterr().err
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["stepper"]["name"] == "rk4"
+    assert 10 < metrics["self_transfer"]["psnr_db"] < 60

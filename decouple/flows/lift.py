@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from decouple.flows.integrators import Adaptive, FixedStep
 from decouple.flows.motion import Motion, Moved, Tell
 from decouple.flows.newton import Newton
 from decouple.flows.symmetric import Symmetric
+
+if TYPE_CHECKING:
+    from decouple.features.extractor import Extractor
 
 
 class Stepper(Protocol):
@@ -62,6 +65,15 @@ class Lift:
 
     stepper: Stepper = field(default_factory=Symmetric)
     name: str = "lift"
+
+    @classmethod
+    def suited_to(cls, extractor: Extractor) -> Lift:
+        """With the stepper that meets a round trip's tolerance fastest.
+
+        Symmetric steps where the network is smooth. Where its gradient jumps no stepper comes
+        back, and those that control their error crawl along the kinks: RK4 in fixed steps.
+        """
+        return cls(Symmetric() if extractor.chain.smooth else FixedStep("rk4"))
 
     @property
     def stepper_name(self) -> str:

@@ -98,6 +98,11 @@ class Chain:
             for n, k in ((n, weights.kernels[n]) for n in names)
         }
 
+    @property
+    def smooth(self) -> bool:
+        """Whether its gradient is continuous; ReLU's and max pooling's is not."""
+        return self.activation is Activation.SOFTPLUS and self.pooling is not Pooling.MAX
+
     def until(self, last: str) -> Chain:
         """The same network, stopping at `last`; shares the weights' memory."""
         if last == self.last:

@@ -23,7 +23,7 @@ ORIGINS = ("auto", "imagenet", "calibrated")
 
 # A first request, before Keras's download, which has no time limit of its own.
 _PROBE_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
-PROBE_SECONDS = 6.0
+PROBE_SECONDS = 4.0
 STALL_SECONDS = 20.0
 
 # "Caffe" preprocessing of keras.applications.vgg19: BGR in 0..255 minus this mean colour.

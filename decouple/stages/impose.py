@@ -71,7 +71,7 @@ def impose(
                 f"the features to impose do not fit {layer} ({size} channels): use the layers "
                 "and the mask with which they were taken off"
             )
-    flow = flow or Lift()
+    flow = flow or Lift.suited_to(extractor)
     traces: list[LayerTrace] = []
     for depth in range(len(extractor.layers), 0, -1):
         part = extractor.first(depth)

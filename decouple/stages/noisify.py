@@ -61,7 +61,7 @@ def noisify(
     ----------
     image : (H, W, 3), RGB, nominally in [0, 1]
     extractor, reference : features and the values to which they are moved
-    flow : how the image moves; the lift in symmetric steps by default
+    flow : how the image moves; by default `Lift.suited_to(extractor)`
     tolerance : RMS error, in units of the image's range, that taking off and putting back may
         make; 1e-4 is 80 dB
     ways : {layer: Way} to follow instead of finding steps
@@ -75,7 +75,7 @@ def noisify(
     StageError : a layer did not reach the reference; `.partial` is what was done, a `Noisified`.
     """
     x = checked_image(image, extractor)
-    flow = flow or Lift()
+    flow = flow or Lift.suited_to(extractor)
     values: dict[str, np.ndarray] = {}
     found: dict[str, Way] = {}
     traces: list[LayerTrace] = []

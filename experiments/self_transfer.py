@@ -71,10 +71,9 @@ def main() -> None:
     text = f"""# Self-transfer
 
 Made by `python experiments/self_transfer.py`. Network: VGG-19 with calibrated random filters,
-softplus, average pooling; the lift in symmetric steps, tolerance {metrics["tolerance"]:g}
-(an RMS error, in units of the image's range),
-seed {metrics["seed"]}. Pictures: scikit-image's samples. Seconds
-are those of one run on a machine with few cores, and only a hint.
+softplus, average pooling; the lift in symmetric steps, tolerance {metrics["tolerance"]:g} (an RMS
+error, in units of the image's range), seed {metrics["seed"]}. Pictures: scikit-image's samples.
+Seconds are those of one run on a machine with few cores and other work, and only a hint.
 
 ## Two layers, 150 px (the default)
 
@@ -93,8 +92,8 @@ are those of one run on a machine with few cores, and only a hint.
 ![Source, noisified after each of five layers, result, difference]({NAME}_five_layers.png)
 
 *Largest feature MSE*: over all layers, active and held, after every stage of noisification and
-imposition. Passes count a forward pass, a JVP or a VJP of one image as one,
-rows of Jacobians included.
+imposition. Passes count a forward pass, a JVP or a VJP of one image as one, rows of Jacobians
+included.
 """
     (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")
 

@@ -195,9 +195,10 @@ def _read_file(path: Path, architecture: Architecture, last: str) -> Arrays:
                 f"weights file '{path}' does not fit {architecture.name}: {conv.name} {what}, "
                 f"expected {expected[4]} and {expected[1]}"
             )
-        if not all(np.isfinite(array).all() for array in found[conv.name].values()):
-            raise WeightsError(f"weights file '{path}': {conv.name} holds non-finite values")
-        if not found[conv.name][4].any():
-            raise WeightsError(f"weights file '{path}': the filters of {conv.name} are all zero")
         channels = conv.filters
+    for name, arrays in found.items():
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise WeightsError(f"weights file '{path}': {name} holds non-finite values")
+        if not arrays[4].any():
+            raise WeightsError(f"weights file '{path}': the filters of {name} are all zero")
     return {n: a[4] for n, a in found.items()}, {n: a[1] for n, a in found.items()}

@@ -21,7 +21,7 @@ import decouple as dc
 from decouple.stages.layerwise import DEFAULT_TOLERANCE, stage_tolerance
 from experiments.common import REPORTS, markdown_table
 
-SIZE, LAYERS, SEED = 64, 3, 0
+SIZE, LAYERS, SEED = 64, 2, 0
 HEADER = ["picture", "layer", "stepper", "steps", "passes", "PSNR (dB)", "error", "time"]
 PICTURES = ("astronaut", "coffee")
 STEPPERS = ("symmetric", "rk45", "dop853")

@@ -17,6 +17,7 @@ from omegaconf import MISSING, OmegaConf
 
 from decouple.errors import ConfigError, unknown_name
 from decouple.flows.integrators import Adaptive, FixedStep
+from decouple.flows.lift import STEPPERS
 from decouple.flows.newton import Newton
 from decouple.flows.symmetric import Symmetric
 from decouple.images import MIN_SIDE, Fit
@@ -38,7 +39,7 @@ STEPPER_SCHEMAS = {
     "_fixed": FixedStep,
 }
 # Those whose error is set by their number of steps and not by `tolerance`.
-FIXED_STEPPERS = ("rk4", "euler")
+FIXED_STEPPERS = tuple(name for name, kind in STEPPERS.items() if kind is FixedStep)
 # Checked here as well as where they are used, to refuse a word before TensorFlow is imported.
 CHOICES = {
     "image.fit": tuple(fit.value for fit in Fit),

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 # Relative to each diagonal entry; keeps the factor of a nearly singular K finite.
 _RIDGE = 1e-9
-# Rounding of a change of features, in units of the network's epsilon times its size (measured).
+# Rounding of a change of features, in units of the network's epsilon times its size: a cautious
+# guess, not a measurement.
 _ROUNDING = 0.5
 
 

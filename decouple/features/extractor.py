@@ -77,6 +77,7 @@ class Extractor(ABC):
         }
         self._kept = np.flatnonzero(np.concatenate([self.alive[layer] for layer in self.layers]))
         self._shorter: dict[int, Extractor] = {}
+        self._double: Extractor | None = None
         self._all_programs: dict[int, dict[str, Any]] = {}
 
     # What a kind of feature must say.
@@ -139,6 +140,15 @@ class Extractor(ABC):
         masked._all_programs = self._all_programs
         return masked
 
+    def in_float64(self) -> Extractor:
+        """The same features, computed in double precision; made once, it shares the counter."""
+        if self.chain.dtype == "float64":
+            return self
+        if self._double is None:
+            self._double = type(self)(self.chain.astype("float64"), self.layers, self.alive)
+            self._double.passes = self.passes
+        return self._double
+
     def check_size(self, height: int, width: int) -> None:
         """Raise ImageError if an image of this size is too small for the layers."""
         self.chain.architecture.check_size(self.layers[-1], height, width)
@@ -176,6 +186,25 @@ class Extractor(ABC):
         """The adjoint of `jvp`: Jᵀλ, (H, W, 3) float64, for λ of shape (C,)."""
         return self._vjp_batch(point, cotangent[None])[0].astype(np.float64)
 
+    def squared_error(
+        self, image: np.ndarray, target: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Features (C,) at an image, and the gradient (H, W, 3) of Σ w (f − target)² there.
+
+        In one compiled program: what a descent computes at every step.
+        """
+        self.passes.count += 2
+        features, gradient = self._programs["squared_error"](
+            self._batch(image), self._full(target, np.float64), self._full(weights, np.float64)
+        )
+        return features[0].numpy()[self._kept], gradient[0].numpy().astype(np.float64)
+
+    def part(self, point: Point, count: int) -> tuple[Extractor, Point]:
+        """The extractor of the first `count` layers, linearized at the same image: no pass."""
+        shorter = self.first(count)
+        linearization = shorter._truncate(point.linearization)
+        return shorter, Point(point.features[: shorter.size], point.shape, linearization)
+
     def jacobian_rows(self, point: Point) -> Iterator[np.ndarray]:
         """The Jacobian in chunks of rows (B, H·W·3), from the first feature to the last.
 
@@ -184,8 +213,7 @@ class Extractor(ABC):
         row_bytes = 4 * 64 * point.shape[0] * point.shape[1] * tf.as_dtype(self.chain.dtype).size
         chunk = max(1, min(_LARGEST_BATCH, BATCH_BYTES // row_bytes))
         for index, size in enumerate(self.sizes, start=1):
-            shorter = self.first(index)
-            part = Point(point.features, point.shape, shorter._truncate(point.linearization))
+            shorter, part = self.part(point, index)
             unit = np.zeros((size, shorter.size), np.float32)
             unit[:, shorter.size - size :] = np.eye(size)
             for start in range(0, size, chunk):
@@ -217,9 +245,14 @@ class Extractor(ABC):
 
     def _vjp_batch(self, point: Point, cotangents: np.ndarray) -> np.ndarray:
         self.passes.count += len(cotangents)
-        full = np.zeros((len(cotangents), sum(self._totals)), self.chain.dtype)
-        full[:, self._kept] = cotangents
-        return self._programs["vjp"](point.linearization, tf.constant(full)).numpy()
+        full = self._full(cotangents, self.chain.dtype)
+        return self._programs["vjp"](point.linearization, full).numpy()
+
+    def _full(self, features: np.ndarray, dtype: Any) -> tf.Tensor:
+        """Features (..., C) among those of all channels, zero where the mask leaves one out."""
+        full = np.zeros((*features.shape[:-1], sum(self._totals)), dtype)
+        full[..., self._kept] = features
+        return tf.constant(full)
 
     def _batch(self, image: np.ndarray) -> tf.Tensor:
         return tf.constant(image[None], self.chain.dtype)
@@ -261,6 +294,13 @@ class Extractor(ABC):
         def difference(linearization: Linearization, changes: tf.Tensor) -> tf.Tensor:
             return concatenated(chain.difference(linearization, changes, layers))
 
+        def squared_error(
+            images: tf.Tensor, target: tf.Tensor, weights: tf.Tensor
+        ) -> tuple[tf.Tensor, tf.Tensor]:
+            features, linearization = linearize(images)
+            cotangents = tf.cast(2 * weights * (features - target), chain.dtype)
+            return features, vjp(linearization, cotangents)
+
         def vjp(linearization: Linearization, cotangents: tf.Tensor) -> tf.Tensor:
             parts = tf.split(cotangents, self._totals, axis=1)
             pulled = {}
@@ -271,9 +311,11 @@ class Extractor(ABC):
 
         # Shapes are left open, so that no other image size or batch traces a program again.
         images = tf.TensorSpec([None, None, None, 3], chain.dtype)
+        values = tf.TensorSpec([None], tf.float64)
         return {
             "forward": tf.function(forward, input_signature=[images]),
             "linearize": tf.function(linearize, input_signature=[images]),
+            "squared_error": tf.function(squared_error, input_signature=[images, values, values]),
             "difference": tf.function(difference, reduce_retracing=True),
             "jvp": tf.function(jvp, reduce_retracing=True),
             "vjp": tf.function(vjp, reduce_retracing=True),

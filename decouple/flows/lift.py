@@ -11,6 +11,7 @@ from decouple.errors import ConfigError, unknown_name
 from decouple.flows.integrators import Adaptive, FixedStep
 from decouple.flows.motion import Motion, Moved, Tell
 from decouple.flows.newton import Newton
+from decouple.flows.stop import StopReason
 from decouple.flows.symmetric import Symmetric
 
 if TYPE_CHECKING:
@@ -79,6 +80,10 @@ class Lift:
     def stepper_name(self) -> str:
         """The stepper's name."""
         return self.stepper.name
+
+    def arrived(self, reason: StopReason) -> bool:
+        """Only at its target: a path left half-way would mean nothing to the layers behind."""
+        return reason is StopReason.REACHED
 
     def move(self, image: np.ndarray, motion: Motion, tell: Tell) -> Moved:
         """Carry out a motion; see `Flow.move`."""

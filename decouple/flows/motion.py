@@ -30,15 +30,17 @@ class Way:
     steps : lengths in s, summing to 1; a way that is walked again keeps them
     factors : Cholesky factors of K = J Jᵀ with the s at which they were made; they only save
         time, whichever image they come from
+    ends : (C,) nominal features at its start and end, which define its way-points
     """
 
     steps: tuple[float, ...]
     factors: tuple[tuple[float, Factor], ...] = ()
+    ends: tuple[np.ndarray, np.ndarray] | None = None
 
     def reversed(self) -> Way:
         """The way back."""
         turned = tuple((1.0 - s, factor) for s, factor in reversed(self.factors))
-        return Way(self.steps[::-1], turned)
+        return Way(self.steps[::-1], turned, self.ends and self.ends[::-1])
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Motion:
         measured again, so that both directions have the same way-points.
     tolerance : the error of the image, RMS over its values, that one step may make
     way : an earlier way to follow, reversed by the caller where needed; None to find one
+    stage : the stage it belongs to, for stop rules that differ between stages
     """
 
     extractor: Extractor
@@ -60,6 +63,7 @@ class Motion:
     end: np.ndarray
     tolerance: float
     way: Way | None = None
+    stage: str = ""
 
     def ended(self, features: np.ndarray) -> StopReason:
         """REACHED or OFF_TARGET, from the features (C,) at the end of all steps."""
@@ -74,12 +78,16 @@ class Motion:
 
 @dataclass(frozen=True)
 class Moved:
-    """Where a motion ended: `image` (H, W, 3) float64, after `steps` steps."""
+    """Where a motion ended: `image` (H, W, 3) float64, after `steps` steps.
+
+    `threshold` is the loss at which a descent was to stop; None where none was descended.
+    """
 
     image: np.ndarray
     stop_reason: StopReason
     steps: int
     way: Way | None = field(default=None, repr=False)
+    threshold: float | None = None
 
 
 # Told, after each accepted step, how far along s the image is and its features there.
@@ -96,6 +104,9 @@ class Flow(Protocol):
     @property
     def stepper_name(self) -> str:
         """What metrics.json says of how it steps."""
+
+    def arrived(self, reason: StopReason) -> bool:
+        """Whether the image of a motion that ended so may go on to the next layer."""
 
     def move(self, image: np.ndarray, motion: Motion, tell: Tell) -> Moved:
         """Carry out a motion from `image` (H, W, 3) float64, which is left as it is."""

@@ -18,6 +18,10 @@ class StopReason(Enum):
         "The features stopped moving towards their target: try a larger image, fewer layers "
         "or a stricter mask (mask.min_slope)."
     )
+    STAGNATED = (
+        "The loss stopped falling before its threshold (stop.loss): try another optimizer or "
+        "learning rate, or accept it with a higher stop.loss."
+    )
     STEP_COLLAPSE = (
         "The step size collapsed before the target: the path is too sharply bent here; try "
         "network.activation=softplus, fewer layers or a larger image."
@@ -28,6 +32,11 @@ class StopReason(Enum):
     def succeeded(self) -> bool:
         """Whether the targets were reached."""
         return self is StopReason.REACHED
+
+    @property
+    def usable(self) -> bool:
+        """Whether a descent that ended so has an image worth going on with."""
+        return self in (StopReason.REACHED, StopReason.STEP_LIMIT, StopReason.STAGNATED)
 
     @property
     def label(self) -> str:

@@ -47,7 +47,8 @@ class LayerTrace:
     """How one stage went at one layer; the fields are those of `StepReport` at its end.
 
     `feature_mse` is measured on the image that the stage hands on; `image_change_psnr_db` is
-    the PSNR (peak 1, unclipped) between the images before and after.
+    the PSNR (peak 1, unclipped) between the images before and after; `threshold` the loss at
+    which a descent was to stop.
     """
 
     stage: str
@@ -59,3 +60,4 @@ class LayerTrace:
     seconds: float
     feature_mse: Mapping[str, float]
     image_change_psnr_db: float
+    threshold: float | None = None

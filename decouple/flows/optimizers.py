@@ -1,0 +1,278 @@
+"""How far a descent goes at a time: Keras's optimizers and SciPy's L-BFGS-B.
+
+An optimizer is a description; `begin` gives a descent with fresh state (moments, curvature),
+which can be carried on in several calls of `run`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from scipy.optimize import Bounds, minimize
+
+from decouple.errors import ConfigError, NamedChoice, unknown_name
+
+# From an image (H, W, 3), float64, to a loss and its gradient (H, W, 3).
+Loss = Callable[[np.ndarray], tuple[float, np.ndarray]]
+# After each iteration, with the loss at its image and that image: True ends the run.
+Callback = Callable[[float, np.ndarray], bool]
+
+
+class Descent(Protocol):
+    """An optimizer at work on one image."""
+
+    def run(self, loss: Loss, image: np.ndarray, callback: Callback) -> np.ndarray | None:
+        """Descend from `image` until `callback` says so; the image then, None if stuck."""
+
+
+class Optimizer(Protocol):
+    """How far to go down a loss at a time."""
+
+    @property
+    def name(self) -> str:
+        """What metrics.json calls it."""
+
+    def begin(self, shape: tuple[int, ...]) -> Descent:
+        """A descent of images of this shape, with fresh state."""
+
+
+class Decay(NamedChoice):
+    """How a learning rate changes with the iterations."""
+
+    CONSTANT = "constant"
+    EXPONENTIAL = "exponential"
+    STEPS = "steps"
+    COSINE = "cosine"
+
+
+# {name: (Keras's class, learning rate for images in [0, 1])}. The rates are those with which
+# each came farthest in 300 iterations on several photographs (experiments/optimizers.py); the
+# losses are so flat (each pixel has a 1/(h·w) share in a mean) that those which do not normalize
+# the gradient want rates far from Keras's own.
+KERAS: dict[str, tuple[str, float]] = {
+    "adadelta": ("Adadelta", 30.0),
+    "adagrad": ("Adagrad", 0.1),
+    "adam": ("Adam", 0.01),
+    "adamax": ("Adamax", 0.02),
+    "ftrl": ("Ftrl", 0.1),
+    "nadam": ("Nadam", 0.01),
+    "rmsprop": ("RMSprop", 0.002),
+    "sgd": ("SGD", 1000.0),
+}
+
+
+@dataclass
+class KerasOptimizer:
+    """One of Keras's optimizers, in float64.
+
+    Attributes
+    ----------
+    name : adadelta, adagrad, adam, adamax, ftrl, nadam, rmsprop or sgd
+    learning_rate : in units of the image's range for those that normalize the gradient (all but
+        sgd); None for the one in `KERAS`
+    decay : `constant`, `exponential`, `steps` (exponential in stairs) or `cosine` (to 0)
+    decay_iterations, decay_rate : the rate is multiplied by `decay_rate` every so many
+        iterations; cosine ends after them
+    options : more arguments of Keras's class, e.g. {momentum: 0.9}
+
+    Raises
+    ------
+    ConfigError : no such optimizer, option or value.
+    """
+
+    name: str = "adam"
+    learning_rate: float | None = None
+    decay: str = "constant"
+    decay_iterations: int = 100
+    decay_rate: float = 0.5
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.name not in KERAS:
+            raise ConfigError(unknown_name("optimizer", self.name, [*KERAS, "lbfgs"]))
+        Decay.named(self.decay)
+        for name in ("learning_rate", "decay_iterations", "decay_rate"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < np.inf:
+                raise ConfigError(f"optimizer.{name}={value} must be a positive number")
+
+    @property
+    def rate(self) -> float:
+        """The learning rate at the start."""
+        return KERAS[self.name][1] if self.learning_rate is None else self.learning_rate
+
+    def begin(self, shape: tuple[int, ...]) -> KerasDescent:
+        """A descent of images of this shape, with fresh state."""
+        return KerasDescent(self, shape)
+
+    def build(self) -> Any:
+        """The Keras optimizer itself.
+
+        Raises
+        ------
+        ConfigError : `options` holds a name or value that it does not take.
+        """
+        import keras
+
+        kind = getattr(keras.optimizers, KERAS[self.name][0])
+        known = [p for p in inspect.signature(kind).parameters if p not in _NOT_OPTIONS]
+        for option in self.options:
+            if option not in known:
+                raise ConfigError(unknown_name(f"option of {self.name}", option, known))
+        try:
+            return kind(learning_rate=self._schedule(keras), **self.options)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"optimizer {self.name}: {str(error).splitlines()[0]}") from error
+
+    def _schedule(self, keras: Any) -> Any:
+        schedules, decay = keras.optimizers.schedules, Decay.named(self.decay)
+        if decay is Decay.CONSTANT:
+            return self.rate
+        if decay is Decay.COSINE:
+            return schedules.CosineDecay(self.rate, self.decay_iterations)
+        return schedules.ExponentialDecay(
+            self.rate, self.decay_iterations, self.decay_rate, staircase=decay is Decay.STEPS
+        )
+
+
+# Arguments of Keras's classes that have settings of their own here, or no meaning.
+_NOT_OPTIONS = ("learning_rate", "name", "kwargs", "loss_scale_factor", "gradient_accumulation_steps")
+
+
+class KerasDescent:
+    """Keras's state for one image; the update is compiled once."""
+
+    def __init__(self, optimizer: KerasOptimizer, shape: tuple[int, ...]) -> None:
+        import keras
+        import tensorflow as tf
+
+        self._image = keras.Variable(np.zeros(shape), dtype="float64", name="image")
+        keras_optimizer = optimizer.build()
+        keras_optimizer.build([self._image])
+
+        def update(image: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+            self._image.assign(image)
+            keras_optimizer.apply([gradient], [self._image])
+            return self._image.value
+
+        spec = tf.TensorSpec(shape, tf.float64)
+        self._update = tf.function(update, input_signature=[spec, spec])
+
+    def step(self, image: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        """The image (H, W, 3) one step further, from the gradient there."""
+        return self._update(image, gradient).numpy()
+
+    def run(self, loss: Loss, image: np.ndarray, callback: Callback) -> np.ndarray | None:
+        """See `Descent.run`."""
+        gradient = loss(image)[1]
+        while True:
+            image = self.step(image, gradient)
+            value, gradient = loss(image)
+            if callback(value, image):
+                return image
+
+
+@dataclass
+class Lbfgs:
+    """SciPy's L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995; Zhu et al. 1997).
+
+    Attributes
+    ----------
+    memory : pairs kept
+    lower, upper : bounds of every value of the image; None for none
+
+    Raises
+    ------
+    ConfigError : bounds that leave no room, or no memory.
+    """
+
+    memory: int = 10
+    lower: float | None = None
+    upper: float | None = None
+    name: str = "lbfgs"
+
+    def __post_init__(self) -> None:
+        if self.memory < 1:
+            raise ConfigError(f"optimizer.memory={self.memory} is too small: at least 1")
+        if self.lower is not None and self.upper is not None and not self.lower < self.upper:
+            raise ConfigError(
+                f"optimizer.lower={self.lower} must be below optimizer.upper={self.upper}"
+            )
+
+    @property
+    def bounded(self) -> bool:
+        """Whether values of the image are kept within bounds."""
+        return self.lower is not None or self.upper is not None
+
+    def begin(self, shape: tuple[int, ...]) -> Descent:
+        """A descent of images of this shape."""
+        return _LbfgsDescent(self)
+
+
+class _LbfgsDescent:
+    """L-BFGS-B; the curvature it has learnt is SciPy's own and ends with each `run`."""
+
+    def __init__(self, optimizer: Lbfgs) -> None:
+        self._optimizer = optimizer
+
+    def run(self, loss: Loss, image: np.ndarray, callback: Callback) -> np.ndarray | None:
+        """See `Descent.run`."""
+        shape, options = image.shape, self._optimizer
+        scale: float | None = None
+        ended = False
+
+        def flat(x: np.ndarray) -> tuple[float, np.ndarray]:
+            nonlocal scale
+            value, gradient = loss(x.reshape(shape))
+            if not np.isfinite(value):
+                raise FloatingPointError  # SciPy's line search would go on for long
+            if scale is None:
+                # SciPy's first step has the gradient's length: brought to 1 % of the range.
+                length = float(np.sqrt(np.mean(np.square(gradient))))
+                scale = 0.01 / length if 0 < length < np.inf else 1.0
+            return scale * value, scale * gradient.ravel()
+
+        def after(intermediate_result: Any) -> None:
+            nonlocal ended
+            result = intermediate_result
+            ended = callback(float(result.fun) / (scale or 1.0), result.x.reshape(shape))
+            if ended:
+                raise StopIteration
+
+        lower = -np.inf if options.lower is None else options.lower
+        upper = np.inf if options.upper is None else options.upper
+        # The stop rules decide, not SciPy's tolerances and limits.
+        endless = {"ftol": 0.0, "gtol": 0.0, "maxiter": 10**9, "maxfun": 10**9}
+        try:
+            result = minimize(
+                flat,
+                image.ravel(),
+                jac=True,
+                method="L-BFGS-B",
+                bounds=Bounds(lower, upper) if options.bounded else None,
+                callback=after,
+                options={"maxcor": options.memory, **endless},
+            )
+        except FloatingPointError:
+            callback(np.nan, image)
+            return image
+        return result.x.reshape(shape) if ended else None
+
+
+def optimizer(name: str, **options: Any) -> Optimizer:
+    """The optimizer called `name` with its options.
+
+    Raises
+    ------
+    ConfigError : no such optimizer, option or value.
+    """
+    kind = Lbfgs if name == "lbfgs" else KerasOptimizer
+    known = [option for option in inspect.signature(kind).parameters if option != "name"]
+    for option in options:
+        if option not in known:
+            raise ConfigError(unknown_name(f"option of optimizer {name}", option, known))
+    return kind(name=name, **options)

@@ -2,6 +2,7 @@
 
 from decouple.stages.impose import Imposed, impose
 from decouple.stages.layerwise import DecoupledFeatures, StageError, checked_image
+from decouple.stages.mixing import mix
 from decouple.stages.noisify import Noisified, noisify
 from decouple.stages.reference import Reference, noise_image, noise_reference
 
@@ -13,6 +14,7 @@ __all__ = [
     "StageError",
     "checked_image",
     "impose",
+    "mix",
     "noise_image",
     "noise_reference",
     "noisify",

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from decouple.errors import ConfigError
+from decouple.errors import ConfigError, NamedChoice
 from decouple.features.extractor import Extractor
 from decouple.flows.lift import Lift
-from decouple.flows.motion import Flow
+from decouple.flows.motion import Flow, Way
 from decouple.flows.trace import LayerTrace, Observer, ignore
 from decouple.stages.layerwise import (
     DEFAULT_TOLERANCE,
     DecoupledFeatures,
     StageError,
-    arrived,
     checked_image,
     failure,
     move_layer,
 )
 from decouple.stages.noisify import OnLayer
 from decouple.stages.reference import Reference
+
+
+class Hold(NamedChoice):
+    """Towards what the layers before the active one are kept."""
+
+    REFERENCE = "reference"
+    FEATURES = "features"
 
 
 @dataclass(frozen=True)
@@ -31,10 +38,12 @@ class Imposed:
     Attributes
     ----------
     image : (H, W, 3) float64; its values may leave [0, 1]
+    ways : {layer: Way}, the ways back to the noisified image it came from, for `noisify`
     trace : one entry a layer, the last layer first
     """
 
     image: np.ndarray
+    ways: Mapping[str, Way] = field(repr=False)
     trace: tuple[LayerTrace, ...] = field(repr=False)
 
 
@@ -45,6 +54,8 @@ def impose(
     reference: Reference,
     flow: Flow | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
+    hold: str = "reference",
+    retraced: bool = False,
     observer: Observer = ignore,
     on_layer: OnLayer = lambda _layer, _image: None,
 ) -> Imposed:
@@ -57,6 +68,10 @@ def impose(
     image : (H, W, 3), noisified with the same extractor and reference
     features : what to impose; where they hold a way, its steps are taken in reverse
     extractor, reference, flow, tolerance, observer, on_layer : as in `noisify`
+    hold : towards what the layers before the active one are kept: the `reference`, as the thesis's
+        text has it, or their own `features` to be imposed later, as its code does
+    retraced : whether the result is to be noisified again and must then give up what was
+        imposed; takes tighter steps at the first layer
 
     Raises
     ------
@@ -73,16 +88,22 @@ def impose(
             )
     flow = flow or Lift.suited_to(extractor)
     traces: list[LayerTrace] = []
+    ways: dict[str, Way] = {}
+    held = reference.features if Hold.named(hold) is Hold.REFERENCE else features.values
     for depth in range(len(extractor.layers), 0, -1):
         part = extractor.first(depth)
         layer = part.layers[-1]
         start = reference.vector(part)
-        end = part.join({**reference.features, layer: features.values[layer]})
+        end = part.join({**held, layer: features.values[layer]})
         way = features.ways[layer].reversed() if layer in features.ways else None
-        moved, trace = move_layer("impose", x, part, start, end, flow, tolerance, way, observer)
+        moved, trace = move_layer(
+            "impose", x, part, start, end, flow, tolerance, way, observer, retraced
+        )
         x = moved.image
+        if moved.way is not None:
+            ways[layer] = moved.way.reversed()
         traces.append(trace)
         on_layer(layer, x)
-        if not arrived(trace):
-            raise StageError(failure(trace, part), Imposed(x, tuple(traces)))
-    return Imposed(x, tuple(traces))
+        if not flow.arrived(trace.stop_reason):
+            raise StageError(failure(trace, part), Imposed(x, ways, tuple(traces)))
+    return Imposed(x, ways, tuple(traces))

@@ -11,7 +11,6 @@ import numpy as np
 from decouple.errors import DecoupleError, ImageError
 from decouple.features.extractor import Extractor
 from decouple.flows.motion import Flow, Motion, Moved, Way
-from decouple.flows.stop import StopReason
 from decouple.flows.trace import LayerTrace, Observer, StepReport
 from decouple.images import psnr_db
 
@@ -20,6 +19,10 @@ from decouple.images import psnr_db
 # are independent, and deep stages take few steps, so that less is needed behind layer 1.
 AMPLIFICATION_FIRST = 1e3
 AMPLIFICATION_FURTHER = 2.0
+# On the way out of an image on which another's features were imposed, errors at layer 1 grow by 60
+# to 90 dB, with a nearly black picture by more than 130, before the features of the layers behind
+# it are measured: beyond float32. Behind layer 1 they grow no more than on the way back.
+AMPLIFICATION_FIRST_RETRACED = 1e8
 DEFAULT_TOLERANCE = 1e-4
 
 
@@ -51,12 +54,15 @@ class DecoupledFeatures:
     ways: Mapping[str, Way] = field(default_factory=dict, repr=False)
 
 
-def stage_tolerance(tolerance: float, depth: int) -> float:
+def stage_tolerance(tolerance: float, depth: int, retraced: bool = False) -> float:
     """The error a step may make at layer number `depth` (1, 2, ...), RMS over the image.
 
     `tolerance` is the error of the whole round trip; errors made at a layer grow on the way back
-    through it and all layers before it.
+    through it and all layers before it. `retraced`: the trip is from another image's features to
+    the noise, see `impose`.
     """
+    if retraced and depth == 1:
+        return tolerance / AMPLIFICATION_FIRST_RETRACED
     return tolerance / (AMPLIFICATION_FIRST * AMPLIFICATION_FURTHER ** (depth - 1))
 
 
@@ -92,6 +98,7 @@ def move_layer(
     tolerance: float,
     way: Way | None,
     observer: Observer,
+    retraced: bool = False,
 ) -> tuple[Moved, LayerTrace]:
     """Move the last layer of `extractor` from `start` to `end`, and report it."""
     layer = extractor.layers[-1]
@@ -105,7 +112,11 @@ def move_layer(
         mse = extractor.mean_square(features - end)
         observer(StepReport(stage, layer, fraction, evaluations(), seconds, mse))
 
-    motion = Motion(extractor, start, end, stage_tolerance(tolerance, len(extractor.layers)), way)
+    depth = len(extractor.layers)
+    allowed = stage_tolerance(tolerance, depth, retraced)
+    if retraced and depth == 1:
+        extractor = extractor.in_float64()
+    motion = Motion(extractor, start, end, allowed, way, stage)
     moved = flow.move(image, motion, tell)
     reached = extractor.measure(moved.image)
     trace = LayerTrace(
@@ -118,6 +129,7 @@ def move_layer(
         seconds=time.perf_counter() - began,
         feature_mse=extractor.mean_square(reached - end),
         image_change_psnr_db=psnr_db(image, moved.image),
+        threshold=moved.threshold,
     )
     return moved, trace
 
@@ -130,7 +142,3 @@ def failure(trace: LayerTrace, extractor: Extractor) -> str:
         f"feature MSE of {trace.feature_mse[trace.layer]:.1e}. {trace.stop_reason.value}"
     )
 
-
-def arrived(trace: LayerTrace) -> bool:
-    """Whether the layer reached its target."""
-    return trace.stop_reason is StopReason.REACHED

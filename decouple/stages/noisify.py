@@ -15,7 +15,6 @@ from decouple.stages.layerwise import (
     DEFAULT_TOLERANCE,
     DecoupledFeatures,
     StageError,
-    arrived,
     checked_image,
     failure,
     move_layer,
@@ -49,6 +48,7 @@ def noisify(
     tolerance: float = DEFAULT_TOLERANCE,
     ways: Mapping[str, Way] | None = None,
     stage: str = "noisify_source",
+    retraced: bool = False,
     observer: Observer = ignore,
     on_layer: OnLayer = lambda _layer, _image: None,
 ) -> Noisified:
@@ -66,6 +66,8 @@ def noisify(
         make; 1e-4 is 80 dB
     ways : {layer: Way} to follow instead of finding steps
     stage : the name under which it is reported
+    retraced : whether the image is the result of an imposition and goes back the way it came,
+        see `impose`
     observer : told of each step
     on_layer : given (layer, image) after each layer
 
@@ -83,15 +85,21 @@ def noisify(
         part = extractor.first(depth)
         end = reference.vector(part)
         values[layer] = part.split(part.measure(x))[layer]
-        start = part.join({**reference.features, layer: values[layer]})
         way = ways.get(layer) if ways else None
-        moved, trace = move_layer(stage, x, part, start, end, flow, tolerance, way, observer)
+        # What is measured at the end of a way differs from its nominal end by rounding, which
+        # the way back would amplify.
+        nominal = way.ends and way.ends[0] if way else None
+        own = part.join({**reference.features, layer: values[layer]})
+        start = own if nominal is None else nominal
+        moved, trace = move_layer(
+            stage, x, part, start, end, flow, tolerance, way, observer, retraced
+        )
         x = moved.image
         traces.append(trace)
         on_layer(layer, x)
         if moved.way is not None:
             found[layer] = moved.way
-        if not arrived(trace):
+        if not flow.arrived(trace.stop_reason):
             partial = Noisified(x, DecoupledFeatures(values, found), tuple(traces))
             raise StageError(failure(trace, part), partial)
     return Noisified(x, DecoupledFeatures(values, found), tuple(traces))

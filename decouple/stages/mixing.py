@@ -1,0 +1,42 @@
+"""Decoupled features between those of two images, chosen layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from decouple.errors import ConfigError, unknown_name
+from decouple.stages.layerwise import DecoupledFeatures
+
+
+def mix(
+    source: DecoupledFeatures, target: DecoupledFeatures, strengths: Mapping[str, float]
+) -> DecoupledFeatures:
+    """Features (1 − t) c_target + t c_source, with a strength t for each layer.
+
+    Since the layers are decoupled, each may come from either image without regard to the others.
+    Layers that keep the target's own features keep the way on which they were taken off, as long
+    as no layer behind them is changed: along it they come back exactly.
+
+    Parameters
+    ----------
+    source, target : of the same layers and channels
+    strengths : {layer: 0 to 1}; 0, the target's own, for layers that are not named
+
+    Raises
+    ------
+    ConfigError : a layer that there is not, or a strength out of its range.
+    """
+    for layer, strength in strengths.items():
+        if layer not in target.values:
+            raise ConfigError(unknown_name("layer", layer, target.values))
+        if not 0 <= strength <= 1:
+            raise ConfigError(f"strength={strength} of {layer} must be from 0 to 1")
+    values, ways = {}, {}
+    untouched = True
+    for layer in reversed(list(target.values)):
+        t = strengths.get(layer, 0.0)
+        values[layer] = (1 - t) * target.values[layer] + t * source.values[layer]
+        untouched = untouched and t == 0
+        if untouched and layer in target.ways:
+            ways[layer] = target.ways[layer]
+    return DecoupledFeatures(dict(reversed(values.items())), ways)

@@ -6,7 +6,7 @@ and the help page, both without TensorFlow.
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -18,7 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from decouple import __version__
-from decouple.config import STEPPER_SCHEMAS, check, config_folder
+from decouple.checks import check
+from decouple.config import SCHEMAS, config_folder
 from decouple.errors import ConfigError, unknown_name
 
 HELP = """\
@@ -115,19 +116,28 @@ def _experiments() -> list[str]:
 
 def _settings() -> dict[str, Any]:
     """{dotted key: default} of everything that is not a group, steppers' options included."""
-    settings: dict[str, Any] = {}
     composed = OmegaConf.to_container(compose("config"))
     assert isinstance(composed, dict)
-    for key, value in composed.items():
-        if isinstance(value, dict):
-            settings.update({f"{key!s}.{k}": v for k, v in value.items() if k != "name"})
-        elif key != "experiment":
-            settings[str(key)] = value
-    for schema in STEPPER_SCHEMAS.values():
-        for option in dataclasses.fields(schema):
-            if option.name != "name":
-                settings.setdefault(f"stepper.{option.name}", option.default)
-    return settings
+    settings = dict(_flat(composed))
+    del settings["experiment"]
+    for group, schemas in SCHEMAS.items():
+        for schema in schemas.values():
+            for key, default in _flat(OmegaConf.to_container(OmegaConf.structured(schema))):
+                settings.setdefault(f"{group}.{key}", default)
+    return {
+        key: value
+        for key, value in settings.items()
+        if not (key.endswith(".name") and key.split(".")[0] in SCHEMAS)
+    }
+
+
+def _flat(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Leaves of nested dictionaries with their dotted keys."""
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _check_name(override: Override) -> None:

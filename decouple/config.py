@@ -1,42 +1,36 @@
 """The schema of every setting, with its default and what it means.
 
 The YAML files in `configs/` hold only what differs from here. Hydra composes them, OmegaConf
-checks names and types, and `check` the ranges and what contradicts what. Nothing in this module
-needs TensorFlow.
+checks names and types, and `decouple.checks` the ranges and what contradicts what. Nothing in
+this module needs TensorFlow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, OmegaConf
+from omegaconf import MISSING
 
-from decouple.errors import ConfigError, unknown_name
 from decouple.flows.integrators import Adaptive, FixedStep
 from decouple.flows.lift import STEPPERS
 from decouple.flows.newton import Newton
+from decouple.flows.optimizers import KERAS, KerasOptimizer, Lbfgs
+from decouple.flows.stopping import StopRule
 from decouple.flows.symmetric import Symmetric
-from decouple.images import MIN_SIDE, Fit
+from decouple.images import Fit
 
 
-@dataclass
-class AutoStepper:
-    """The stepper that suits the network: see `Lift.suited_to`."""
-
-    name: str = "auto"
-
-
-# The steppers' own dataclasses are their schemas: their defaults live with them.
-STEPPER_SCHEMAS = {
-    "_auto": AutoStepper,
-    "_symmetric": Symmetric,
-    "_newton": Newton,
-    "_adaptive": Adaptive,
-    "_fixed": FixedStep,
+# {experiment: what it is a variant of}; each has a file in configs/experiment.
+EXPERIMENTS = {
+    "self_transfer": "self_transfer",
+    "thesis_self_transfer": "self_transfer",
+    "transfer": "transfer",
+    "thesis_transfer": "transfer",
+    "mix": "mix",
+    "compare_flows": "compare_flows",
 }
 # Those whose error is set by their number of steps and not by `tolerance`.
 FIXED_STEPPERS = tuple(name for name, kind in STEPPERS.items() if kind is FixedStep)
@@ -46,6 +40,9 @@ CHOICES = {
     "network.activation": ("softplus", "relu"),
     "network.pooling": ("average", "max", "l2"),
     "network.dtype": ("float32", "float64"),
+    "flow.hold": ("reference", "features"),
+    "flow.projection": ("channel", "layer"),
+    "stop.scale": ("absolute", "initial", "imagenet"),
 }
 
 _HERE = Path(__file__).resolve().parent
@@ -93,10 +90,112 @@ class MaskConfig:
 
 
 @dataclass
-class FlowConfig:
-    """Which way the image moves."""
+class AutoStepper:
+    """The stepper that suits the network: see `Lift.suited_to`."""
+
+    name: str = "auto"
+
+
+@dataclass
+class LiftConfig:
+    """The flow that retraces itself; its stepper has a group of its own."""
 
     name: str = "lift"
+
+
+@dataclass
+class GradientConfig:
+    """hold: what imposition pulls earlier layers towards, `reference` (text) or `features` (code).
+
+    Both are the thesis's: METHOD.md, section 2.
+    """
+
+    name: str = "gradient"
+    hold: str = "reference"
+
+
+@dataclass
+class ProjectedConfig:
+    """projection: orthogonal to each held `channel`, or only to each held `layer`'s loss."""
+
+    name: str = "projected"
+    projection: str = "channel"
+
+
+@dataclass
+class StageStop:
+    """What differs at one stage from `stop.*`; null where nothing does."""
+
+    loss: float | None = None
+    max_iterations: int | None = None
+    check_every: int | None = None
+
+
+@dataclass
+class StopConfig(StopRule):
+    """See `flows.stopping.StopRule`; `scale` may also be `imagenet`.
+
+    That is for thresholds that were chosen for ImageNet weights: absolute with those, and with
+    others in hundredths of the loss at the start.
+    """
+
+    noisify_source: StageStop = field(default_factory=StageStop)
+    noisify_target: StageStop = field(default_factory=StageStop)
+    impose: StageStop = field(default_factory=StageStop)
+
+
+@dataclass
+class ImposeConfig:
+    """from_source: the layers whose features come from the source, `all` or a list of names."""
+
+    from_source: Any = "all"
+
+
+@dataclass
+class GridConfig:
+    """strengths: the columns of the mixing grid, each from 0 to 1."""
+
+    strengths: list[float] = field(default_factory=lambda: [0.25, 0.5, 0.75, 1.0])
+
+
+@dataclass
+class CompareConfig:
+    """methods: FLOW:STEPPER or FLOW:OPTIMIZER, see `METHODS`; passes: a layer's budget.
+
+    passes: null gives every method that descends a loss as many network passes, in each stage and
+    layer, as the first method took there on average.
+    """
+
+    methods: list[str] = field(
+        default_factory=lambda: [
+            "lift:symmetric",
+            "lift:rk4",
+            "projected_channel:lbfgs",
+            "projected_channel:adam",
+            "projected_layer:lbfgs",
+            "projected_layer:adam",
+            "gradient:lbfgs",
+            *(f"gradient:{name}" for name in KERAS),
+        ]
+    )
+    passes: int | None = None
+
+
+# The dataclasses of steppers, optimizers and stop rules are their schemas: their defaults live
+# with them.
+SCHEMAS: dict[str, dict[str, type]] = {
+    "network": {"_vgg": NetworkConfig},
+    "flow": {"_lift": LiftConfig, "_gradient": GradientConfig, "_projected": ProjectedConfig},
+    "stepper": {
+        "_auto": AutoStepper,
+        "_symmetric": Symmetric,
+        "_newton": Newton,
+        "_adaptive": Adaptive,
+        "_fixed": FixedStep,
+    },
+    "optimizer": {"_lbfgs": Lbfgs, "_keras": KerasOptimizer},
+    "stop": {"_stop": StopConfig},
+}
 
 
 @dataclass
@@ -104,9 +203,11 @@ class Config:
     """Everything a run can be told.
 
     experiment: what to do; source: a file or sample:NAME, whose features are taken; target: the
-    picture that receives them (transfer); layers: a number (the first n of block{1..5}_conv1) or
-    a list of names; tolerance: RMS error of the round trip, in units of the image's range; seed:
-    of the noise; run_dir: where to write (by default runs/<experiment>/<time>-<id>).
+    picture that receives them (transfer, mix); layers: a number (the first n of
+    block{1..5}_conv1) or a list of names; strength: how much of the source's features is imposed,
+    0 (the target's own) to 1, a number or one for each layer, {block1_conv1: 0.5}; tolerance: RMS
+    error of the round trip, in units of the image's range; seed: of the noise; run_dir: where to
+    write (by default runs/<experiment>/<time>-<id>).
     """
 
     defaults: list[Any] = field(
@@ -115,12 +216,15 @@ class Config:
             {"network": "vgg19"},
             {"flow": "lift"},
             {"stepper": "auto"},
+            {"optimizer": "lbfgs"},
+            {"stop": "loss"},
         ]
     )
     experiment: str = MISSING
     source: str = "sample:astronaut"
     target: str | None = None
     layers: Any = 2
+    strength: Any = 1.0
     tolerance: float = 1e-4
     seed: int = 0
     run_dir: str | None = None
@@ -128,59 +232,19 @@ class Config:
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     network: NetworkConfig = MISSING
     mask: MaskConfig = field(default_factory=MaskConfig)
-    flow: FlowConfig = MISSING
+    impose: ImposeConfig = field(default_factory=ImposeConfig)
+    mix: GridConfig = field(default_factory=GridConfig)
+    compare_flows: CompareConfig = field(default_factory=CompareConfig)
+    flow: Any = MISSING
     stepper: Any = MISSING
+    optimizer: Any = MISSING
+    stop: StopConfig = MISSING
 
 
 def register() -> None:
     """Tell Hydra the schemas; a YAML file of a group names the one it fills in."""
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
-    store.store(group="network", name="_vgg", node=NetworkConfig)
-    store.store(group="flow", name="_flow", node=FlowConfig)
-    for schema, node in STEPPER_SCHEMAS.items():
-        store.store(group="stepper", name=schema, node=node)
-
-
-def check(config: Config, overridden: Iterable[str] = ()) -> None:
-    """Ranges, and options that would be ignored.
-
-    Parameters
-    ----------
-    config : composed
-    overridden : dotted keys that the user named
-
-    Raises
-    ------
-    ConfigError : in one line, what is wrong and what is allowed.
-    """
-    for name, value, least in (
-        ("image.size", config.image.size, MIN_SIDE),
-        ("noise.draws", config.noise.draws, 1),
-        ("seed", config.seed, 0),
-        *((f"stepper.{k}", config.stepper[k], 1) for k in ("steps", "max_steps", "memory")
-          if k in config.stepper),
-    ):  # fmt: skip
-        if value < least:
-            raise ConfigError(f"{name}={value} is too small: at least {least}")
-    for name, value in (("tolerance", config.tolerance), ("network.width", config.network.width)):
-        if not 0 < value < float("inf"):
-            raise ConfigError(f"{name}={value} must be a positive number")
-    if not 0 <= config.mask.min_slope < 1:
-        raise ConfigError(f"mask.min_slope={config.mask.min_slope} must be from 0 to below 1")
-    size = config.noise.size
-    if size != "match" and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-        raise ConfigError(f"noise.size={size} must be 'match' or a number of pixels")
-    for name, choices in CHOICES.items():
-        value = OmegaConf.select(config, name)  # type: ignore[arg-type]
-        if value not in choices:
-            raise ConfigError(unknown_name(name, value, choices))
-    overridden = set(overridden)
-    if config.experiment == "self_transfer" and config.target is not None:
-        raise ConfigError("target= has no meaning in self_transfer: the source is the only image")
-    if "network.width" in overridden and config.network.activation == "relu":
-        raise ConfigError("network.width= has no meaning with network.activation=relu")
-    kinked = config.network.activation == "relu" or config.network.pooling == "max"
-    stepper = "rk4" if config.stepper.name == "auto" and kinked else config.stepper.name
-    if "tolerance" in overridden and stepper in FIXED_STEPPERS:
-        raise ConfigError(f"tolerance= has no meaning with stepper={stepper}: set stepper.steps")
+    for group, schemas in SCHEMAS.items():
+        for schema, node in schemas.items():
+            store.store(group=group, name=schema, node=node)

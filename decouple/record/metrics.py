@@ -127,6 +127,7 @@ def stage_row(trace: LayerTrace) -> dict[str, Any]:
         "seconds": trace.seconds,
         "feature_mse": dict(trace.feature_mse),
         "image_change_psnr_db": change if math.isfinite(change) else None,
+        **({} if trace.threshold is None else {"threshold": trace.threshold}),
     }
 
 

@@ -21,6 +21,7 @@ STAGE_NAMES = {
     "noisify_source": "source noisification",
     "noisify_target": "target noisification",
     "impose": "imposition",
+    "noisify_result": "result noisification",
 }
 _WIDTHS = {"mark": 1, "stage": 20, "layer": 12, "mse": 7, "held": 7, "passes": 7, "left": 9}
 _COMPLETE = 1 - 1e-9

@@ -32,8 +32,8 @@ def plot_losses(run_dir: str | Path) -> list[Path]:
     """Draw `plots/loss_<stage>.png` for each stage in history.csv.
 
     Each figure has a panel for each active layer, in the order in which they happened, and in
-    it a curve for each layer that was tracked. Thresholds are dashed: metrics.json may name
-    them as `thresholds{stage: MSE}`, or one for all as `target_mse`.
+    it a curve for each layer that was tracked. Where a loss was descended, its threshold (in
+    metrics.json, `stages[].threshold`) is dashed.
 
     Returns
     -------
@@ -84,14 +84,14 @@ def loss_figure(
     stage : its name in history.csv
     segments : for each panel, the steps of one active layer
     layers : all layers of the run, in the network's order
-    metrics : for the caption and the threshold; may be empty
+    metrics : for the caption and the thresholds; may be empty
     """
     columns = min(len(segments), _COLUMNS)
     lines = math.ceil(len(segments) / columns)
     width = {1: 6.6, 2: 8.0}.get(columns, style.PAGE_INCHES)
     caption = style.caption(metrics)
     kind = f", experiment {metrics['experiment']}" if metrics.get("experiment") else ""
-    threshold = _threshold(stage, metrics)
+    thresholds = _thresholds(stage, metrics)
     lowest = min(
         (mse for rows in segments for row in rows for mse in row.feature_mse.values()),
         default=math.inf,
@@ -100,7 +100,7 @@ def loss_figure(
         caption += f"\nValues below {FLOOR:.0e}, zero included, are drawn at {FLOOR:.0e}."
     caption_lines = style.wrapped(caption, width - 0.2)
 
-    handles = _legend(segments, layers, threshold)
+    handles = _legend(segments, layers, bool(thresholds))
     across = max(int(width / _ENTRY_INCHES), 1)
     legend = 0.1 + 0.19 * math.ceil(len(handles) / across)
     below = 0.16 + style.LINE_INCHES * len(caption_lines)
@@ -118,7 +118,7 @@ def loss_figure(
     grid = figure.subplots(lines, columns, sharey=True, squeeze=False)
     panels = list(grid.flat)
     for axes, rows in zip(panels, segments, strict=False):
-        _draw(axes, rows, layers, threshold)
+        _draw(axes, rows, layers, thresholds.get(rows[0].layer))
     for axes in panels[len(segments) :]:
         axes.remove()
     # A panel with nothing below it carries the labels of its column.
@@ -168,7 +168,7 @@ def _draw(
 
 
 def _legend(
-    segments: Sequence[Sequence[HistoryRow]], layers: Sequence[str], threshold: float | None
+    segments: Sequence[Sequence[HistoryRow]], layers: Sequence[str], threshold: bool
 ) -> list[Line2D]:
     shown = {layer for rows in segments for row in rows for layer in row.feature_mse}
     handles = []
@@ -176,12 +176,18 @@ def _legend(
         if layer in shown:
             colour, dashes = style.layer_look(layer, position)
             handles.append(Line2D([], [], color=colour, linestyle=dashes, label=layer))
-    if threshold is not None:
-        label = f"threshold {threshold:.1e}"
-        handles.append(Line2D([], [], color="#555555", linestyle=(0, (5, 3)), label=label))
+    if threshold:
+        handles.append(
+            Line2D([], [], color="#555555", linestyle=(0, (5, 3)), label="threshold of the loss")
+        )
     return handles
 
 
-def _threshold(stage: str, metrics: Mapping[str, Any]) -> float | None:
-    value = (metrics.get("thresholds") or {}).get(stage, metrics.get("target_mse"))
-    return float(value) if value is not None and 0 < value < math.inf else None
+def _thresholds(stage: str, metrics: Mapping[str, Any]) -> dict[str, float]:
+    """{active layer: threshold of its loss} of a stage."""
+    found: dict[str, float] = {}
+    for row in metrics.get("stages", ()):
+        value = row.get("threshold")
+        if row.get("stage") == stage and value is not None and 0 < value < math.inf:
+            found.setdefault(row["layer"], float(value))
+    return found

@@ -21,7 +21,7 @@ _GAP = 0.14  # inches around each picture
 _TITLE_SIZE = 9.0
 _TITLE_LINE = 0.17
 _TALLEST = 1.6  # of a picture, in widths of its cell
-_NOISIFIED = re.compile(r"noisified_(\d+)_(.+)")
+_NOISIFIED = re.compile(r"noisified_(?:(source|target)_)?(\d+)_(.+)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,8 @@ def plot_panel(run_dir: str | Path) -> Path:
     """Draw `plots/panel.png` from the pictures in `images/`; absent ones are left out.
 
     The order is source, target, noisified images, result, and for self-transfer the amplified
-    difference between result and source.
+    difference between result and source. Where there is a target, of its noisified images and the
+    source's only the last ones are shown.
 
     Raises
     ------
@@ -78,27 +79,32 @@ def run_pictures(run_dir: str | Path, metrics: Mapping[str, Any]) -> list[Pictur
 
 
 def _noisified_stems(folder: Path) -> list[str]:
-    def order(stem: str) -> tuple[float, str]:
-        match = _NOISIFIED.fullmatch(stem)
-        return (int(match[1]) if match else math.inf, stem)
-
-    return sorted((path.stem for path in folder.glob("noisified*.png")), key=order)
+    """Of one picture all layers in order; of source and target the last layer each."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for path in folder.glob("noisified*.png"):
+        match = _NOISIFIED.fullmatch(path.stem)
+        if match is not None:
+            found.setdefault(match[1] or "", []).append((int(match[2]), path.stem))
+    stems = [stem for _, stem in sorted(found.pop("", []))]
+    return stems + [max(found[role])[1] for role in sorted(found)]
 
 
 def _noisified(stem: str, metrics: Mapping[str, Any]) -> tuple[str, str, str]:
     match = _NOISIFIED.fullmatch(stem)
-    if match is None:
-        return stem, stem.replace("_", " "), ""
-    layer = match[2]
-    changes = [
-        row.get("image_change_psnr_db")
-        for row in metrics.get("stages", ())
-        if str(row.get("stage")).startswith("noisify") and row.get("layer") == layer
-    ]
-    # Of two noisified images at the same layer, the file's name does not tell which this is.
-    known = len(changes) == 1 and changes[0] is not None
-    note = f"PSNR {changes[0]:.1f} dB to picture before" if known else ""
-    return stem, f"noisified {match[1]}: {layer}", note
+    assert match is not None
+    role, number, layer = match.groups()
+    if role is not None:
+        return stem, f"noisified {role}", ""
+    change = next(
+        (
+            row.get("image_change_psnr_db")
+            for row in metrics.get("stages", ())
+            if row.get("stage") == "noisify_source" and row.get("layer") == layer
+        ),
+        None,
+    )
+    note = "" if change is None else f"PSNR {change:.1f} dB to picture before"
+    return stem, f"noisified {number}: {layer}", note
 
 
 def _result_note(metrics: Mapping[str, Any]) -> str:
@@ -109,6 +115,30 @@ def _result_note(metrics: Mapping[str, Any]) -> str:
 def _difference_title(metrics: Mapping[str, Any]) -> str:
     gain = metrics.get("difference_gain")
     return "|result − source|, amplified" if gain is None else f"|result − source| × {gain:,.10g}"
+
+
+def plot_grid(run_dir: str | Path) -> Path:
+    """Draw `plots/mix.png`: a row for each choice of layers, a column for each strength.
+
+    Raises
+    ------
+    RunFolderError
+        when the figure cannot be written.
+    """
+    run_dir = Path(run_dir)
+    metrics = read_metrics(run_dir)
+    entries = [
+        Picture(
+            f"{cell['row']} of source",
+            images.load(run_dir / "images" / f"{cell['image']}.png").pixels,
+            f"strength {cell['strength']:g}",
+        )
+        for cell in metrics["mix"]["cells"]
+    ]
+    across = len(metrics["mix"]["strengths"])
+    with style.context():
+        figure = picture_grid(entries, across, style.caption(metrics))
+        return style.save_figure(figure, run_dir / "plots" / "mix.png")
 
 
 def picture_grid(entries: Sequence[Picture], columns: int = _ACROSS, caption: str = "") -> Figure:

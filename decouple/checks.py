@@ -1,0 +1,208 @@
+"""What a composed configuration must still be asked: ranges, and options that contradict others.
+
+Names and types are OmegaConf's business. Nothing in this module needs TensorFlow, so that a
+mistake costs a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from omegaconf import ListConfig, OmegaConf
+
+from decouple.config import CHOICES, EXPERIMENTS, FIXED_STEPPERS, Config
+from decouple.errors import ConfigError, unknown_name
+from decouple.flows import KERAS, STEPPERS, StopRule, StopRules, optimizer
+from decouple.images import MIN_SIDE
+
+# {variant: settings that it would ignore}
+_IGNORED = {
+    "self_transfer": ("target", "strength", "impose", "mix", "compare_flows"),
+    "transfer": ("mix", "compare_flows"),
+    "mix": ("strength", "impose", "compare_flows"),
+    "compare_flows": (
+        *("target", "strength", "impose", "mix", "flow", "stepper", "optimizer"),
+        "stop.max_passes",
+    ),
+}
+FLOWS_COMPARED = ("lift", "projected_channel", "projected_layer", "gradient")
+
+
+def check(config: Config, overridden: Iterable[str] = ()) -> None:
+    """Ranges, and options that would be ignored.
+
+    Parameters
+    ----------
+    config : composed
+    overridden : dotted keys that the user named
+
+    Raises
+    ------
+    ConfigError : in one line, what is wrong and what is allowed.
+    """
+    if config.experiment not in EXPERIMENTS:
+        raise ConfigError(unknown_name("experiment", config.experiment, EXPERIMENTS))
+    _check_ranges(config)
+    for name, choices in CHOICES.items():
+        value = OmegaConf.select(config, name)  # type: ignore[arg-type]
+        if value is not None and value not in choices:
+            raise ConfigError(unknown_name(name, value, choices))
+    optimizer(**_options(config.optimizer))
+    stop_rules(config.stop, "imagenet")
+    overridden = set(overridden)
+    _check_experiment(config, overridden)
+    _check_flow(config, overridden)
+    if "network.width" in overridden and config.network.activation == "relu":
+        raise ConfigError("network.width= has no meaning with network.activation=relu")
+
+
+def _check_ranges(config: Config) -> None:
+    for name, value, least in (
+        ("image.size", config.image.size, MIN_SIDE),
+        ("noise.draws", config.noise.draws, 1),
+        ("seed", config.seed, 0),
+        *((f"stepper.{k}", config.stepper[k], 1) for k in ("steps", "max_steps", "memory")
+          if k in config.stepper),
+    ):  # fmt: skip
+        if value < least:
+            raise ConfigError(f"{name}={value} is too small: at least {least}")
+    for name, value in (("tolerance", config.tolerance), ("network.width", config.network.width)):
+        if not 0 < value < float("inf"):
+            raise ConfigError(f"{name}={value} must be a positive number")
+    if not 0 <= config.mask.min_slope < 1:
+        raise ConfigError(f"mask.min_slope={config.mask.min_slope} must be from 0 to below 1")
+    size = config.noise.size
+    if size != "match" and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+        raise ConfigError(f"noise.size={size} must be 'match' or a number of pixels")
+
+
+def _check_experiment(config: Config, overridden: set[str]) -> None:
+    kind = EXPERIMENTS[config.experiment]
+    if config.experiment.startswith(("self_transfer", "thesis_self")) and config.target is not None:
+        raise ConfigError("target= has no meaning in self_transfer: the source is the only image")
+    for name in sorted(overridden):
+        if any(name == ignored or name.startswith(f"{ignored}.") for ignored in _IGNORED[kind]):
+            raise ConfigError(f"{name}= has no meaning in {config.experiment}")
+    if kind in ("transfer", "mix") and config.target is None:
+        raise ConfigError(
+            f"{config.experiment} needs a target=FILE or target=sample:NAME, the picture that "
+            "receives the source's features"
+        )
+    strengths_of(config.strength, ())
+    if kind == "mix":
+        if not config.mix.strengths:
+            raise ConfigError("mix.strengths= needs at least one strength from 0 to 1")
+        for strength in config.mix.strengths:
+            strengths_of(strength, ())
+    from_source = config.impose.from_source
+    if from_source != "all" and not isinstance(from_source, list | ListConfig):
+        raise ConfigError(
+            f"impose.from_source={from_source} must be 'all' or a list of layers, such as "
+            "[block1_conv1]"
+        )
+    if kind == "compare_flows":
+        if not config.compare_flows.methods:
+            raise ConfigError("compare_flows.methods= needs at least one FLOW:STEPPER")
+        for method in config.compare_flows.methods:
+            split_method(method)
+        passes = config.compare_flows.passes
+        if passes is not None and passes < 1:
+            raise ConfigError(f"compare_flows.passes={passes} is too small: at least 1")
+
+
+def _check_flow(config: Config, overridden: set[str]) -> None:
+    if EXPERIMENTS[config.experiment] == "compare_flows":
+        return
+    lift = config.flow.name == "lift"
+    group = ("optimizer", "stop") if lift else ("stepper", "tolerance")
+    for name in sorted(overridden):
+        if name.split(".")[0] in group:
+            raise ConfigError(
+                f"{name}= has no meaning with flow={config.flow.name}: "
+                + ("it steps as stepper= says" if lift else "it steps as optimizer= and stop= say")
+            )
+    if not lift:
+        bounded = any(config.optimizer.get(k) is not None for k in ("lower", "upper"))
+        if config.flow.name == "projected" and bounded:
+            raise ConfigError(
+                "optimizer.lower and optimizer.upper have no meaning with flow=projected: the "
+                "held layers decide where the image may go"
+            )
+        return
+    kinked = config.network.activation == "relu" or config.network.pooling == "max"
+    stepper = "rk4" if config.stepper.name == "auto" and kinked else config.stepper.name
+    if "tolerance" in overridden and stepper in FIXED_STEPPERS:
+        raise ConfigError(f"tolerance= has no meaning with stepper={stepper}: set stepper.steps")
+
+
+def _options(group: Any) -> dict[str, Any]:
+    held = OmegaConf.to_container(group, resolve=True)
+    assert isinstance(held, dict)
+    return {str(key): value for key, value in held.items()}
+
+
+def stop_rules(stop: Any, weights: str) -> StopRules:
+    """The stop rules of `stop.*`.
+
+    Parameters
+    ----------
+    stop : the configuration's group
+    weights : origin of the network's; see `StopConfig.scale`
+
+    Raises
+    ------
+    ConfigError : a value out of its range.
+    """
+    options = _options(stop)
+    stages = {
+        stage: {key: value for key, value in options.pop(stage).items() if value is not None}
+        for stage in ("noisify_source", "noisify_target", "impose")
+    }
+    unit = 1.0
+    if options["scale"] == "imagenet":
+        options["scale"] = "absolute" if weights == "imagenet" else "initial"
+        unit = 1.0 if weights == "imagenet" else 1e-2
+
+    def rule(**more: Any) -> StopRule:
+        merged = {**options, **more}
+        return StopRule(**{**merged, "loss": unit * merged["loss"]})
+
+    # An image that is noisified again is moved as it was the first time.
+    stages["noisify_result"] = stages["noisify_source"]
+    return StopRules(rule(), {stage: rule(**more) for stage, more in stages.items()})
+
+
+def split_method(method: str) -> tuple[str, str]:
+    """A method of `compare_flows`, FLOW:STEPPER or FLOW:OPTIMIZER, in its two parts.
+
+    Raises
+    ------
+    ConfigError : there is no such flow, or it does not move so.
+    """
+    flow, _, how = str(method).partition(":")
+    if flow not in FLOWS_COMPARED:
+        raise ConfigError(unknown_name("flow of compare_flows.methods", flow, FLOWS_COMPARED))
+    known = STEPPERS if flow == "lift" else [*KERAS, "lbfgs"]
+    if how not in known:
+        raise ConfigError(unknown_name(f"way to move of {flow}", how, known))
+    return flow, how
+
+
+def strengths_of(strength: Any, layers: Iterable[str]) -> dict[str, float]:
+    """`strength=`, a number for all or a mapping {layer: number}, as one number for each layer.
+
+    Raises
+    ------
+    ConfigError : a layer that there is not, or a strength out of 0 to 1.
+    """
+    layers = list(layers)
+    named = isinstance(strength, Mapping)
+    given = dict(strength.items()) if named else dict.fromkeys(layers or [""], strength)
+    for layer, value in given.items():
+        if layers and layer not in layers:
+            raise ConfigError(unknown_name("layer of strength", layer, layers))
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 <= value <= 1:
+            raise ConfigError(f"strength={value} must be a number from 0 to 1")
+    return {layer: float(given.get(layer, 1.0)) for layer in layers}

@@ -1,0 +1,51 @@
+"""The experiments as compositions of stages, and what each leaves in its run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from decouple.config import EXPERIMENTS
+from decouple.errors import DecoupleError
+from decouple.pipeline.compare_flows import compare_flows
+from decouple.pipeline.job import Job
+from decouple.pipeline.mix import mix
+from decouple.pipeline.self_transfer import self_transfer
+from decouple.pipeline.transfer import transfer
+from decouple.record.folder import RunFolder
+from decouple.stages import StageError
+
+_COMPOSITIONS = {
+    "self_transfer": self_transfer,
+    "transfer": transfer,
+    "mix": mix,
+    "compare_flows": compare_flows,
+}
+
+
+def run(config: DictConfig) -> Path:
+    """Carry out `config.experiment`; returns the run folder.
+
+    Raises
+    ------
+    DecoupleError : anything the user can mend. Where a stage ended early, what it reached is in
+        the run folder all the same.
+    """
+    composition = _COMPOSITIONS[EXPERIMENTS[config.experiment]]
+    job = Job.of(config)
+    folder = RunFolder.create(config.experiment, config.run_dir)
+    failed: StageError | None = None
+    try:
+        with job.recorded_in(folder):
+            try:
+                composition(job)
+            except StageError as error:
+                failed = error
+    except DecoupleError:
+        folder.remove_if_empty()
+        raise
+    job.close()
+    if failed is not None:
+        raise DecoupleError(f"{failed} What was reached is in {folder.path}")
+    return folder.path

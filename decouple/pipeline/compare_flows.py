@@ -1,0 +1,77 @@
+"""Self-transfer of one image by many methods, at equal budgets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from decouple.checks import split_method, stop_rules
+from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
+from decouple.pipeline.job import Job
+from decouple.pipeline.self_transfer import self_transfer
+from decouple.record.folder import RunFolder
+from decouple.record.table import write_table
+from decouple.report.flows import plot_flows
+from decouple.stages import StageError
+
+
+def compare_flows(job: Job) -> None:
+    """Each method in a run folder of its own below this one; then one table and one figure."""
+    settings = job.config.compare_flows
+    rows: list[dict[str, Any]] = []
+    passes = settings.passes
+    for method in settings.methods:
+        job.progress.say(f"{method}:")
+        row, spent = _row(job, method, passes)
+        rows.append(row)
+        if passes is None:
+            passes = spent
+    job.results["compare"] = {"rows": rows, "passes_per_layer": passes}
+    write_table(job.folder, "compare_flows", rows)
+    job.figures.append(plot_flows)
+
+
+def method_flow(job: Job, method: str, passes: int | None) -> Flow:
+    """The flow that `FLOW:STEPPER` or `FLOW:OPTIMIZER` names, within a budget of passes."""
+    flow, how = split_method(method)
+    if flow == "lift":
+        return Lift(stepper(how))
+    stop = stop_rules(job.config.stop, job.extractor.chain.weights.origin)
+    if passes is not None:
+        stop = stop.within(passes)
+    if flow == "gradient":
+        return Gradient(optimizer(how), stop)
+    return Projected(optimizer(how), stop, flow.removeprefix("projected_"))
+
+
+def _row(job: Job, method: str, passes: int | None) -> tuple[dict[str, Any], int]:
+    """One method's row, and the passes it took a stage and layer on average."""
+    one = job.beside(method_flow(job, method, passes))
+    path = job.folder.path / "methods" / method.replace(":", "_")
+    with one.recorded_in(RunFolder.create("", path)):
+        failure = None
+        try:
+            self_transfer(one)
+        except StageError as error:
+            failure = str(error)
+            job.progress.say(failure)
+    one.close(shown=False)
+    stages = [row for row in one.stages if row["stage"] != "reference"]
+    active = [row["feature_mse"][row["layer"]] for row in stages]
+    held = [mse for row in stages for k, mse in row["feature_mse"].items() if k != row["layer"]]
+    result = one.results.get("self_transfer", {})
+    spent = sum(row["evaluations"] for row in stages)
+    row = {
+        "method": method,
+        "psnr_db": result.get("psnr_db"),
+        "excursion_recovered": result.get("excursion_recovered"),
+        "active_mse": max(active, default=None),
+        "held_mse": max(held, default=None),
+        "evaluations": spent,
+        "seconds": sum(row["seconds"] for row in stages),
+        "stop_reasons": ", ".join(dict.fromkeys(row["stop_reason"] for row in stages)),
+        "folder": str(Path("methods") / path.name),
+    }
+    if failure is not None:
+        row["failure"] = failure
+    return row, -(-spent // max(len(stages), 1))

@@ -1,0 +1,377 @@
+"""One run: its pictures, network and flow, and the record that every experiment keeps alike."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from omegaconf import DictConfig, OmegaConf
+
+from decouple import images
+from decouple.checks import stop_rules
+from decouple.config import FIXED_STEPPERS
+from decouple.features import ChannelMeans, Extractor, alive_on
+from decouple.flows import Flow, Gradient, Lift, Projected, Way, optimizer, stepper
+from decouple.flows.trace import Observer, ignore
+from decouple.networks import architecture, network
+from decouple.record.closing import closing_table
+from decouple.record.folder import RunFolder
+from decouple.record.history import History
+from decouple.record.metrics import environment, stage_row, write_metrics
+from decouple.record.observers import fan_out
+from decouple.record.progress import Progress
+from decouple.report.curves import plot_losses
+from decouple.report.panel import plot_panel
+from decouple.stages import (
+    DecoupledFeatures,
+    Imposed,
+    Noisified,
+    Reference,
+    StageError,
+    checked_image,
+    impose,
+    noise_image,
+    noise_reference,
+    noisify,
+)
+
+OnLayer = Callable[[str, np.ndarray], None]
+
+
+@dataclass
+class Job:
+    """What an experiment works with; its results go to `results`, a part of metrics.json.
+
+    Attributes
+    ----------
+    pictures : {`source`, and where there is one `target`: picture}
+    stages : rows of metrics.json, in the order in which they happened
+    clipped : {picture's name: share of its values that were clipped at save}
+    figures : what to draw from the run folder, beside the panel and the loss curves
+    """
+
+    config: DictConfig
+    progress: Progress
+    pictures: dict[str, images.LoadedImage]
+    extractor: Extractor
+    flow: Flow
+    began: float = field(default_factory=time.perf_counter)
+    observer: Observer = ignore
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    clipped: dict[str, float] = field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
+    figures: list[Callable[[Path], Path]] = field(default_factory=list)
+    _folder: RunFolder | None = None
+    _reference: Reference | None = None
+
+    @classmethod
+    def of(cls, config: DictConfig) -> Job:
+        """Load pictures and network; nothing is written before all inputs are known to be good."""
+        began = time.perf_counter()
+        progress = Progress()
+        arch = architecture(config.network.name)
+        layers = arch.resolve_layers(
+            config.layers if isinstance(config.layers, int | str) else list(config.layers)
+        )
+        pictures = {}
+        for role in ("source", "target"):
+            if config[role] is not None:
+                pictures[role] = images.load(config[role], config.image.size, config.image.fit)
+                for note in pictures[role].notes:
+                    progress.say(f"{pictures[role].origin}: {note}")
+                arch.check_size(layers[-1], *pictures[role].pixels.shape[:2])
+        chain = network(last=layers[-1], say=progress.say, **_named(config.network))
+        extractor = ChannelMeans(chain, layers)
+        for picture in pictures.values():
+            checked_image(picture.pixels, extractor)
+        return cls(config, progress, pictures, extractor, flow_of(config, extractor), began)
+
+    @property
+    def source(self) -> np.ndarray:
+        """Pixels (H, W, 3), float32 in [0, 1], of the picture that gives its features."""
+        return self.pictures["source"].pixels
+
+    @property
+    def target(self) -> np.ndarray:
+        """Pixels of the picture that receives them; in self-transfer the source itself."""
+        return self.pictures.get("target", self.pictures["source"]).pixels
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where the run is recorded."""
+        if self._folder is None:
+            raise RuntimeError("a job has a folder within recorded_in() only")
+        return self._folder
+
+    @property
+    def reference(self) -> Reference:
+        """What step 0 measured."""
+        if self._reference is None:
+            raise RuntimeError("a job has a reference within recorded_in() only")
+        return self._reference
+
+    @contextmanager
+    def recorded_in(self, folder: RunFolder) -> Iterator[None]:
+        """Open the record: configuration, pictures as they were used, history, step 0."""
+        self._folder = folder
+        folder.write_text("config.yaml", OmegaConf.to_yaml(self.config, resolve=True))
+        for role, picture in self.pictures.items():
+            self.save(role, picture.pixels)
+        outermost = self._reference is None
+        with self.progress if outermost else nullcontext():
+            if outermost:
+                self.progress.say(f"{self._sentence()}, into {folder.path}")
+                self._measure_reference()
+            with History(folder.path, self.extractor.layers) as history:
+                self.observer = fan_out(self.progress, history)
+                yield
+
+    def beside(self, flow: Flow) -> Job:
+        """Another job on the same pictures, network and reference, with another flow."""
+        job = Job(self.config, self.progress, self.pictures, self.extractor, flow)
+        job._reference = self._reference
+        return job
+
+    def _sentence(self) -> str:
+        height, width = self.target.shape[:2]
+        pictures = " and ".join(
+            f"{picture.origin} ({role})" for role, picture in self.pictures.items()
+        )
+        return (
+            f"{self.config.experiment} of {pictures}, {width}x{height} px, through "
+            f"{len(self.extractor.layers)} layers of {self.extractor.chain.architecture.name} "
+            f"({self.extractor.chain.weights.origin} weights)"
+        )
+
+    def _measure_reference(self) -> None:
+        """Step 0, with the mask of channels that can be moved; reported as a stage."""
+        config, began, passes = self.config, time.perf_counter(), self.extractor.passes.count
+        # Pictures of different sizes share one reference; that of the result's size.
+        height, width = self.target.shape[:2]
+        if config.noise.size != "match":
+            height = width = config.noise.size
+        self.extractor.check_size(height, width)
+        noise = noise_image(height, width, config.seed)
+        pixels = [picture.pixels for picture in self.pictures.values()]
+        alive = alive_on(self.extractor, [noise, *pixels], config.mask.min_slope)
+        passes = self.extractor.passes.count - passes
+        self.extractor = self.extractor.masked(alive)
+        left_out = {layer: int(np.sum(~kept)) for layer, kept in alive.items() if not kept.all()}
+        if left_out:
+            counts = ", ".join(
+                f"{n} of {alive[layer].size} {layer}" for layer, n in left_out.items()
+            )
+            self.progress.say(f"Channels left out, since they cannot be moved: {counts}")
+        self._reference = noise_reference(
+            self.extractor, (height, width), config.seed, config.noise.draws
+        )
+        self.stages.append(
+            {
+                "stage": "reference",
+                "layer": None,
+                "stop_reason": "reached",
+                "evaluations": passes + self.extractor.passes.count,
+                "seconds": time.perf_counter() - began,
+                "feature_mse": {},
+                "image_change_psnr_db": None,
+            }
+        )
+
+    # The method's steps, recorded.
+
+    def noisify(
+        self,
+        image: np.ndarray,
+        stage: str,
+        *,
+        ways: Mapping[str, Way] | None = None,
+        retraced: bool = False,
+        saved_as: str | None = None,
+    ) -> Noisified:
+        """`stages.noisify`, with its rows, and pictures called `<saved_as>_<number>_<layer>`."""
+        try:
+            noisified = noisify(
+                image,
+                **self._common(),
+                stage=stage,
+                ways=ways,
+                retraced=retraced,
+                on_layer=self._saver(saved_as),
+            )
+        except StageError as error:
+            self._keep(error.partial)
+            raise
+        self._keep(noisified)
+        return noisified
+
+    def impose(
+        self, image: np.ndarray, features: DecoupledFeatures, *, retraced: bool = False
+    ) -> Imposed:
+        """`stages.impose`, with its rows."""
+        hold = self.config.flow.get("hold", "reference")
+        try:
+            imposed = impose(image, features, **self._common(), hold=hold, retraced=retraced)
+        except StageError as error:
+            self._keep(error.partial)
+            raise
+        self._keep(imposed)
+        return imposed
+
+    def _common(self) -> dict[str, Any]:
+        return {
+            "extractor": self.extractor,
+            "reference": self.reference,
+            "flow": self.flow,
+            "tolerance": self.config.tolerance,
+            "observer": self.observer,
+        }
+
+    def _saver(self, prefix: str | None) -> OnLayer:
+        def save(layer: str, image: np.ndarray) -> None:
+            if prefix is not None:
+                self.save(f"{prefix}_{self.extractor.layers.index(layer) + 1}_{layer}", image)
+
+        return save
+
+    def _keep(self, done: object) -> None:
+        assert isinstance(done, Noisified | Imposed)
+        self.stages += [stage_row(trace) for trace in done.trace]
+
+    def save(self, name: str, image: np.ndarray) -> None:
+        """Save a picture as `images/<name>.png`, and note what was clipped."""
+        self.clipped[name] = self.folder.save_image(name, image)
+
+    # The end of a run.
+
+    def close(self, shown: bool = True) -> None:
+        """Write metrics.json and the figures, and show the closing table."""
+        metrics = self.metrics()
+        write_metrics(self.folder, metrics)
+        (self.folder.path / "plots").mkdir(exist_ok=True)
+        plot_losses(self.folder.path)
+        plot_panel(self.folder.path)
+        for plot in self.figures:
+            plot(self.folder.path)
+        if not shown:
+            return
+        self.progress.console.print(closing_table(metrics, self.folder.path))
+        note = self._miss()
+        if note is not None:
+            self.progress.say(note)
+
+    def _miss(self) -> str | None:
+        """What to say where the round trip's error exceeds what was asked for."""
+        controlled = (
+            isinstance(self.flow, Lift) and self.flow.stepper_name not in FIXED_STEPPERS
+        )
+        rms = self.results.get("round_trip_rms")
+        if rms is None or not controlled or rms <= self.config.tolerance:
+            return None
+        return (
+            f"The round trip's RMS error {rms:.1e} exceeds tolerance={self.config.tolerance:g}: "
+            "give a smaller tolerance, or a smooth network (softplus, average pooling)."
+        )
+
+    def metrics(self) -> dict[str, Any]:
+        """What metrics.json holds; see DESIGN's contract."""
+        config, chain, reference = self.config, self.extractor.chain, self.reference
+        return {
+            "experiment": config.experiment,
+            "seed": config.seed,
+            **environment(),
+            "device": _device(),
+            "seconds": time.perf_counter() - self.began,
+            "tolerance": config.tolerance,
+            **{role: _origin(picture) for role, picture in self.pictures.items()},
+            "network": {
+                "name": chain.architecture.name,
+                "weights": chain.weights.origin,
+                "weights_digest": chain.weights.digest,
+                "activation": chain.activation.value,
+                "width": chain.width,
+                "pooling": chain.pooling.value,
+                "dtype": chain.dtype,
+                "layers": list(self.extractor.layers),
+                "channels": {
+                    layer: {"used": int(alive.sum()), "of": int(alive.size)}
+                    for layer, alive in self.extractor.alive.items()
+                },
+            },
+            "image": dict(zip(("height", "width"), self.target.shape[:2], strict=True)),
+            "noise": {
+                "height": reference.height,
+                "width": reference.width,
+                "draws": reference.draws,
+            },
+            **_motion(self.flow, config),
+            "stages": self.stages,
+            "clipped_share": self.clipped,
+            **self.results,
+        }
+
+
+def flow_of(config: DictConfig, extractor: Extractor) -> Flow:
+    """The flow that `flow`, `stepper`, `optimizer` and `stop` describe.
+
+    Raises
+    ------
+    ConfigError : options that do not fit.
+    """
+    if config.flow.name == "lift":
+        options = _named(config.stepper)
+        automatic = options["name"] == "auto"
+        return Lift.suited_to(extractor) if automatic else Lift(stepper(**options))
+    how = optimizer(**_named(config.optimizer))
+    stop = stop_rules(config.stop, extractor.chain.weights.origin)
+    if config.flow.name == "projected":
+        return Projected(how, stop, config.flow.projection)
+    return Gradient(how, stop)
+
+
+def _named(group: DictConfig) -> dict[str, Any]:
+    held = OmegaConf.to_container(group, resolve=True)
+    assert isinstance(held, dict)
+    return {str(key): value for key, value in held.items()}
+
+
+def _motion(flow: Flow, config: DictConfig) -> dict[str, Any]:
+    """`flow` and `stepper` of metrics.json; where a loss is descended, the optimizer steps."""
+    if isinstance(flow, Lift):
+        return {"flow": {"name": flow.name}, "stepper": asdict(flow.stepper)}  # type: ignore[call-overload]
+    assert isinstance(flow, Gradient | Projected)
+    described: dict[str, Any] = {"name": flow.name}
+    if isinstance(flow, Projected):
+        described["projection"] = flow.projection
+    else:
+        described["hold"] = config.flow.get("hold", "reference")
+    stepping = asdict(flow.optimizer)  # type: ignore[call-overload]
+    if "learning_rate" in stepping:
+        stepping["learning_rate"] = flow.optimizer.rate  # type: ignore[attr-defined]
+    return {"flow": described, "stepper": stepping, "stop": asdict(flow.stop)}
+
+
+def _origin(picture: images.LoadedImage) -> dict[str, Any]:
+    """Which picture it was, its size, and the digest of the values that were used."""
+    height, width = picture.pixels.shape[:2]
+    return {
+        "origin": picture.origin,
+        "digest": hashlib.sha256(picture.pixels.tobytes()).hexdigest(),
+        "height": height,
+        "width": width,
+    }
+
+
+def _device() -> str:
+    """What TensorFlow computes on."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return "CPU"
+    details = tf.config.experimental.get_device_details(gpus[0])
+    return str(details.get("device_name", "GPU"))

@@ -1,0 +1,172 @@
+"""From a configuration back to the words of the command line that compose it.
+
+The inverse of `decouple.command_line`, without TensorFlow: what a run changed from the defaults,
+and the command that repeats it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from decouple.config import config_folder, register
+from decouple.errors import ConfigError
+
+# Where a run wrote says nothing of what it computed, and no second run may write there.
+_OF_ONE_RUN = frozenset({"run_dir"})
+_MAYBE_PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./:%@+-]*")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A setting that is not at its default.
+
+    Attributes
+    ----------
+    setting : as on the command line, a group (`stepper`) or a dotted key (`stepper.steps`)
+    value : what the run has
+    default : what it has without being told: in the experiment, and in the chosen groups
+    """
+
+    setting: str
+    value: Any
+    default: Any
+
+
+def differences(config: Mapping[str, Any]) -> list[Difference]:
+    """What a run was told: groups first, then single settings, in the schema's order.
+
+    Parameters
+    ----------
+    config : plain containers, as config.yaml has them, all interpolations resolved
+
+    Raises
+    ------
+    ConfigError
+        when no command line of this version composes it: an unknown experiment, choice or
+        setting, or one that is missing.
+    """
+    if not isinstance(config.get("experiment"), str):
+        raise ConfigError(f"experiment={config.get('experiment')} is no name")
+    experiment = f"+experiment={word(config['experiment'])}"
+    base = _composed(experiment)
+    choices = [
+        Difference(group, value["name"], base[group]["name"])
+        for group, value in config.items()
+        if _is_choice(group, value) and _is_choice(group, base.get(group))
+    ]
+    choices = [choice for choice in choices if choice.value != choice.default]
+    chosen = [experiment, *(f"{choice.setting}={word(choice.value)}" for choice in choices)]
+    has, had = settings(config), settings(_composed(*chosen))
+    strangers = sorted(has.keys() ^ had.keys())
+    if strangers:
+        raise ConfigError(f"settings of another version of decouple: {', '.join(strangers)}")
+    found = choices + [
+        Difference(setting, value, had[setting])
+        for setting, value in has.items()
+        if setting not in _OF_ONE_RUN and not _same(value, had[setting])
+    ]
+    words = (f"{change.setting}={word(change.value)}" for change in found)
+    again = settings(_composed(experiment, *words))
+    for setting in has.keys() - _OF_ONE_RUN:
+        if not _same(has[setting], again[setting]):
+            raise ConfigError(f"no word of the command line gives {setting}={has[setting]!r}")
+    return found
+
+
+def overrides(config: Mapping[str, Any]) -> list[str]:
+    """The words after `decouple.run`, the experiment first; raises ConfigError as `differences`."""
+    found = differences(config)
+    experiment = f"+experiment={word(config['experiment'])}"
+    return [experiment, *(f"{change.setting}={word(change.value)}" for change in found)]
+
+
+def repeat_command(config: Mapping[str, Any]) -> str:
+    """The command that repeats a run, quoted for a POSIX shell.
+
+    Raises
+    ------
+    ConfigError
+        as `differences`.
+
+    >>> print(repeat_command(_composed("+experiment=self_transfer", "source='my photo.jpg'")))
+    python -m decouple.run +experiment=self_transfer 'source='"'"'my photo.jpg'"'"''
+    """
+    return shlex.join(["python", "-m", "decouple.run", *overrides(config)])
+
+
+def settings(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Nested groups as one level, `{"image": {"size": 48}}` as `{"image.size": 48}`."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat.update(settings(value, f"{above}{key}."))
+        else:
+            flat[f"{above}{key}"] = value
+    return flat
+
+
+def word(value: Any) -> str:
+    """A value as Hydra's grammar reads it back, quoted where it must be.
+
+    >>> [word(value) for value in (None, True, 1e-05, "sample:coffee", "a, b.jpg", ["x", 2])]
+    ['null', 'true', '1e-05', 'sample:coffee', "'a, b.jpg'", '[x,2]']
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(word, value))}]"
+    if not isinstance(value, str):
+        return str(value)
+    if _MAYBE_PLAIN.fullmatch(value) and _reads_as_itself(value):
+        return value
+    # A dollar and a brace would be an interpolation, in quotes too.
+    escaped = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
+    return QuotedString(escaped, Quote.single).with_quotes()
+
+
+def _reads_as_itself(text: str) -> bool:
+    """Whether Hydra takes it for this very string, and not for a null, a truth or a number."""
+    try:
+        read = OverridesParser.create().parse_override(f"key={text}").value()
+    except HydraException:
+        return False
+    return isinstance(read, str) and read == text
+
+
+def _is_choice(group: object, value: object) -> bool:
+    """Whether this part of a configuration was chosen among the files of a group."""
+    if not isinstance(value, Mapping):
+        return False
+    return (config_folder() / str(group) / f"{value.get('name')}.yaml").is_file()
+
+
+def _same(value: Any, other: Any) -> bool:
+    return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)
+
+
+@lru_cache(maxsize=64)
+def _composed(*words: str) -> dict[str, Any]:
+    """What these words compose, in plain containers that are not to be changed."""
+    register()
+    try:
+        with initialize_config_dir(str(config_folder()), version_base="1.3"):
+            config = OmegaConf.to_container(compose("config", overrides=list(words)), resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError(f"{' '.join(words)} does not compose: {reason}") from error
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}

@@ -1,0 +1,100 @@
+"""From a configuration back to the command line."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import pytest
+from hydra import initialize_config_dir
+from omegaconf import OmegaConf
+
+from decouple.command_line import compose_checked
+from decouple.config import config_folder, register
+from decouple.errors import ConfigError
+from decouple.overrides import Difference, differences, overrides, repeat_command
+
+RUN = "+experiment=self_transfer"
+
+
+def composed(*words: str) -> dict[str, Any]:
+    """What the command line itself makes of these words, as config.yaml holds it."""
+    register()
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        config = OmegaConf.to_container(compose_checked(list(words)), resolve=True)
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}
+
+
+CASES = {
+    "nothing": [],
+    "numbers": ["layers=3", "tolerance=1e-06", "seed=7", "image.size=64"],
+    "a list of layers": ["layers=[block1_conv1,block3_conv2]"],
+    "a group": ["network=vgg16"],
+    "a group and its option": ["stepper=rk4", "stepper.steps=5"],
+    "a choice of one's own": ["network.activation=relu", "network.pooling=max"],
+}
+NAMES = [
+    "photo.jpg",
+    "/home/me/my photo, the 2nd = best.jpg",
+    "it's.jpg",
+    'the "best".jpg',
+    "C:\\pictures\\new\\",
+    "null",
+    "true",
+    "12",
+    "1e5",
+    "a:",
+    "inf",
+    "[a].jpg",
+    "{a:b}.jpg",
+    "${seed}.jpg",
+    "\\${seed}.jpg",
+    "$HOME;`ls`#&.jpg",
+    "été.jpg",
+    "<script>alert(1)</script>.png",
+    "",
+    " ",
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_command_composes_the_same_configuration(case: str) -> None:
+    config = composed(RUN, *CASES[case], "run_dir=somewhere")
+    command = repeat_command(config)
+    assert shlex.split(command) == ["python", "-m", "decouple.run", RUN, *CASES[case]]
+    assert composed(*shlex.split(command)[3:]) == {**config, "run_dir": None}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_file_name_survives_hydra_and_the_shell(name: str) -> None:
+    config = {**composed(RUN), "source": name}
+    words = shlex.split(repeat_command(config))[3:]
+    assert words == overrides(config)
+    assert composed(*words)["source"] == name
+
+
+def test_differences_are_from_the_chosen_group() -> None:
+    config = composed(RUN, "stepper=rk4", "stepper.steps=5", "layers=1", "run_dir=x")
+    assert differences(config) == [
+        Difference("stepper", "rk4", "auto"),
+        Difference("layers", 1, 2),
+        Difference("stepper.steps", 5, 16),
+    ]
+    assert differences(composed(RUN)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"experiment": "no_such"}, "no_such"),
+        ({"experiment": None}, "None"),
+        ({"of_tomorrow": 1}, "of_tomorrow"),
+        ({"image": {"size": 48}}, "image.fit"),
+        ({"layers": {"a": 1}}, "layers"),
+    ],
+)
+def test_what_no_command_composes_is_refused(change: dict[str, Any], words: str) -> None:
+    config = {**composed(RUN), **change}
+    with pytest.raises(ConfigError, match=words):
+        differences(config)

@@ -119,6 +119,7 @@ def loss_figure(
     panels = list(grid.flat)
     for axes, rows in zip(panels, segments, strict=False):
         _draw(axes, rows, layers, thresholds.get(rows[0].layer))
+    style.widen_to_decades(panels[0])
     for axes in panels[len(segments) :]:
         axes.remove()
     # A panel with nothing below it carries the labels of its column.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -90,6 +92,16 @@ def new_figure(width: float, height: float, **settings: Any) -> Figure:
     figure = Figure(figsize=(width, height), **settings)
     FigureCanvasAgg(figure)
     return figure
+
+
+def widen_to_decades(axes: Axes) -> None:
+    """Give a logarithmic y axis whose range is below a decade the decades around it.
+
+    Its ticks would be labelled `6.9 × 10⁻²`, for which there is no room, or not at all.
+    """
+    low, high = axes.get_ylim()
+    if 0 < low < high < 10 * low:
+        axes.set_ylim(10.0 ** math.floor(math.log10(low)), 10.0 ** math.ceil(math.log10(high)))
 
 
 def caption(metrics: Mapping[str, Any]) -> str:

@@ -104,6 +104,14 @@ def test_figure_says_what_is_drawn(tmp_path, monkeypatch):
     assert "Imposition, experiment self_transfer" in words
 
 
+def test_a_range_below_a_decade_is_widened_to_decades(tmp_path, monkeypatch):
+    with History(tmp_path, LAYERS) as history:
+        for step, mse in ((1, 0.069), (2, 0.065)):
+            history(StepReport("impose", LAYERS[0], step / 2, 6 * step, 0.1, {LAYERS[0]: mse}))
+    figure = drawn_figure(monkeypatch, tmp_path)
+    assert figure.axes[0].get_ylim() == pytest.approx((0.01, 0.1))
+
+
 def test_threshold_of_the_stage_goes_before_the_common_one(tmp_path, monkeypatch):
     write_history(tmp_path)
     write_metrics(tmp_path, thresholds={"impose": 1e-6})

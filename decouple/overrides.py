@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
@@ -60,7 +61,7 @@ def differences(config: Mapping[str, Any]) -> list[Difference]:
     if not isinstance(config.get("experiment"), str):
         raise ConfigError(f"experiment={config.get('experiment')} is no name")
     experiment = f"+experiment={word(config['experiment'])}"
-    base = _composed(experiment)
+    base = composed(experiment)
     choices = [
         Difference(group, value["name"], base[group]["name"])
         for group, value in config.items()
@@ -68,7 +69,7 @@ def differences(config: Mapping[str, Any]) -> list[Difference]:
     ]
     choices = [choice for choice in choices if choice.value != choice.default]
     chosen = [experiment, *(f"{choice.setting}={word(choice.value)}" for choice in choices)]
-    has, had = settings(config), settings(_composed(*chosen))
+    has, had = settings(config), settings(composed(*chosen))
     strangers = sorted(has.keys() ^ had.keys())
     if strangers:
         raise ConfigError(f"settings of another version of decouple: {', '.join(strangers)}")
@@ -78,7 +79,7 @@ def differences(config: Mapping[str, Any]) -> list[Difference]:
         if setting not in _OF_ONE_RUN and not _same(value, had[setting])
     ]
     words = (f"{change.setting}={word(change.value)}" for change in found)
-    again = settings(_composed(experiment, *words))
+    again = settings(composed(experiment, *words))
     for setting in has.keys() - _OF_ONE_RUN:
         if not _same(has[setting], again[setting]):
             raise ConfigError(f"no word of the command line gives {setting}={has[setting]!r}")
@@ -100,7 +101,7 @@ def repeat_command(config: Mapping[str, Any]) -> str:
     ConfigError
         as `differences`.
 
-    >>> print(repeat_command(_composed("+experiment=self_transfer", "source='my photo.jpg'")))
+    >>> print(repeat_command(composed("+experiment=self_transfer", "source='my photo.jpg'")))
     python -m decouple.run +experiment=self_transfer 'source='"'"'my photo.jpg'"'"''
     """
     return shlex.join(["python", "-m", "decouple.run", *overrides(config)])
@@ -159,14 +160,18 @@ def _same(value: Any, other: Any) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _composed(*words: str) -> dict[str, Any]:
+def composed(*words: str) -> dict[str, Any]:
     """What these words compose, in plain containers that are not to be changed."""
     register()
+    # While a sweep runs, Hydra is at work already; it stands aside for a moment.
+    at_work, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     try:
         with initialize_config_dir(str(config_folder()), version_base="1.3"):
             config = OmegaConf.to_container(compose("config", overrides=list(words)), resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ConfigError(f"{' '.join(words)} does not compose: {reason}") from error
+    finally:
+        GlobalHydra.instance().hydra = at_work
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}

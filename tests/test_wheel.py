@@ -96,3 +96,4 @@ def test_self_transfer_in_an_empty_folder(installed, tmp_path):
     (written,) = tmp_path.glob("runs/self_transfer/*/metrics.json")
     metrics = json.loads(written.read_text(encoding="utf-8"))
     assert metrics["experiment"] == "self_transfer"
+    assert written.with_name("report.html").read_text(encoding="utf-8").endswith("</html>")

@@ -28,6 +28,7 @@ from decouple.record.metrics import environment, stage_row, write_metrics
 from decouple.record.observers import fan_out
 from decouple.record.progress import Progress
 from decouple.report.curves import plot_losses
+from decouple.report.page import write_page
 from decouple.report.panel import plot_panel
 from decouple.stages import (
     DecoupledFeatures,
@@ -259,6 +260,7 @@ class Job:
         plot_panel(self.folder.path)
         for plot in self.figures:
             plot(self.folder.path)
+        write_page(self.folder.path)
         if not shown:
             return
         self.progress.console.print(closing_table(metrics, self.folder.path))

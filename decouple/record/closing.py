@@ -41,21 +41,29 @@ def closing_table(metrics: Mapping[str, Any], folder: str | Path | None = None) 
     for row in metrics.get("stages", ()):
         stage = row.get("stage")
         layer = row.get("layer")
-        mse = row.get("feature_mse") or {}
-        # A layer that was not measured (null) says nothing about how well it was held.
-        held = [value for name, value in mse.items() if name != layer and value is not None]
+        active, held = active_and_held(row)
         table.add_row(
             "" if stage == former else stage_name(str(stage)),
             str(layer or "–"),
             str(row.get("stop_reason") or "–").replace("_", " "),
             _number(row.get("evaluations"), "d"),
             _number(row.get("seconds"), ".1f"),
-            scientific(mse.get(layer)),
-            scientific(max(held, default=None)),
+            scientific(active),
+            scientific(held),
             _number(row.get("image_change_psnr_db"), ".1f"),
         )
         former = stage
     return table
+
+
+def active_and_held(row: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Feature MSE of the active layer of an entry of `stages[]`, and the largest of the held."""
+    mse = row.get("feature_mse") or {}
+    # A layer that was not measured (null) says nothing about how well it was held.
+    held = [
+        value for layer, value in mse.items() if layer != row.get("layer") and value is not None
+    ]
+    return mse.get(row.get("layer")), max(held, default=None)
 
 
 def _number(value: float | None, spec: str) -> str:
@@ -79,6 +87,8 @@ def _caption(metrics: Mapping[str, Any], folder: str | Path | None) -> list[str]
         # Escaped: a bracket in a path is no markup.
         place = str(Path(folder) / "images" / "result.png").replace("[", "\\[")
         lines.append(f"result         {place}")
+        page = str(Path(folder) / "report.html").replace("[", "\\[")
+        lines.append(f"report         {page}")
     return lines
 
 

@@ -67,15 +67,19 @@ def plot_panel(run_dir: str | Path) -> Path:
 def run_pictures(run_dir: str | Path, metrics: Mapping[str, Any]) -> list[Picture]:
     """The pictures of a run with their titles, in the panel's order."""
     folder = Path(run_dir) / "images"
+    return [
+        Picture(title, images.load(folder / f"{stem}.png").pixels, note)
+        for stem, title, note in picture_titles(folder, metrics)
+    ]
+
+
+def picture_titles(folder: Path, metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """(file name without `.png`, title, note) of the pictures in `folder`, in this order."""
     ordered = [("source", "source", ""), ("target", "target", "")]
     ordered += [_noisified(stem, metrics) for stem in _noisified_stems(folder)]
     ordered.append(("result", "result", _result_note(metrics)))
     ordered.append(("difference", _difference_title(metrics), ""))
-    return [
-        Picture(title, images.load(folder / f"{stem}.png").pixels, note)
-        for stem, title, note in ordered
-        if (folder / f"{stem}.png").exists()
-    ]
+    return [entry for entry in ordered if (folder / f"{entry[0]}.png").exists()]
 
 
 def _noisified_stems(folder: Path) -> list[str]:
@@ -98,7 +102,7 @@ def _noisified(stem: str, metrics: Mapping[str, Any]) -> tuple[str, str, str]:
     change = next(
         (
             row.get("image_change_psnr_db")
-            for row in metrics.get("stages", ())
+            for row in metrics.get("stages") or ()
             if row.get("stage") == "noisify_source" and row.get("layer") == layer
         ),
         None,

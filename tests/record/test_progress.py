@@ -151,6 +151,7 @@ def test_closing_table_is_legible(width):
         "largest error 0.00321 levels",
         "differing values 0.01 %",
         "runs/self_transfer/20000101-000000-abcdef/images/result.png",
+        "runs/self_transfer/20000101-000000-abcdef/report.html",
     ):
         assert part in text
 

@@ -1,0 +1,383 @@
+"""What metrics.json and config.yaml say, in words and rows; what they do not say is left out.
+
+Every function takes metrics as in metrics.json (decouple.record.metrics), any part of which may
+be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from decouple.flows.stop import StopReason
+from decouple.overrides import settings
+from decouple.record.closing import active_and_held, recovered
+from decouple.record.progress import duration, scientific, stage_name
+from decouple.report.template import Cell, Column, Fact
+
+_NONE = "–"
+_EXPERIMENTS = {
+    "self_transfer": ("Self-transfer", "of"),
+    "transfer": ("Transfer", "of"),
+    "compare": ("Comparison", "on"),
+    "compare_flows": ("Comparison of flows", "on"),
+}
+_NAMES = {
+    "psnr_db": "PSNR (dB)",
+    "evaluations": "passes",
+    "seconds": "seconds",
+    "max_error_8bit": "largest error (8 bits)",
+    "differing_pixels_8bit": "differing share",
+    "mse": "MSE",
+}
+_NAMES_BY_ENDING = {"_db": " (dB)", "_bytes": " (bytes)"}
+_STAGE_COLUMNS = [
+    Column("stage"),
+    Column("layer"),
+    Column("ended"),
+    *(
+        Column(title, number=True)
+        for title in ("steps", "passes", "seconds", "MSE", "held MSE", "change (dB)")
+    ),
+]
+# Parts of metrics.json that have a place of their own on the page.
+_PLACED = {
+    *("schema", "experiment", "seed", "versions", "device", "seconds", "peak_memory_bytes"),
+    *("tolerance", "tolerance_met", "source", "target", "network", "image", "noise", "flow"),
+    *("stepper", "stages", "clipped_share", "difference_gain", "noisified_range"),
+    *("self_transfer", "transfer", "compare", "thresholds", "target_mse"),
+}
+
+
+def title(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    """The experiment in words."""
+    name = str(metrics.get("experiment") or config.get("experiment") or "run")
+    return _EXPERIMENTS.get(name, (name.replace("_", " ").capitalize(),))[0]
+
+
+def sentence(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    """What was run; empty where nothing is known."""
+    experiment = metrics.get("experiment") or config.get("experiment")
+    if not experiment:
+        return ""
+    network = _part(metrics, "network") or _part(config, "network")
+    preposition = _EXPERIMENTS.get(str(experiment), ("", "of"))[1]
+    source, target = (
+        _part(metrics, role).get("origin") or config.get(role) for role in ("source", "target")
+    )
+    words = title(metrics, config)
+    if source:
+        words += f" {preposition} {source}"
+    if target:
+        words += f" to {target}"
+    image = _part(metrics, "image")
+    if image.get("height") and image.get("width"):
+        words += f", {image['width']}\u00a0×\u00a0{image['height']}\u00a0px"
+    layers = network.get("layers")
+    if layers:
+        words += f", through {len(layers)} layer{'s' if len(layers) > 1 else ''}"
+        words += f" of {network.get('name', 'the network')}"
+    elif network.get("name"):
+        words += f", with {network['name']}"
+    if network.get("weights"):
+        words += f" ({network['weights']} weights)"
+    flow = _part(metrics, "flow").get("name")
+    stepper = _part(metrics, "stepper").get("name")
+    words += f", flow {flow}" if flow else ""
+    words += f", stepper {stepper}" if stepper else ""
+    if metrics.get("seconds") is not None:
+        words += f", in {_seconds(metrics['seconds'])}"
+    return words + "."
+
+
+def headline(metrics: Mapping[str, Any]) -> list[Fact]:
+    """The numbers that tell how well it went."""
+    facts: list[Fact] = []
+    own = _part(metrics, "self_transfer")
+    if own:
+        facts = [
+            Fact("PSNR to the source", psnr(own), _tolerance(metrics)),
+            Fact(
+                "differing values in 8 bits",
+                _share(own.get("differing_pixels_8bit")),
+                "of all values",
+            ),
+            Fact(
+                "largest error in 8 bits",
+                _general(own.get("max_error_8bit"), ".3g"),
+                "levels of 255",
+            ),
+            Fact(
+                "excursion recovered",
+                recovered(own.get("excursion_recovered")),
+                "1 is the very same picture",
+            ),
+        ]
+    transfer = _part(metrics, "transfer")
+    for key, label in (
+        ("decoupled_feature_mse", "largest decoupled feature MSE"),
+        ("feature_mse_to_source", "largest feature MSE to the source"),
+    ):
+        if _part(transfer, key):
+            layer, value = largest(_part(transfer, key))
+            facts.append(Fact(label, scientific(value), layer or ""))
+    facts += [
+        Fact(_named(key), shown(key, value))
+        for part, known in ((own, _SELF_TRANSFER), (transfer, ()))
+        for key, value in part.items()
+        if key not in known and isinstance(value, int | float | str)
+    ]
+    return facts
+
+
+_SELF_TRANSFER = ("psnr_db", "max_error_8bit", "differing_pixels_8bit", "excursion_recovered")
+
+
+def largest(by_layer: Mapping[str, float | None]) -> tuple[str | None, float | None]:
+    """The layer with the largest value, and the value."""
+    known = {layer: value for layer, value in by_layer.items() if value is not None}
+    if not known:
+        return None, None
+    layer = max(known, key=lambda name: known[name])
+    return layer, known[layer]
+
+
+def psnr(own: Mapping[str, Any]) -> str:
+    """PSNR in decibels; null in metrics.json stands for infinity where nothing differs."""
+    value = own.get("psnr_db")
+    if value is None:
+        return "∞ dB" if own.get("max_error_8bit") == 0 else _NONE
+    return f"{value:.2f} dB"
+
+
+def _tolerance(metrics: Mapping[str, Any]) -> str:
+    met, tolerance = metrics.get("tolerance_met"), metrics.get("tolerance")
+    if met is None or tolerance is None:
+        return ""
+    return f"tolerance {tolerance:g} {'met' if met else 'not met'}"
+
+
+def notices(metrics: Mapping[str, Any], has_result: bool) -> list[str]:
+    """What a reader must know before all else: a run without an end, a stage that fell short."""
+    if not metrics:
+        return ["This run has not ended: there is no metrics.json."]
+    found = []
+    for row in metrics.get("stages") or ():
+        reason = row.get("stop_reason")
+        if reason not in (None, StopReason.REACHED.label):
+            where = ", ".join(filter(None, (stage_name(str(row.get("stage"))), row.get("layer"))))
+            where = where[:1].upper() + where[1:]
+            found.append(f"{where}: {explanation(reason) or f'{_words(reason)}.'}")
+    if metrics.get("tolerance_met") is False:
+        found.append("The round trip's error exceeds the tolerance.")
+    if not has_result:
+        found.append("There is no result: the run ended before it.")
+    return found
+
+
+def explanation(reason: str | None) -> str:
+    """The sentence of a stop reason, by its name in metrics.json; empty for an unknown one."""
+    return next((member.value for member in StopReason if member.label == reason), "")
+
+
+def stage_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
+    """Columns and rows of `stages[]`; columns that no stage fills are left out."""
+    rows = []
+    for stage in metrics.get("stages") or ():
+        active, held = active_and_held(stage)
+        reason = stage.get("stop_reason")
+        rows.append(
+            [
+                Cell(stage_name(str(stage.get("stage")))),
+                Cell(str(stage.get("layer") or _NONE)),
+                Cell(_words(reason), title=explanation(reason)),
+                Cell(_general(stage.get("steps"), ",d")),
+                Cell(_general(stage.get("evaluations"), ",d")),
+                Cell(_general(stage.get("seconds"), ".1f")),
+                Cell(scientific(active)),
+                Cell(scientific(held)),
+                Cell(_general(stage.get("image_change_psnr_db"), ".1f")),
+            ]
+        )
+    return _filled(_STAGE_COLUMNS, rows)
+
+
+def stop_reasons(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The stop reasons that occur, with their sentences."""
+    reasons = dict.fromkeys(row.get("stop_reason") for row in metrics.get("stages") or ())
+    return [(_words(reason), explanation(reason)) for reason in reasons if explanation(reason)]
+
+
+def worst_reason(metrics: Mapping[str, Any]) -> str | None:
+    """The first stop reason that is not `reached`, else `reached`; None where there are none."""
+    reasons = [row["stop_reason"] for row in metrics.get("stages") or () if row.get("stop_reason")]
+    short = [reason for reason in reasons if reason != StopReason.REACHED.label]
+    return next(iter(short or reasons), None)
+
+
+def compare_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
+    """Columns (the union of the keys) and rows of `compare.rows`."""
+    found = [settings(row) for row in _part(metrics, "compare").get("rows") or ()]
+    keys = list(dict.fromkeys(key for row in found for key in row))
+    numbers = {key for key in keys if any(isinstance(row.get(key), int | float) for row in found)}
+    columns = [Column(_named(key), number=key in numbers) for key in keys]
+    return columns, [
+        [
+            Cell(_words(value), title=explanation(value))
+            if key == "stop_reason"
+            else Cell(shown(key, value))
+            for key, value in ((key, row.get(key)) for key in keys)
+        ]
+        for row in found
+    ]
+
+
+def network_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was looked through, and how the picture moved."""
+    network = _part(metrics, "network")
+    pairs = [
+        ("network", network.get("name")),
+        ("weights", network.get("weights")),
+        ("digest of weights", network.get("weights_digest")),
+        ("activation", _activation(network)),
+        ("pooling", network.get("pooling")),
+        ("precision", network.get("dtype")),
+        ("layers", _layers(network)),
+        ("noise", _noise(_part(metrics, "noise"))),
+        ("flow", _with_options(_part(metrics, "flow"))),
+        ("stepper", _with_options(_part(metrics, "stepper"))),
+    ]
+    return [(label, str(value)) for label, value in pairs if value]
+
+
+def environment_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Versions, device, memory and time."""
+    versions = ", ".join(f"{k} {v}" for k, v in _part(metrics, "versions").items() if v)
+    memory, seconds = metrics.get("peak_memory_bytes"), metrics.get("seconds")
+    passes = [row.get("evaluations") for row in metrics.get("stages") or ()]
+    pairs = [
+        ("versions", versions),
+        ("device", metrics.get("device")),
+        ("peak memory", None if memory is None else f"{memory / 2**20:,.0f} MiB"),
+        ("time", None if seconds is None else _seconds(seconds)),
+        ("network passes", f"{sum(p for p in passes if p is not None):,}" if any(passes) else None),
+        ("seed", metrics.get("seed")),
+        ("digest of the source", _part(metrics, "source").get("digest")),
+        ("digest of the target", _part(metrics, "target").get("digest")),
+    ]
+    return [(label, str(value)) for label, value in pairs if value not in (None, "")]
+
+
+def other_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Whatever else was measured, so that a new experiment's numbers are seen at once."""
+    rest = {key: value for key, value in metrics.items() if key not in _PLACED}
+    return [
+        (_named(key), shown(key, value))
+        for key, value in settings(rest).items()
+        if isinstance(value, int | float | str)
+    ]
+
+
+def shown(key: str, value: Any) -> str:
+    """A measured value, formatted by what its key says it is."""
+    if value is None:
+        return _NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(shown(key, item) for item in value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    if not isinstance(value, float):
+        return str(value)
+    if "mse" in key or "loss" in key:
+        return scientific(value)
+    if key.endswith("_db"):
+        return f"{value:.2f}"
+    if key.endswith("seconds"):
+        return f"{value:.1f}"
+    if key.endswith("excursion_recovered"):
+        return recovered(value)
+    return f"{value:.4g}"
+
+
+def clipped_note(metrics: Mapping[str, Any], stem: str) -> str:
+    """How much of a picture's values its file cannot show; empty for none."""
+    share = _part(metrics, "clipped_share").get(stem)
+    return f"{_share(share, 2)} of values clipped" if share else ""
+
+
+def _part(metrics: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = metrics.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _filled(columns: list[Column], rows: list[list[Cell]]) -> tuple[list[Column], list[list[Cell]]]:
+    kept = [k for k in range(len(columns)) if any(row[k].text != _NONE for row in rows)]
+    return [columns[k] for k in kept], [[row[k] for k in kept] for row in rows]
+
+
+def _named(key: str) -> str:
+    """A key of metrics.json as words: `feature_mse.block1_conv1` is `feature MSE, block1_conv1`."""
+    first, *rest = key.split(".")
+    if first in _NAMES:
+        words = _NAMES[first]
+    else:
+        unit = next((u for end, u in _NAMES_BY_ENDING.items() if first.endswith(end)), "")
+        end = next((end for end in _NAMES_BY_ENDING if first.endswith(end)), "")
+        words = " ".join(_NAMES.get(w, w) for w in first.removesuffix(end).split("_"))
+        words = words.replace("psnr", "PSNR") + unit
+    return ", ".join([words, *rest])
+
+
+def _words(reason: object) -> str:
+    return _NONE if reason is None else str(reason).replace("_", " ")
+
+
+def _general(value: float | None, spec: str) -> str:
+    return _NONE if value is None else format(value, spec)
+
+
+def _share(share: float | None, digits: int = 4) -> str:
+    return _NONE if share is None else f"{100 * share:.{digits}g} %"
+
+
+def _seconds(seconds: float) -> str:
+    """Short times in seconds, long ones as hours, minutes and seconds."""
+    return f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
+
+
+def _activation(network: Mapping[str, Any]) -> str | None:
+    name, width = network.get("activation"), network.get("width")
+    if name == "softplus" and width is not None:
+        return f"softplus of width {width:g}"
+    return None if name is None else str(name)
+
+
+def _layers(network: Mapping[str, Any]) -> str:
+    channels = _part(network, "channels")
+    words = []
+    for layer in network.get("layers") or ():
+        used = _part(channels, str(layer))
+        both = used.get("used") is not None and used.get("of") is not None
+        words.append(f"{layer} ({used['used']} of {used['of']} channels)" if both else str(layer))
+    return ", ".join(words)
+
+
+def _noise(noise: Mapping[str, Any]) -> str:
+    if not noise.get("height") or not noise.get("width"):
+        return ""
+    draws = noise.get("draws")
+    words = f"{noise['width']} × {noise['height']} px"
+    return f"{words}, {draws} draw{'s' if draws > 1 else ''}" if draws else words
+
+
+def _with_options(part: Mapping[str, Any]) -> str:
+    options: Iterable[str] = (
+        f"{key.replace('_', ' ')} {value:g}"
+        if isinstance(value, float)
+        else f"{key.replace('_', ' ')} {value}"
+        for key, value in part.items()
+        if key != "name" and value is not None
+    )
+    return ", ".join([*([str(part["name"])] if part.get("name") else []), *options])

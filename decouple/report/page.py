@@ -1,0 +1,149 @@
+"""report.html: a run on one page, which opens anywhere and needs no other file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from decouple import files
+from decouple.errors import ConfigError
+from decouple.overrides import differences, repeat_command, settings, word
+from decouple.record.metrics import read_metrics
+from decouple.record.progress import stage_name
+from decouple.report import facts
+from decouple.report.panel import picture_titles
+from decouple.report.template import Column, Embedded, render, texts
+
+PAGE = "report.html"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture with its title and a note."""
+
+    picture: Embedded
+    title: str
+    note: str = ""
+
+
+def write_page(run_dir: str | Path) -> Path:
+    """Write `report.html` from what the run folder holds; what it does not hold is left out.
+
+    Read are metrics.json, config.yaml, images/*.png and plots/*.png. The page embeds the
+    pictures and opens from the disk, without a network. The same folder gives the same bytes.
+
+    Returns
+    -------
+    The file.
+
+    Raises
+    ------
+    RunFolderError
+        when the page cannot be written.
+    """
+    run_dir = Path(run_dir)
+    metrics, config = read_metrics(run_dir), read_config(run_dir)
+    path = run_dir / PAGE
+    images = run_dir / "images"
+    html = render(
+        "run.html.jinja",
+        title=facts.title(metrics, config),
+        name=run_dir.resolve().name,
+        sentence=facts.sentence(metrics, config),
+        notices=facts.notices(metrics, has_result=_has_result(run_dir, metrics)),
+        headline=facts.headline(metrics),
+        pictures=_pictures(images, metrics),
+        versus=_versus(images),
+        plots=_plots(run_dir / "plots", metrics),
+        stages=facts.stage_table(metrics),
+        reasons=facts.stop_reasons(metrics),
+        compare=facts.compare_table(metrics),
+        others=facts.other_pairs(metrics),
+        network=facts.network_pairs(metrics),
+        environment=facts.environment_pairs(metrics),
+        settings=_settings(config),
+    )
+    files.write_text(path, html)
+    return path
+
+
+def read_config(run_dir: str | Path) -> dict[str, Any]:
+    """config.yaml in plain containers; empty where there is none."""
+    path = Path(run_dir) / "config.yaml"
+    if not path.exists():
+        return {}
+    # Not OmegaConf.load: values are resolved, and a `${` in them is a name's own.
+    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def _has_result(run_dir: Path, metrics: Mapping[str, Any]) -> bool:
+    """Whether the run came to what it was for, whichever experiment it was."""
+    images = run_dir / "images"
+    return bool(metrics.get("compare")) or any(images.glob("result*.png"))
+
+
+def _pictures(folder: Path, metrics: Mapping[str, Any]) -> list[Shown]:
+    """The pictures in the panel's order, then those it does not know."""
+    known = picture_titles(folder, metrics)
+    rest = sorted({path.stem for path in folder.glob("*.png")} - {stem for stem, *_ in known})
+    found = []
+    for stem, title, note in [*known, *((stem, stem.replace("_", " "), "") for stem in rest)]:
+        picture = Embedded.of(folder / f"{stem}.png")
+        if picture is not None:
+            notes = filter(None, (note, facts.clipped_note(metrics, stem)))
+            found.append(Shown(picture, title, ", ".join(notes)))
+    return found
+
+
+def _versus(folder: Path) -> tuple[Shown, Shown] | None:
+    """What the result is to be laid over: the target where there is one, else the source."""
+    name = "target" if (folder / "target.png").exists() else "source"
+    before, after = Embedded.of(folder / f"{name}.png"), Embedded.of(folder / "result.png")
+    if before is None or after is None:
+        return None
+    if (before.width, before.height) != (after.width, after.height):
+        return None
+    return Shown(before, name), Shown(after, "result")
+
+
+def _plots(folder: Path, metrics: Mapping[str, Any]) -> list[Shown]:
+    """Every figure but the panel, whose pictures stand on the page themselves."""
+    order = [f"loss_{row.get('stage')}" for row in metrics.get("stages") or ()]
+
+    def place(path: Path) -> tuple[int, str]:
+        return (order.index(path.stem) if path.stem in order else len(order), path.stem)
+
+    found = []
+    for path in sorted(folder.glob("*.png"), key=place):
+        figure = Embedded.of(path)
+        if path.stem != "panel" and figure is not None:
+            stage = path.stem.removeprefix("loss_")
+            words = stage_name(stage) if stage != path.stem else stage.replace("_", " ")
+            found.append(Shown(figure, f"Loss curves: {words}" if stage != path.stem else words))
+    return found
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What differs from the defaults and the command that repeats it, or all settings if the
+    defaults of this version do not apply."""
+    if not config:
+        return None
+    everything = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+    try:
+        changed = differences(config)
+        command = repeat_command(config)
+    except ConfigError as error:
+        return {"changed": None, "command": None, "all": everything, "why": str(error)}
+    columns = [Column("setting"), Column("value"), Column("default")]
+    rows = [texts([c.setting, word(c.value), word(c.default)]) for c in changed]
+    return {
+        "changed": (columns, rows),
+        "command": command,
+        "all": everything,
+        "automatic": settings(config).get("network.weights") == "auto",
+    }

@@ -1,0 +1,34 @@
+"use strict";
+// Everything on the page is there without this script; it adds the slider and the enlarging.
+const slider = document.querySelector(".versus input");
+if (slider) {
+  slider.hidden = false;
+  const follow = () => slider.parentElement.style.setProperty("--at", slider.value + "%");
+  slider.addEventListener("input", follow);
+  follow(); // a browser may restore the value of a page that was left
+}
+
+const dialog = document.querySelector("dialog");
+const enlargers = [...document.querySelectorAll(".enlarge")];
+let shown = 0;
+function show(index) {
+  shown = (index + enlargers.length) % enlargers.length;
+  const small = enlargers[shown].querySelector("img");
+  const large = dialog.querySelector("img");
+  large.src = small.src;
+  large.alt = small.alt;
+  dialog.style.setProperty("--ratio", small.naturalWidth / small.naturalHeight);
+  dialog.querySelector("span").textContent = small.alt;
+}
+enlargers.forEach((button, index) =>
+  button.addEventListener("click", () => { show(index); dialog.showModal(); }));
+if (dialog) {
+  // The picture, the button and what is around the dialog close it; so does Escape.
+  dialog.addEventListener("click", (event) => {
+    if (event.target.matches("dialog, img, button")) dialog.close();
+  });
+  dialog.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (step) { show(shown + step); event.preventDefault(); }
+  });
+}

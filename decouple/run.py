@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from hydra import initialize_config_dir
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from decouple.command_line import cells, compose_checked, help_page
 from decouple.config import config_folder, register
@@ -57,32 +58,45 @@ def _dispatch(arguments: list[str]) -> int:
                 compose_checked(cell)
         else:
             config = compose_checked(overrides)
-    return _sweep(arguments) if flags else _run(config)
-
-
-def _run(config: DictConfig) -> int:
-    """One run, from a composed and checked configuration."""
-    _quiet_tensorflow()
-    from decouple import pipeline
-
-    pipeline.run(config)
+    if flags:
+        return _sweep(arguments)
+    _run(config)
     return 0
 
 
+def _run(config: DictConfig) -> Path:
+    """One run, from a composed and checked configuration; returns its folder."""
+    _quiet_tensorflow()
+    from decouple import pipeline
+
+    return pipeline.run(config)
+
+
 def _sweep(arguments: list[str]) -> int:
-    """Every cell of `-m`; a failing one is reported and the rest go on."""
-    failures: list[str] = []
+    """Every cell of `-m`, and a page on them all; a failing one is reported, the rest go on."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from decouple.report.sweep import Failure, write_sweep_page
+
+    outcomes: list[Path | Failure] = []
+    folders: set[Path] = set()  # Hydra tells it only while a cell runs; it is one for all
 
     def task(config: DictConfig) -> None:
+        folders.add(Path(HydraConfig.get().sweep.dir))
         try:
-            _run(config)
+            outcomes.append(_run(config))
         except DecoupleError as error:
-            failures.append(str(error))
+            cell = OmegaConf.to_container(config, resolve=True)
+            outcomes.append(Failure(cast("dict[str, Any]", cell), str(error)))
             print(f"error: {error}", file=sys.stderr)
 
     _hand_to_hydra(arguments, task)
+    failures = sum(isinstance(outcome, Failure) for outcome in outcomes)
     if failures:
-        print(f"{len(failures)} of the sweep's runs failed", file=sys.stderr)
+        print(f"{failures} of the sweep's runs failed", file=sys.stderr)
+    if outcomes:
+        page = write_sweep_page(outcomes, folders.pop() / "report.html")
+        print(f"The sweep's report is {page}", file=sys.stderr)
     return 2 if failures else 0
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import html
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +104,15 @@ def test_history_and_plots(run_dir: Path) -> None:
     assert "size: 32" in (run_dir / "config.yaml").read_text(encoding="utf-8")
 
 
+def test_the_page_holds_the_pictures_and_the_command(run_dir: Path) -> None:
+    page = (run_dir / "report.html").read_text(encoding="utf-8")
+    for picture in (run_dir / "images").glob("*.png"):
+        assert base64.b64encode(picture.read_bytes()).decode() in page
+    words = [word for word in SMALL if word != "layers=2"]  # the default
+    command = html.unescape(re.findall(r"<code>(python .*?)</code>", page)[0]).split()
+    assert sorted(command[3:]) == sorted([*words, "source=sample:coffee"])
+
+
 def test_a_run_folder_is_never_reused(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(path.stat().st_mtime_ns for path in run_dir.rglob("*"))
     assert main([*SMALL, f"run_dir={run_dir}"]) == 2
@@ -128,6 +140,27 @@ def test_a_sweep_runs_every_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     runs = list((tmp_path / "runs" / "self_transfer").iterdir())
     seeds = {json.loads((run / "metrics.json").read_text())["seed"] for run in runs}
     assert seeds == {0, 1}
+    (page,) = (tmp_path / "runs" / "sweeps").glob("*/report.html")
+    links = re.findall(r'href="([^"]*)"', page.read_text(encoding="utf-8"))
+    assert {(page.parent / link).resolve() for link in links} == {
+        (run / "report.html").resolve() for run in runs
+    }
+
+
+def test_a_failing_cell_is_on_the_sweeps_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sources = "source=sample:chelsea,no_such_file.jpg"
+    small = [word for word in SMALL if not word.startswith("layers")]
+    assert main(["-m", *small, "layers=1", "image.size=16", sources]) == 2
+    said = capsys.readouterr().err
+    assert "1 of the sweep's runs failed" in said
+    (page,) = (tmp_path / "runs" / "sweeps").glob("*/report.html")
+    assert f"The sweep's report is {page.relative_to(tmp_path)}" in said
+    text = page.read_text(encoding="utf-8")
+    assert "1 of 2 runs finished. They differ in source." in text
+    assert "Run 2 failed (source=no_such_file.jpg)" in text
 
 
 def test_the_same_seed_gives_the_same_picture(tmp_path: Path) -> None:

@@ -1,0 +1,317 @@
+"""report.html of a sweep: what its runs differ in, side by side."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count, groupby
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from decouple import files
+from decouple.errors import ConfigError
+from decouple.overrides import differences, settings, word
+from decouple.record.history import HistoryRow, read_history
+from decouple.record.metrics import read_metrics
+from decouple.record.progress import scientific, stage_name
+from decouple.report import facts, style
+from decouple.report.curves import FLOOR
+from decouple.report.page import PAGE, read_config
+from decouple.report.template import Cell, Column, Embedded, render, texts
+
+_THUMBNAIL = 480  # pixels, twice what is shown, for finely resolved screens
+_COLOURS = tuple(colour for name, colour in style.PALETTE.items() if name != "yellow")
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1, 2)))
+_MOST_CURVES = len(_COLOURS) * len(_DASHES)
+_ACROSS = 3
+_LABEL = 70  # characters of a legend entry
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run of the sweep that ended in an error.
+
+    Attributes
+    ----------
+    config : its configuration in plain containers
+    reason : the error's one line
+    """
+
+    config: Mapping[str, Any]
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One run of the sweep, finished or not; numbered from 1 in the order of the runs."""
+
+    number: int
+    config: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    folder: Path | None = None
+    reason: str = ""
+    differing: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"{self.number}: {self.differing}" if self.differing else str(self.number)
+
+
+def write_sweep_page(outcomes: Sequence[str | Path | Failure], path: str | Path) -> Path:
+    """Write one page for all runs of a sweep.
+
+    Parameters
+    ----------
+    outcomes : in the order of the runs, the run folder of each, or how it failed
+    path : of the page; runs are linked to by relative addresses
+
+    Returns
+    -------
+    The file.
+
+    Raises
+    ------
+    RunFolderError
+        when the page cannot be written.
+    """
+    path = Path(path)
+    cells = [_cell(number, outcome) for number, outcome in enumerate(outcomes, start=1)]
+    columns, values = _differing([cell.config for cell in cells])
+    cells = [
+        _Cell(
+            **{
+                **vars(cell),
+                "differing": ", ".join(
+                    f"{column}={value}" for column, value in zip(columns, row, strict=True)
+                ),
+            }
+        )
+        for cell, row in zip(cells, values, strict=True)
+    ]
+    failed = [cell for cell in cells if cell.reason]
+    runs = [cell for cell in cells if not cell.reason]
+    done = f"{len(runs)} of {len(cells)} runs" if failed else f"{len(cells)} runs"
+    experiments = dict.fromkeys(facts.title(cell.metrics, cell.config) for cell in cells)
+    html = render(
+        "sweep.html.jinja",
+        title=f"Sweep: {', '.join(experiments)}",
+        name=path.resolve().parent.name,
+        sentence=f"{done} finished. "
+        + (f"They differ in {_listed(columns)}." if columns else "They do not differ."),
+        sheet=[(cell, _thumbnail(cell), _address(cell, path)) for cell in runs],
+        results=_results(columns, values, cells, path),
+        failures=failed,
+        curves=_curves(runs),
+        most=_MOST_CURVES,
+    )
+    with files.disk_errors("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_text(path, html)
+    return path
+
+
+def _cell(number: int, outcome: str | Path | Failure) -> _Cell:
+    if isinstance(outcome, Failure):
+        return _Cell(number, outcome.config, {}, reason=outcome.reason)
+    folder = Path(outcome)
+    return _Cell(number, read_config(folder), read_metrics(folder), folder)
+
+
+def _differing(configs: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """The settings in which configurations differ, and for each configuration their values."""
+    try:
+        changed = [{c.setting: c.value for c in differences(config)} for config in configs]
+    except ConfigError:  # of another version: then every setting counts, as it is
+        changed = [settings(config) for config in configs]
+    names = dict.fromkeys(name for each in changed for name in each if name != "run_dir")
+    values = {
+        name: [
+            word(each[name]) if name in each else _default(name, config)
+            for each, config in zip(changed, configs, strict=True)
+        ]
+        for name in names
+    }
+    kept = [name for name in names if len(set(values[name])) > 1]
+    return kept, [[values[name][k] for name in kept] for k in range(len(configs))]
+
+
+def _default(name: str, config: Mapping[str, Any]) -> str:
+    """The value of a setting that was left as it is; a dash where the choices made lack it."""
+    flat = settings(config)
+    return next((word(flat[key]) for key in (name, f"{name}.name") if key in flat), "–")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _thumbnail(cell: _Cell) -> Embedded | None:
+    if cell.folder is None:
+        return None
+    return Embedded.of(cell.folder / "images" / "result.png", largest=_THUMBNAIL)
+
+
+def _address(cell: _Cell, path: Path) -> str:
+    """Of the run's own page, from this one; empty where there is none."""
+    if cell.folder is None or not (cell.folder / PAGE).exists():
+        return ""
+    page = (cell.folder / PAGE).resolve()
+    try:
+        return quote(Path(os.path.relpath(page, path.resolve().parent)).as_posix())
+    except ValueError:  # another drive
+        return page.as_uri()
+
+
+def _results(
+    names: Sequence[str], values: Sequence[Sequence[str]], cells: Sequence[_Cell], path: Path
+) -> tuple[list[Column], list[list[Cell]]]:
+    """A row for each finished run: its settings, headline numbers, cost, and why it ended."""
+    runs = [(cell, row) for cell, row in zip(cells, values, strict=True) if not cell.reason]
+    measures = [_measures(cell.metrics) for cell, _ in runs]
+    titles = list(dict.fromkeys(title for each in measures for title in each))
+    columns = [
+        Column("run", number=True),
+        *(Column(name) for name in names),
+        *(Column(title, number=True) for title in titles),
+        Column("passes", number=True),
+        Column("seconds", number=True),
+        Column("ended"),
+    ]
+    rows = []
+    for (cell, row), measured in zip(runs, measures, strict=True):
+        passes = [stage.get("evaluations") or 0 for stage in cell.metrics.get("stages") or ()]
+        reason = facts.worst_reason(cell.metrics)
+        rows.append(
+            [
+                Cell(str(cell.number), link=_address(cell, path)),
+                *texts(row),
+                *texts([measured.get(title, "–") for title in titles]),
+                Cell(f"{sum(passes):,}" if passes else "–"),
+                Cell(facts.shown("seconds", cell.metrics.get("seconds"))),
+                Cell((reason or "–").replace("_", " "), title=facts.explanation(reason)),
+            ]
+        )
+    return columns, rows
+
+
+def _measures(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """The numbers that runs are compared by."""
+    found = {}
+    if metrics.get("self_transfer"):
+        found["PSNR to the source"] = facts.psnr(metrics["self_transfer"])
+        share = metrics["self_transfer"].get("differing_pixels_8bit")
+        found["differing values"] = "–" if share is None else f"{100 * share:.4g} %"
+    transfer = metrics.get("transfer") or {}
+    for key, title in (
+        ("decoupled_feature_mse", "decoupled feature MSE"),
+        ("feature_mse_to_source", "feature MSE to source"),
+    ):
+        if transfer.get(key):
+            found[title] = scientific(facts.largest(transfer[key])[1])
+    return found
+
+
+def _curves(runs: Sequence[_Cell]) -> Embedded | None:
+    """Loss curves of all runs as one figure; None where no run has any."""
+    histories = []
+    for cell in runs[:_MOST_CURVES]:
+        path = cell.folder / "history.csv" if cell.folder is not None else None
+        if path is not None and path.exists():
+            histories.append((cell.label, read_history(path)))
+    if not any(rows for _, rows in histories):
+        return None
+    with style.context():
+        figure = overview_figure(histories)
+        content = io.BytesIO()
+        # Without the name of the software, whose version would change the bytes.
+        figure.savefig(content, format="png", metadata={"Software": None})
+        width, height = figure.canvas.get_width_height()
+    return Embedded.of_bytes(content.getvalue(), width, height, style.DPI)
+
+
+def overview_figure(histories: Sequence[tuple[str, Sequence[HistoryRow]]]) -> Figure:
+    """Feature MSE of the active layer against network passes, a line for each run.
+
+    Parameters
+    ----------
+    histories : (label, rows of history.csv) of each run; at least one has rows
+
+    Returns
+    -------
+    A figure with a panel for each stage and layer that any run has, in the order in which they
+    first occur, and the legend above.
+    """
+    segments = [(label, _by_place(rows)) for label, rows in histories]
+    places = list(dict.fromkeys(place for _, found in segments for place in found))
+    columns = min(len(places), _ACROSS)
+    lines = -(-len(places) // columns)
+    width = {1: 6.6, 2: 8.0}.get(columns, style.PAGE_INCHES)
+    labels = [label if len(label) <= _LABEL else f"{label[: _LABEL - 1]}…" for label, _ in segments]
+    # DejaVu Sans at 9 points is about 0.075 inches wide on average; the line needs 0.5 more.
+    entries = max(int((width - 0.2) / (0.075 * max(map(len, labels)) + 0.5)), 1)
+    legend = 0.15 + 0.19 * -(-len(labels) // entries)
+    height = legend + 2.7 * lines + 0.55
+    figure = style.new_figure(width, height)
+    figure.legend(
+        handles=[
+            Line2D([], [], color=colour, linestyle=dashes, label=label)
+            for label, (colour, dashes) in zip(labels, map(_look, count()), strict=False)
+        ],
+        loc="upper left",
+        bbox_to_anchor=(0, 1),
+        ncols=entries,
+        columnspacing=1.2,
+    )
+    grid = list(figure.subplots(lines, columns, sharey=True, squeeze=False).flat)
+    for axes, place in zip(grid, places, strict=False):
+        axes.set_yscale("log")
+        axes.set_title(", ".join((stage_name(place[0]), place[1])))
+        for position, (_, found) in enumerate(segments):
+            rows = found.get(place, [])
+            colour, dashes = _look(position)
+            axes.plot(
+                [row.evaluations for row in rows],
+                [max(row.feature_mse[row.layer], FLOOR) for row in rows],
+                color=colour,
+                linestyle=dashes,
+                marker="o" if len(rows) == 1 else None,
+                markersize=3,
+            )
+        axes.locator_params(axis="x", nbins=5)
+    style.widen_to_decades(grid[0])
+    for axes in grid[len(places) :]:
+        axes.remove()
+    for axes in grid[max(len(places) - columns, 0) : len(places)]:
+        axes.set_xlabel("network passes")
+    for axes in grid[: len(places) : columns]:
+        axes.set_ylabel("feature MSE (activation²)")
+    figure.subplots_adjust(
+        left=0.85 / width,
+        right=1 - 0.15 / width,
+        bottom=0.55 / height,
+        top=1 - (legend + 0.3) / height,
+        wspace=0.08,
+        hspace=0.42,
+    )
+    return figure
+
+
+def _look(position: int) -> tuple[str, Any]:
+    """Colour and dashes of a run, different for `_MOST_CURVES` of them."""
+    return _COLOURS[position % len(_COLOURS)], _DASHES[position // len(_COLOURS) % len(_DASHES)]
+
+
+def _by_place(rows: Sequence[HistoryRow]) -> dict[tuple[str, str], list[HistoryRow]]:
+    """Steps at which the active layer was measured, by stage and layer; the last attempt."""
+    found = {}
+    for place, steps in groupby(rows, key=lambda row: (row.stage, row.layer)):
+        measured = [row for row in steps if row.feature_mse.get(row.layer) is not None]
+        if measured:
+            found[place] = measured
+    return found

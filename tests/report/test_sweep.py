@@ -1,0 +1,153 @@
+"""The page of a sweep: what differs, what came out, what failed."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from html_pages import Page
+from PIL import Image
+from run_folders import MEASURED, write_run
+from test_page import EVIL, check_needs_nothing_else
+
+from decouple.flows.stop import StopReason
+from decouple.overrides import composed
+from decouple.record.history import HistoryRow, read_history
+from decouple.report.page import write_page
+from decouple.report.sweep import Failure, overview_figure, write_sweep_page
+
+SEEDS = {0: 100.0, 1: 110.5}
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Path]:
+    """Two runs with pages, in a folder whose name is no address as it is."""
+    folders = []
+    for seed, psnr in SEEDS.items():
+        folder = write_run(
+            tmp_path / "runs #1" / f"r{seed}",
+            ("layers=1", f"seed={seed}", f"run_dir=r{seed}"),
+            self_transfer={**MEASURED["self_transfer"], "psnr_db": psnr},
+        )
+        write_page(folder)
+        folders.append(folder)
+    return folders
+
+
+def page_of(outcomes: list, path: Path) -> Page:
+    assert write_sweep_page(outcomes, path) == path
+    return Page(path)
+
+
+def test_only_what_differs_is_named(runs: list[Path], tmp_path: Path) -> None:
+    page = page_of(list(runs), tmp_path / "sweeps" / "s" / "report.html")
+    check_needs_nothing_else(page)
+    assert page.text("h1") == ["Sweep: Self-transfer"]
+    assert page.text("p")[0] == "2 runs finished. They differ in seed."
+    head = ["run", "seed", "PSNR to the source", "differing values", "passes", "seconds", "ended"]
+    first = ["1", "0", "100.00 dB", "0.01 %", "1,234", "75.2", "reached"]
+    second = ["2", "1", "110.50 dB", "0.01 %", "1,234", "75.2", "reached"]
+    assert page.rows() == [head, first, second]
+    assert page.text("figcaption") == ["run 1seed=0", "run 2seed=1"]
+    assert "Failed" not in page.source
+
+
+def test_runs_are_linked_to_by_relative_addresses(runs: list[Path], tmp_path: Path) -> None:
+    path = tmp_path / "sweeps" / "s" / "report.html"
+    links = [link["href"] for link in page_of(list(runs), path).all("a")]
+    assert len(links) == 4
+    for link, folder in zip(links, [*runs, *runs], strict=True):
+        assert "://" not in link
+        assert "#" not in link
+        assert (path.parent / unquote(link)).resolve() == (folder / "report.html").resolve()
+    (runs[1] / "report.html").unlink()
+    assert len(page_of(list(runs), path).all("a")) == 2
+
+
+def test_pictures_are_the_results_no_larger_than_needed(runs: list[Path], tmp_path: Path) -> None:
+    Image.new("RGB", (1200, 600)).save(runs[1] / "images" / "result.png")
+    page = page_of(list(runs), tmp_path / "report.html")
+    assert page.embedded[0] == (runs[0] / "images" / "result.png").read_bytes()
+    with Image.open(io.BytesIO(page.embedded[1])) as thumbnail:
+        assert thumbnail.size == (480, 240)
+    (runs[0] / "images" / "result.png").unlink()
+    assert "no result" in page_of(list(runs), tmp_path / "report.html").text("div")
+
+
+def test_failures_are_named_with_their_settings_and_reason(
+    runs: list[Path], tmp_path: Path
+) -> None:
+    config = composed("+experiment=self_transfer", "layers=1", "seed=7", "stepper=rk4")
+    failed = Failure({**config, "source": EVIL}, f"cannot read '{EVIL}'")
+    page = page_of([runs[0], failed, runs[1]], tmp_path / "report.html")
+    check_needs_nothing_else(page)
+    assert EVIL not in page.source
+    lead, notice = page.text("p")[:2]
+    assert lead == "2 of 3 runs finished. They differ in stepper, source and seed."
+    assert notice == (f"Run 2 failed (stepper=rk4, source='{EVIL}', seed=7): cannot read '{EVIL}'")
+    assert [row[:4] for row in page.rows()[1:]] == [
+        ["1", "auto", "sample:astronaut", "0"],
+        ["3", "auto", "sample:astronaut", "1"],
+    ]
+
+
+def test_options_that_a_choice_lacks_are_dashes(tmp_path: Path) -> None:
+    words = (("stepper=rk4", "stepper.steps=5"), ("stepper=symmetric",))
+    runs = [write_run(tmp_path / f"r{k}", each) for k, each in enumerate(words)]
+    page = page_of(list(runs), tmp_path / "report.html")
+    assert [row[:3] for row in page.rows()] == [
+        ["run", "stepper", "stepper.steps"],
+        ["1", "rk4", "5"],
+        ["2", "symmetric", "–"],
+    ]
+
+
+def test_all_failed(tmp_path: Path) -> None:
+    config = composed("+experiment=self_transfer")
+    page = page_of([Failure(config, "no"), Failure(config, "no")], tmp_path / "report.html")
+    assert page.text("p")[0] == "0 of 2 runs finished. They do not differ."
+    assert page.text("h2") == []
+
+
+def test_why_a_run_fell_short_is_in_its_row(tmp_path: Path) -> None:
+    short = {**MEASURED["stages"][0], "stop_reason": "off_target"}
+    run = write_run(tmp_path / "r", stages=[*MEASURED["stages"], short])
+    page = page_of([run], tmp_path / "report.html")
+    assert page.rows()[1][-1] == "off target"
+    assert {"title": StopReason.OFF_TARGET.value} in page.all("abbr")
+
+
+def test_curves_of_all_runs_stand_in_one_figure(runs: list[Path], tmp_path: Path) -> None:
+    rows = read_history(runs[0] / "history.csv")
+    other = HistoryRow("impose", "block1_conv1", 1, 1.0, 6, 0.1, {"block1_conv1": 0.0})
+    unmeasured = HistoryRow("impose", "block3_conv1", 1, 1.0, 6, 0.1, {"block1_conv1": 0.0})
+    figure = overview_figure([("1: seed=0", rows), ("2: " + "long" * 40, [other, unmeasured])])
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == [
+        "source noisification, block2_conv1",
+        "imposition, block2_conv1",
+        "imposition, block1_conv1",
+    ]
+    drawn = [[line for line in axes.lines if len(line.get_xdata())] for axes in figure.axes]
+    assert [len(lines) for lines in drawn] == [1, 1, 1]
+    assert list(drawn[0][0].get_xdata()) == [6 * step for step in range(1, 9)]
+    np.testing.assert_allclose(drawn[0][0].get_ydata(), [10.0 ** (-2 * s) for s in range(1, 9)])
+    assert drawn[2][0].get_ydata()[0] > 0  # on a logarithmic axis
+    assert drawn[0][0].get_color() != drawn[2][0].get_color()
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels[0] == "1: seed=0"
+    assert labels[1].endswith("…")
+    # The legend lies within the sheet and above the panels.
+    figure.canvas.draw()
+    box = figure.legends[0].get_window_extent()
+    assert box.x1 <= figure.bbox.x1
+    assert box.y0 >= max(axes.title.get_window_extent().y1 for axes in figure.axes)
+
+
+def test_a_sweep_without_histories_has_no_figure(runs: list[Path], tmp_path: Path) -> None:
+    for run in runs:
+        (run / "history.csv").unlink()
+    assert page_of(list(runs), tmp_path / "report.html").text("h2") == ["Results", "Pictures"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, groupby
 from pathlib import Path
 from typing import Any
@@ -84,14 +84,7 @@ def write_sweep_page(outcomes: Sequence[str | Path | Failure], path: str | Path)
     cells = [_cell(number, outcome) for number, outcome in enumerate(outcomes, start=1)]
     columns, values = _differing([cell.config for cell in cells])
     cells = [
-        _Cell(
-            **{
-                **vars(cell),
-                "differing": ", ".join(
-                    f"{column}={value}" for column, value in zip(columns, row, strict=True)
-                ),
-            }
-        )
+        replace(cell, differing=", ".join(map("=".join, zip(columns, row, strict=True))))
         for cell, row in zip(cells, values, strict=True)
     ]
     failed = [cell for cell in cells if cell.reason]

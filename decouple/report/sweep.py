@@ -121,7 +121,10 @@ def _differing(configs: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[li
     try:
         changed = [{c.setting: c.value for c in differences(config)} for config in configs]
     except ConfigError:  # of another version: then every setting counts, as it is
-        changed = [settings(config) for config in configs]
+        changed = [
+            {key.removesuffix(".name"): value for key, value in settings(config).items()}
+            for config in configs
+        ]
     names = dict.fromkeys(name for each in changed for name in each if name != "run_dir")
     values = {
         name: [
@@ -130,7 +133,8 @@ def _differing(configs: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[li
         ]
         for name in names
     }
-    kept = [name for name in names if len(set(values[name])) > 1]
+    order = [key.removesuffix(".name") for config in configs for key in settings(config)]
+    kept = sorted((name for name in names if len(set(values[name])) > 1), key=order.index)
     return kept, [[values[name][k] for name in kept] for k in range(len(configs))]
 
 
@@ -197,9 +201,9 @@ def _measures(metrics: Mapping[str, Any]) -> dict[str, str]:
     """The numbers that runs are compared by."""
     found = {}
     if metrics.get("self_transfer"):
-        found["PSNR to the source"] = facts.psnr(metrics["self_transfer"])
+        found["PSNR"] = facts.psnr(metrics["self_transfer"])
         share = metrics["self_transfer"].get("differing_pixels_8bit")
-        found["differing values"] = "–" if share is None else f"{100 * share:.4g} %"
+        found["differing"] = "–" if share is None else f"{100 * share:.4g} %"
     transfer = metrics.get("transfer") or {}
     for key, title in (
         ("decoupled_feature_mse", "decoupled feature MSE"),

@@ -47,7 +47,7 @@ def test_only_what_differs_is_named(runs: list[Path], tmp_path: Path) -> None:
     check_needs_nothing_else(page)
     assert page.text("h1") == ["Sweep: Self-transfer"]
     assert page.text("p")[0] == "2 runs finished. They differ in seed."
-    head = ["run", "seed", "PSNR to the source", "differing values", "passes", "seconds", "ended"]
+    head = ["run", "seed", "PSNR", "differing", "passes", "seconds", "ended"]
     first = ["1", "0", "100.00 dB", "0.01 %", "1,234", "75.2", "reached"]
     second = ["2", "1", "110.50 dB", "0.01 %", "1,234", "75.2", "reached"]
     assert page.rows() == [head, first, second]
@@ -86,11 +86,11 @@ def test_failures_are_named_with_their_settings_and_reason(
     check_needs_nothing_else(page)
     assert EVIL not in page.source
     lead, notice = page.text("p")[:2]
-    assert lead == "2 of 3 runs finished. They differ in stepper, source and seed."
-    assert notice == (f"Run 2 failed (stepper=rk4, source='{EVIL}', seed=7): cannot read '{EVIL}'")
+    assert lead == "2 of 3 runs finished. They differ in source, seed and stepper."
+    assert notice == (f"Run 2 failed (source='{EVIL}', seed=7, stepper=rk4): cannot read '{EVIL}'")
     assert [row[:4] for row in page.rows()[1:]] == [
-        ["1", "auto", "sample:astronaut", "0"],
-        ["3", "auto", "sample:astronaut", "1"],
+        ["1", "sample:astronaut", "0", "auto"],
+        ["3", "sample:astronaut", "1", "auto"],
     ]
 
 
@@ -103,6 +103,18 @@ def test_options_that_a_choice_lacks_are_dashes(tmp_path: Path) -> None:
         ["1", "rk4", "5"],
         ["2", "symmetric", "–"],
     ]
+
+
+def test_settings_of_another_version_are_compared_as_they_are(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / f"r{k}", (f"seed={k}",), config={"of_tomorrow": 3 - k})
+        for k in range(2)
+    ]
+    page = page_of([*runs, Failure({"of_tomorrow": 9}, "no")], tmp_path / "report.html")
+    head, first, second = page.rows()
+    names = ("network", "seed", "of_tomorrow", "image.size")
+    assert [first[head.index(name)] for name in names] == ["vgg19", "0", "3", "150"]
+    assert [second[head.index(name)] for name in names] == ["vgg19", "1", "2", "150"]
 
 
 def test_all_failed(tmp_path: Path) -> None:

@@ -1,6 +1,16 @@
 """Which numbers describe an image."""
 
 from decouple.features.channel_means import ChannelMeans
+from decouple.features.distances import LayerStatistics, distances, layer_statistics
 from decouple.features.extractor import Extractor, Point, alive_on, mean_slopes
 
-__all__ = ["ChannelMeans", "Extractor", "Point", "alive_on", "mean_slopes"]
+__all__ = [
+    "ChannelMeans",
+    "Extractor",
+    "LayerStatistics",
+    "Point",
+    "alive_on",
+    "distances",
+    "layer_statistics",
+    "mean_slopes",
+]

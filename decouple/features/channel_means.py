@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from decouple.features.extractor import Extractor
+from decouple.features.statistics import means
 
 
 class ChannelMeans(Extractor):
@@ -22,9 +23,8 @@ class ChannelMeans(Extractor):
 
     @staticmethod
     def of_activation(activation: tf.Tensor) -> tf.Tensor:
-        """Means (B, C). Rows are summed up in float64: the way back amplifies every rounding."""
-        rows = tf.reduce_mean(activation, axis=2)
-        return tf.reduce_mean(tf.cast(rows, tf.float64), axis=1)
+        """Means (B, C), see `statistics.means`."""
+        return means(activation)
 
     @staticmethod
     def cotangent(features: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:

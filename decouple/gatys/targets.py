@@ -1,0 +1,101 @@
+"""Groups of terms measured off a picture: what is wanted of its content, or of its style."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from decouple.errors import ConfigError, NamedChoice
+from decouple.features.distances import activations_of
+from decouple.gatys.terms import Content, Distance, Gram, MeanCovariance, Means, Normalization
+from decouple.gatys.tree import Group, Term, Weighted
+from decouple.networks.chain import Chain
+
+Layers = int | str | Sequence[str] | Mapping[str, float]
+
+
+class Statistic(NamedChoice):
+    """What describes a style: the terms `Gram`, `Means` and `MeanCovariance`."""
+
+    GRAM = "gram"
+    MEANS = "means"
+    MEAN_COVARIANCE = "mean_covariance"
+
+
+def content(
+    chain: Chain, image: np.ndarray, layers: Layers, distance: Distance | str = Distance.SUM
+) -> Group:
+    """Content terms, one for each layer and named after it, with the image's activations there.
+
+    Parameters
+    ----------
+    chain : the network
+    image : (H, W, 3) in [0, 1], of the size of the image that will be optimized
+    layers : {layer: weight}; or a number (the first n of block{1..5}_conv1) or names, which then
+        have weight 1/n each
+    distance : `sum` or `mean`; see `Content`
+
+    Raises
+    ------
+    ConfigError : unknown layer or distance.
+    ImageError : not an (H, W, 3) image, or too small for the layers.
+    """
+    distance = Distance.named(distance)
+    weights, activations = _seen(chain, image, layers)
+    return Group({k: Weighted(weights[k], Content(k, a, distance)) for k, a in activations.items()})
+
+
+def style(
+    chain: Chain,
+    image: np.ndarray,
+    layers: Layers = 5,
+    statistic: Statistic | str = Statistic.GRAM,
+    normalization: Normalization | str | None = None,
+    distance: Distance | str = Distance.SUM,
+) -> Group:
+    """Style terms, one for each layer and named after it, with the image's statistics there.
+
+    Parameters
+    ----------
+    chain : the network
+    image : (H, W, 3) in [0, 1], of any size (except for `normalization="raw"`)
+    layers : as in `content`; the equal weights 1/n are those of Moreno and Sbruzzi
+    statistic : `gram`, `means` or `mean_covariance`
+    normalization : of `gram`: `raw`, `hw` (default), `chw` or `keras`
+    distance : `sum` or `mean`
+
+    Raises
+    ------
+    ConfigError : unknown layer or name, or a normalization of what has none.
+    ImageError : not an (H, W, 3) image, or too small for the layers.
+    """
+    statistic, distance = Statistic.named(statistic), Distance.named(distance)
+    if statistic is not Statistic.GRAM and normalization is not None:
+        raise ConfigError(f"normalization= has no meaning with statistic '{statistic.value}'")
+    divided = Normalization.named(normalization or Normalization.HW)
+
+    def term(layer: str, activation: tf.Tensor) -> Term:
+        if statistic is Statistic.MEANS:
+            return Means.of(layer, activation, distance)
+        if statistic is Statistic.MEAN_COVARIANCE:
+            return MeanCovariance.of(layer, activation, distance)
+        pixels = np.shape(image)[0] * np.shape(image)[1]
+        return Gram.of(layer, activation, pixels, divided, distance)
+
+    weights, activations = _seen(chain, image, layers)
+    return Group({k: Weighted(weights[k], term(k, a)) for k, a in activations.items()})
+
+
+def _seen(
+    chain: Chain, image: np.ndarray, layers: Layers
+) -> tuple[dict[str, float], dict[str, tf.Tensor]]:
+    """Weights and activations of the layers, in the network's order."""
+    names = layers if isinstance(layers, (int, str)) else list(layers)
+    taps = chain.architecture.resolve_layers(names)
+    if isinstance(layers, Mapping):
+        weights = {layer: float(layers[layer]) for layer in taps}
+    else:
+        weights = {layer: 1.0 / len(taps) for layer in taps}
+    return weights, activations_of(chain, image, taps)

@@ -22,7 +22,6 @@ from decouple.flows.stopping import StopRule
 from decouple.flows.symmetric import Symmetric
 from decouple.images import Fit
 
-
 # {experiment: what it is a variant of}; each has a file in configs/experiment.
 EXPERIMENTS = {
     "self_transfer": "self_transfer",

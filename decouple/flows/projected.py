@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,6 +74,7 @@ class Projected:
     name: str = "projected"
 
     def __post_init__(self) -> None:
+        """Refuse values that cannot be."""
         Projection.named(self.projection)
         if getattr(self.optimizer, "bounded", False):
             raise ConfigError(
@@ -178,7 +180,7 @@ class _LayerTangent(_Free):
         pull = 2 * layer_weights(self.motion) * (point.features - self.motion.end)
         edges = np.cumsum([0, *extractor.sizes])
         gradients = []
-        for begin, end in zip(edges[:-1], edges[1:], strict=True):
+        for begin, end in pairwise(edges):
             cotangent = np.zeros_like(pull)
             cotangent[begin:end] = pull[begin:end]
             gradients.append(extractor.vjp(point, cotangent).ravel())

@@ -49,6 +49,7 @@ class StopRule:
     max_passes: int | None = None
 
     def __post_init__(self) -> None:
+        """Refuse values that cannot be."""
         Scale.named(self.scale)
         if not 0 < self.loss < math.inf:
             raise ConfigError(f"stop.loss={self.loss} must be a positive number")
@@ -147,7 +148,8 @@ class Watch:
         self.reason = self.reason or StopReason.STAGNATED
 
     def _judge(self, loss: float, image: np.ndarray) -> bool:
-        assert self.threshold is not None and self._best is not None
+        assert self.threshold is not None
+        assert self._best is not None
         if not math.isfinite(loss) or not np.isfinite(image).all():
             self.reason = StopReason.NOT_FINITE
             return True

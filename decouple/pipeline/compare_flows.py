@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +61,12 @@ def _row(job: Job, method: str, passes: int | None) -> tuple[dict[str, Any], int
     active = [row["feature_mse"][row["layer"]] for row in stages]
     held = [mse for row in stages for k, mse in row["feature_mse"].items() if k != row["layer"]]
     result = one.results.get("self_transfer", {})
+    moved = result.get("psnr_db", math.inf) < math.inf
     spent = sum(row["evaluations"] for row in stages)
     row = {
         "method": method,
-        "psnr_db": result.get("psnr_db"),
+        # A method that never moves the image gives it back for nothing.
+        "psnr_db": result.get("psnr_db") if moved else None,
         "excursion_recovered": result.get("excursion_recovered"),
         "active_mse": max(active, default=None),
         "held_mse": max(held, default=None),
@@ -72,6 +75,8 @@ def _row(job: Job, method: str, passes: int | None) -> tuple[dict[str, Any], int
         "stop_reasons": ", ".join(dict.fromkeys(row["stop_reason"] for row in stages)),
         "folder": str(Path("methods") / path.name),
     }
+    if failure is None and not moved:
+        failure = "the image was never moved: its first step already failed or was not needed"
     if failure is not None:
         row["failure"] = failure
     return row, -(-spent // max(len(stages), 1))

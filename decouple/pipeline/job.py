@@ -270,9 +270,7 @@ class Job:
 
     def _miss(self) -> str | None:
         """What to say where the round trip's error exceeds what was asked for."""
-        controlled = (
-            isinstance(self.flow, Lift) and self.flow.stepper_name not in FIXED_STEPPERS
-        )
+        controlled = isinstance(self.flow, Lift) and self.flow.stepper_name not in FIXED_STEPPERS
         rms = self.results.get("round_trip_rms")
         if rms is None or not controlled or rms <= self.config.tolerance:
             return None
@@ -312,7 +310,7 @@ class Job:
                 "width": reference.width,
                 "draws": reference.draws,
             },
-            **_motion(self.flow, config),
+            **_motion(self.flow, config, self.target.shape),
             "stages": self.stages,
             "clipped_share": self.clipped,
             **self.results,
@@ -343,7 +341,7 @@ def _named(group: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in held.items()}
 
 
-def _motion(flow: Flow, config: DictConfig) -> dict[str, Any]:
+def _motion(flow: Flow, config: DictConfig, shape: tuple[int, ...]) -> dict[str, Any]:
     """`flow` and `stepper` of metrics.json; where a loss is descended, the optimizer steps."""
     if isinstance(flow, Lift):
         return {"flow": {"name": flow.name}, "stepper": asdict(flow.stepper)}  # type: ignore[call-overload]
@@ -355,7 +353,7 @@ def _motion(flow: Flow, config: DictConfig) -> dict[str, Any]:
         described["hold"] = config.flow.get("hold", "reference")
     stepping = asdict(flow.optimizer)  # type: ignore[call-overload]
     if "learning_rate" in stepping:
-        stepping["learning_rate"] = flow.optimizer.rate  # type: ignore[attr-defined]
+        stepping["learning_rate"] = flow.optimizer.rate(shape)  # type: ignore[attr-defined]
     return {"flow": described, "stepper": stepping, "stop": asdict(flow.stop)}
 
 

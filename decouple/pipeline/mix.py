@@ -14,7 +14,7 @@ def mix(job: Job) -> None:
     source = job.noisify(job.source, "noisify_source", saved_as="noisified_source")
     target = job.noisify(job.target, "noisify_target", saved_as="noisified_target")
     layers = job.extractor.layers
-    rows = {layer: (layer,) for layer in layers}
+    rows: dict[str, tuple[str, ...]] = {layer: (layer,) for layer in layers}
     if len(layers) > 1:
         rows[ALL] = layers
     cells = []

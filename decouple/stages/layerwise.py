@@ -22,7 +22,7 @@ AMPLIFICATION_FURTHER = 2.0
 # On the way out of an image on which another's features were imposed, errors at layer 1 grow by 60
 # to 90 dB, with a nearly black picture by more than 130, before the features of the layers behind
 # it are measured: beyond float32. Behind layer 1 they grow no more than on the way back.
-AMPLIFICATION_FIRST_RETRACED = 1e8
+AMPLIFICATION_FIRST_RETRACED = 1e9
 DEFAULT_TOLERANCE = 1e-4
 
 
@@ -141,4 +141,3 @@ def failure(trace: LayerTrace, extractor: Extractor) -> str:
         f"{trace.stage} stopped at {trace.layer} ({extractor.sizes[-1]} channels{held}) with a "
         f"feature MSE of {trace.feature_mse[trace.layer]:.1e}. {trace.stop_reason.value}"
     )
-

@@ -92,6 +92,11 @@ class Job:
         extractor = ChannelMeans(chain, layers)
         for picture in pictures.values():
             checked_image(picture.pixels, extractor)
+        if not chain.smooth and config.flow.name == "lift":
+            progress.say(
+                "The gradient of this network jumps (ReLU or max pooling): the way back is "
+                "limited; softplus with average or l2 pooling is reversible."
+            )
         return cls(config, progress, pictures, extractor, flow_of(config, extractor), began)
 
     @property

@@ -46,5 +46,6 @@ def _save_difference(job: Job, difference: np.ndarray) -> int:
     gain = 1
     while gain < _LARGEST_GAIN and largest * gain * 10 <= 1:
         gain *= 10
-    job.save("difference", np.abs(difference) * gain)
+    # Past the record of clipped shares: the gain keeps it in range.
+    job.folder.save_image("difference", np.abs(difference) * gain)
     return gain

@@ -45,7 +45,7 @@ _PLACED = {
     *("schema", "experiment", "seed", "versions", "device", "seconds", "peak_memory_bytes"),
     *("tolerance", "tolerance_met", "source", "target", "network", "image", "noise", "flow"),
     *("stepper", "stages", "clipped_share", "difference_gain", "noisified_range"),
-    *("self_transfer", "transfer", "compare", "thresholds", "target_mse"),
+    *("self_transfer", "transfer", "compare"),
 }
 
 

@@ -25,7 +25,6 @@ METRICS = {
         "pooling": "average",
     },
     "image": {"height": 16, "width": 24},
-    "target_mse": 1e-12,
     "difference_gain": 1000,
     "stages": [
         {"stage": "noisify_source", "layer": layer, "image_change_psnr_db": 20.0 + k}
@@ -85,9 +84,17 @@ def drawn_figure(monkeypatch, tmp_path):
     return figure
 
 
+def thresholds(*values):
+    """Rows of metrics.json whose loss was descended to these thresholds, layer by layer."""
+    return [
+        {"stage": "impose", "layer": layer, "threshold": value}
+        for layer, value in zip(LAYERS, values, strict=True)
+    ]
+
+
 def test_figure_says_what_is_drawn(tmp_path, monkeypatch):
     write_history(tmp_path)
-    write_metrics(tmp_path)
+    write_metrics(tmp_path, stages=thresholds(1e-12, 1e-6))
     figure = drawn_figure(monkeypatch, tmp_path)
     assert [axes.get_title() for axes in figure.axes] == [f"{layer} moves" for layer in LAYERS]
     assert {axes.get_yscale() for axes in figure.axes} == {"log"}
@@ -95,10 +102,11 @@ def test_figure_says_what_is_drawn(tmp_path, monkeypatch):
     assert figure.axes[0].get_xlabel() == "network passes"
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == [*LAYERS, "threshold 1.0e-12"]
+    assert labels == [*LAYERS, "threshold of the loss"]
     (active, threshold) = figure.axes[0].lines
     assert list(active.get_xdata()) == [6 * step for step in range(1, 9)]
     assert set(threshold.get_ydata()) == {1e-12}
+    assert set(figure.axes[1].lines[-1].get_ydata()) == {1e-6}
     words = " ".join(text.get_text().replace("\n", " ") for text in figure.texts)
     assert style.caption(METRICS) in words
     assert "Imposition, experiment self_transfer" in words
@@ -112,11 +120,13 @@ def test_a_range_below_a_decade_is_widened_to_decades(tmp_path, monkeypatch):
     assert figure.axes[0].get_ylim() == pytest.approx((0.01, 0.1))
 
 
-def test_threshold_of_the_stage_goes_before_the_common_one(tmp_path, monkeypatch):
+def test_only_a_positive_finite_threshold_of_this_stage_is_drawn(tmp_path, monkeypatch):
     write_history(tmp_path)
-    write_metrics(tmp_path, thresholds={"impose": 1e-6})
+    elsewhere = [{"stage": "noisify_source", "layer": LAYERS[0], "threshold": 1e-3}]
+    write_metrics(tmp_path, stages=[*elsewhere, *thresholds(None, 0.0)])
     figure = drawn_figure(monkeypatch, tmp_path)
-    assert set(figure.axes[0].lines[-1].get_ydata()) == {1e-6}
+    assert [len(axes.lines) for axes in figure.axes] == [1, 2]  # a curve for each tracked layer
+    assert len(figure.legends[0].get_texts()) == 2
 
 
 def test_zero_is_drawn_at_the_floor_and_the_caption_says_so(tmp_path, monkeypatch):
@@ -179,8 +189,11 @@ def test_ten_noisified_pictures_are_ordered_by_number(tmp_path):
 
 
 def test_transfer_panel_has_the_target_and_claims_no_psnr(tmp_path):
-    for name in ("source", "target", "noisified_1_block1_conv1", "result"):
+    for name in ("source", "target", "result"):
         write_image(tmp_path, name)
+    for role in ("source", "target"):
+        for k, layer in enumerate(LAYERS, start=1):
+            write_image(tmp_path, f"noisified_{role}_{k}_{layer}")
     both = [
         {"stage": stage, "layer": "block1_conv1", "image_change_psnr_db": 20.0}
         for stage in ("noisify_source", "noisify_target")
@@ -189,7 +202,8 @@ def test_transfer_panel_has_the_target_and_claims_no_psnr(tmp_path):
     assert [entry.title for entry in entries] == [
         "source",
         "target",
-        "noisified 1: block1_conv1",
+        "noisified source",
+        "noisified target",
         "result",
     ]
     assert not any(entry.note for entry in entries)

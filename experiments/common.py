@@ -16,8 +16,20 @@ ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "reports"
 
 
+def run(run_dir: Path, *settings: str) -> Path:
+    """Run `python -m decouple.run` with these settings in a process of its own, into `run_dir`.
+
+    Raises
+    ------
+    subprocess.CalledProcessError : the run failed.
+    """
+    command = [sys.executable, "-m", "decouple.run", *settings, f"run_dir={run_dir}"]
+    subprocess.run(command, check=True, cwd=ROOT)
+    return run_dir
+
+
 def measured(*settings: str, keep: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Run `python -m decouple.run` with these settings in a process of its own; its metrics.json.
+    """Run with these settings as `run` does; its metrics.json.
 
     Parameters
     ----------
@@ -28,9 +40,7 @@ def measured(*settings: str, keep: Mapping[str, str] | None = None) -> dict[str,
     subprocess.CalledProcessError : the run failed.
     """
     with tempfile.TemporaryDirectory() as folder:
-        run_dir = Path(folder) / "run"
-        command = [sys.executable, "-m", "decouple.run", *settings, f"run_dir={run_dir}"]
-        subprocess.run(command, check=True, cwd=ROOT)
+        run_dir = run(Path(folder) / "run", *settings)
         for plot, name in (keep or {}).items():
             shutil.copy(run_dir / "plots" / plot, REPORTS / f"{name}.png")
         return read_metrics(run_dir)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -18,7 +18,7 @@ from decouple import images
 from decouple.checks import stop_rules
 from decouple.config import FIXED_STEPPERS
 from decouple.features import ChannelMeans, Extractor, alive_on
-from decouple.flows import Flow, Gradient, Lift, Projected, Way, optimizer, stepper
+from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
 from decouple.flows.trace import Observer, ignore
 from decouple.networks import architecture, network
 from decouple.record.closing import closing_table
@@ -35,15 +35,18 @@ from decouple.stages import (
     Imposed,
     Noisified,
     Reference,
+    Retraced,
     StageError,
     checked_image,
     impose,
+    impose_retraced,
     noise_image,
     noise_reference,
     noisify,
 )
 
 OnLayer = Callable[[str, np.ndarray], None]
+Done = TypeVar("Done")
 
 
 @dataclass
@@ -192,62 +195,49 @@ class Job:
 
     # The method's steps, recorded.
 
-    def noisify(
-        self,
-        image: np.ndarray,
-        stage: str,
-        *,
-        ways: Mapping[str, Way] | None = None,
-        retraced: bool = False,
-        saved_as: str | None = None,
-    ) -> Noisified:
+    def noisify(self, image: np.ndarray, stage: str, *, saved_as: str) -> Noisified:
         """`stages.noisify`, with its rows, and pictures called `<saved_as>_<number>_<layer>`."""
+        save = self._saver(saved_as)
+        return self._kept(noisify, image, stage=stage, on_layer=save)
+
+    def impose(self, image: np.ndarray, features: DecoupledFeatures) -> Imposed:
+        """`stages.impose`, with its rows."""
+        return self._kept(impose, image, features, hold=self._hold)
+
+    def impose_retraced(self, image: np.ndarray, features: DecoupledFeatures) -> Retraced:
+        """`stages.impose_retraced`, with its rows."""
+        return self._kept(impose_retraced, image, features, hold=self._hold)
+
+    def _kept(self, carried_out: Callable[..., Done], *what: object, **how: object) -> Done:
+        """Carry out a stage; its rows are kept, however it ends."""
         try:
-            noisified = noisify(
-                image,
-                **self._common(),
-                stage=stage,
-                ways=ways,
-                retraced=retraced,
-                on_layer=self._saver(saved_as),
+            done = carried_out(
+                *what,
+                extractor=self.extractor,
+                reference=self.reference,
+                flow=self.flow,
+                tolerance=self.config.tolerance,
+                observer=self.observer,
+                **how,
             )
         except StageError as error:
             self._keep(error.partial)
             raise
-        self._keep(noisified)
-        return noisified
+        self._keep(done)
+        return done
 
-    def impose(
-        self, image: np.ndarray, features: DecoupledFeatures, *, retraced: bool = False
-    ) -> Imposed:
-        """`stages.impose`, with its rows."""
-        hold = self.config.flow.get("hold", "reference")
-        try:
-            imposed = impose(image, features, **self._common(), hold=hold, retraced=retraced)
-        except StageError as error:
-            self._keep(error.partial)
-            raise
-        self._keep(imposed)
-        return imposed
+    @property
+    def _hold(self) -> str:
+        return str(self.config.flow.get("hold", "reference"))
 
-    def _common(self) -> dict[str, Any]:
-        return {
-            "extractor": self.extractor,
-            "reference": self.reference,
-            "flow": self.flow,
-            "tolerance": self.config.tolerance,
-            "observer": self.observer,
-        }
-
-    def _saver(self, prefix: str | None) -> OnLayer:
+    def _saver(self, prefix: str) -> OnLayer:
         def save(layer: str, image: np.ndarray) -> None:
-            if prefix is not None:
-                self.save(f"{prefix}_{self.extractor.layers.index(layer) + 1}_{layer}", image)
+            self.save(f"{prefix}_{self.extractor.layers.index(layer) + 1}_{layer}", image)
 
         return save
 
     def _keep(self, done: object) -> None:
-        assert isinstance(done, Noisified | Imposed)
+        assert isinstance(done, Noisified | Imposed | Retraced)
         self.stages += [stage_row(trace) for trace in done.trace]
 
     def save(self, name: str, image: np.ndarray) -> None:
@@ -355,7 +345,7 @@ def _motion(flow: Flow, config: DictConfig, shape: tuple[int, ...]) -> dict[str,
     if isinstance(flow, Projected):
         described["projection"] = flow.projection
     else:
-        described["hold"] = config.flow.get("hold", "reference")
+        described["hold"] = config.flow.hold
     stepping = asdict(flow.optimizer)  # type: ignore[call-overload]
     if "learning_rate" in stepping:
         stepping["learning_rate"] = flow.optimizer.rate(shape)  # type: ignore[attr-defined]

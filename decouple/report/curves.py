@@ -21,6 +21,9 @@ from decouple.report import style
 FLOOR = 1e-18
 """What a logarithmic axis shows in place of zero, far below float32's smallest differences."""
 
+DASHED = (0, (5, 3))
+"""The line style of thresholds."""
+
 _COLUMNS = 3
 _FEW_POINTS = 20
 _TITLE_INCHES = 0.3
@@ -91,7 +94,7 @@ def loss_figure(
     width = {1: 6.6, 2: 8.0}.get(columns, style.PAGE_INCHES)
     caption = style.caption(metrics)
     kind = f", experiment {metrics['experiment']}" if metrics.get("experiment") else ""
-    thresholds = _thresholds(stage, metrics)
+    thresholds = thresholds_of(stage, metrics)
     lowest = min(
         (mse for rows in segments for row in rows for mse in row.feature_mse.values()),
         default=math.inf,
@@ -164,7 +167,7 @@ def _draw(
             zorder=3 if layer == active else 2,
         )
     if threshold is not None:
-        axes.axhline(threshold, color="#555555", linestyle=(0, (5, 3)), linewidth=1.0, zorder=1)
+        axes.axhline(threshold, color="#555555", linestyle=DASHED, linewidth=1.0, zorder=1)
     axes.locator_params(axis="x", nbins=5)
 
 
@@ -179,12 +182,12 @@ def _legend(
             handles.append(Line2D([], [], color=colour, linestyle=dashes, label=layer))
     if threshold:
         handles.append(
-            Line2D([], [], color="#555555", linestyle=(0, (5, 3)), label="threshold of the loss")
+            Line2D([], [], color="#555555", linestyle=DASHED, label="threshold of the loss")
         )
     return handles
 
 
-def _thresholds(stage: str, metrics: Mapping[str, Any]) -> dict[str, float]:
+def thresholds_of(stage: str, metrics: Mapping[str, Any]) -> dict[str, float]:
     """{active layer: threshold of its loss} of a stage."""
     found: dict[str, float] = {}
     for row in metrics.get("stages", ()):

@@ -43,7 +43,7 @@ def plot_flows(run_dir: str | Path) -> Path:
         _dots(panels[0], rows, "round trip, PSNR (dB)", lambda row: row["psnr_db"])
         _dots(panels[1], rows, "active layers, MSE", lambda row: row["active_mse"], log=True)
         _dots(panels[2], rows, "held layers, MSE", lambda row: row["held_mse"], log=True)
-        _dots(panels[3], rows, "network passes", lambda row: row["evaluations"], log=True)
+        _dots(panels[3], rows, "network passes", lambda row: row["evaluations"])
         panels[0].set_yticks(range(len(rows)), [row["method"].replace("_", " ") for row in rows])
         panels[0].set_ylim(len(rows) - 0.5, -0.5)
         figure.subplots_adjust(
@@ -67,4 +67,7 @@ def _dots(
         axes.plot(max(value, _MSE_FLOOR) if log else value, place, "o", color=colour, markersize=6)
     if log:
         axes.set_xscale("log")
+    else:
+        axes.set_xlim(left=0)
+        axes.margins(x=0.08)
     axes.set_xlabel(title)

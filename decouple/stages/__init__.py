@@ -5,15 +5,19 @@ from decouple.stages.layerwise import DecoupledFeatures, StageError, checked_ima
 from decouple.stages.mixing import mix
 from decouple.stages.noisify import Noisified, noisify
 from decouple.stages.reference import Reference, noise_image, noise_reference
+from decouple.stages.retrace import Retraced, distances, impose_retraced
 
 __all__ = [
     "DecoupledFeatures",
     "Imposed",
     "Noisified",
     "Reference",
+    "Retraced",
     "StageError",
     "checked_image",
+    "distances",
     "impose",
+    "impose_retraced",
     "mix",
     "noise_image",
     "noise_reference",

@@ -13,6 +13,7 @@ from decouple.flows.lift import Lift
 from decouple.flows.motion import Flow, Way
 from decouple.flows.trace import LayerTrace, Observer, ignore
 from decouple.stages.layerwise import (
+    AMPLIFICATION_FIRST,
     DEFAULT_TOLERANCE,
     DecoupledFeatures,
     StageError,
@@ -55,7 +56,7 @@ def impose(
     flow: Flow | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
     hold: str = "reference",
-    retraced: bool = False,
+    growth: float = AMPLIFICATION_FIRST,
     observer: Observer = ignore,
     on_layer: OnLayer = lambda _layer, _image: None,
 ) -> Imposed:
@@ -70,8 +71,7 @@ def impose(
     extractor, reference, flow, tolerance, observer, on_layer : as in `noisify`
     hold : towards what the layers before the active one are kept: the `reference`, as the thesis's
         text has it, or their own `features` to be imposed later, as its code does
-    retraced : whether the result is to be noisified again and must then give up what was
-        imposed; takes tighter steps at the first layer
+    growth : as in `noisify`; see `impose_retraced` for a result that is to be noisified again
 
     Raises
     ------
@@ -97,7 +97,7 @@ def impose(
         end = part.join({**held, layer: features.values[layer]})
         way = features.ways[layer].reversed() if layer in features.ways else None
         moved, trace = move_layer(
-            "impose", x, part, start, end, flow, tolerance, way, observer, retraced
+            "impose", x, part, start, end, flow, tolerance, way, observer, growth
         )
         x = moved.image
         if moved.way is not None:

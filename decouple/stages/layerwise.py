@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -19,11 +20,9 @@ from decouple.images import psnr_db
 # are independent, and deep stages take few steps, so that less is needed behind layer 1.
 AMPLIFICATION_FIRST = 1e3
 AMPLIFICATION_FURTHER = 2.0
-# On the way out of an image on which another's features were imposed, errors at layer 1 grow by 60
-# to 90 dB, with a nearly black picture by more than 130, before the features of the layers behind
-# it are measured: beyond float32. Behind layer 1 they grow no more than on the way back.
-AMPLIFICATION_FIRST_RETRACED = 1e9
 DEFAULT_TOLERANCE = 1e-4
+# A step at a layer whose error must stay below this is computed in float64: float32 cannot.
+_FLOAT32_STEP = 1e-12
 
 
 class StageError(DecoupleError):
@@ -34,7 +33,7 @@ class StageError(DecoupleError):
     partial : a `Noisified` or `Imposed`
     """
 
-    def __init__(self, message: str, partial: object) -> None:
+    def __init__(self, message: str, partial: Any) -> None:
         super().__init__(message)
         self.partial = partial
 
@@ -54,15 +53,14 @@ class DecoupledFeatures:
     ways: Mapping[str, Way] = field(default_factory=dict, repr=False)
 
 
-def stage_tolerance(tolerance: float, depth: int, retraced: bool = False) -> float:
+def stage_tolerance(tolerance: float, depth: int, growth: float = AMPLIFICATION_FIRST) -> float:
     """The error a step may make at layer number `depth` (1, 2, ...), RMS over the image.
 
     `tolerance` is the error of the whole round trip; errors made at a layer grow on the way back
-    through it and all layers before it. `retraced`: the trip is from another image's features to
-    the noise, see `impose`.
+    through it and all layers before it, by `growth` at the first one.
     """
-    if retraced and depth == 1:
-        return tolerance / AMPLIFICATION_FIRST_RETRACED
+    if depth == 1:
+        return tolerance / growth
     return tolerance / (AMPLIFICATION_FIRST * AMPLIFICATION_FURTHER ** (depth - 1))
 
 
@@ -98,7 +96,7 @@ def move_layer(
     tolerance: float,
     way: Way | None,
     observer: Observer,
-    retraced: bool = False,
+    growth: float = AMPLIFICATION_FIRST,
 ) -> tuple[Moved, LayerTrace]:
     """Move the last layer of `extractor` from `start` to `end`, and report it."""
     layer = extractor.layers[-1]
@@ -113,8 +111,8 @@ def move_layer(
         observer(StepReport(stage, layer, fraction, evaluations(), seconds, mse))
 
     depth = len(extractor.layers)
-    allowed = stage_tolerance(tolerance, depth, retraced)
-    if retraced and depth == 1:
+    allowed = stage_tolerance(tolerance, depth, growth)
+    if allowed < _FLOAT32_STEP:
         extractor = extractor.in_float64()
     motion = Motion(extractor, start, end, allowed, way, stage)
     moved = flow.move(image, motion, tell)

@@ -12,6 +12,7 @@ from decouple.flows.lift import Lift
 from decouple.flows.motion import Flow, Way
 from decouple.flows.trace import LayerTrace, Observer, ignore
 from decouple.stages.layerwise import (
+    AMPLIFICATION_FIRST,
     DEFAULT_TOLERANCE,
     DecoupledFeatures,
     StageError,
@@ -32,7 +33,7 @@ class Noisified:
     ----------
     image : (H, W, 3) float64; its values may leave [0, 1]
     features : the decoupled features that were taken off it
-    trace : one entry a layer
+    trace : one entry a layer that was moved
     """
 
     image: np.ndarray
@@ -48,7 +49,8 @@ def noisify(
     tolerance: float = DEFAULT_TOLERANCE,
     ways: Mapping[str, Way] | None = None,
     stage: str = "noisify_source",
-    retraced: bool = False,
+    growth: float = AMPLIFICATION_FIRST,
+    features_only: bool = False,
     observer: Observer = ignore,
     on_layer: OnLayer = lambda _layer, _image: None,
 ) -> Noisified:
@@ -66,8 +68,9 @@ def noisify(
         make; 1e-4 is 80 dB
     ways : {layer: Way} to follow instead of finding steps
     stage : the name under which it is reported
-    retraced : whether the image is the result of an imposition and goes back the way it came,
-        see `impose`
+    growth : by how much an error at the first layer grows on the way that the image takes next;
+        for large ones that layer is computed in float64
+    features_only : leave out the last layer's motion: its features are known before its turn
     observer : told of each step
     on_layer : given (layer, image) after each layer
 
@@ -85,6 +88,8 @@ def noisify(
         part = extractor.first(depth)
         end = reference.vector(part)
         values[layer] = part.split(part.measure(x))[layer]
+        if features_only and depth == len(extractor.layers):
+            break
         way = ways.get(layer) if ways else None
         # What is measured at the end of a way differs from its nominal end by rounding, which
         # the way back would amplify.
@@ -92,7 +97,7 @@ def noisify(
         own = part.join({**reference.features, layer: values[layer]})
         start = own if nominal is None else nominal
         moved, trace = move_layer(
-            stage, x, part, start, end, flow, tolerance, way, observer, retraced
+            stage, x, part, start, end, flow, tolerance, way, observer, growth
         )
         x = moved.image
         traces.append(trace)

@@ -18,23 +18,30 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _HOMES = {
-    "ChannelMeans": "decouple.features",
     "Chain": "decouple.networks",
-    "DecoupleError": "decouple.errors",
+    "ChannelMeans": "decouple.features",
     "DecoupledFeatures": "decouple.stages",
-    "Lift": "decouple.flows",
-    "Motion": "decouple.flows",
-    "Reference": "decouple.stages",
-    "StageError": "decouple.stages",
-    "StopReason": "decouple.flows",
+    "DecoupleError": "decouple.errors",
+    "Gradient": "decouple.flows",
     "impose": "decouple.stages",
+    "impose_retraced": "decouple.stages",
+    "Lift": "decouple.flows",
     "load": "decouple.images",
+    "mix": "decouple.stages",
+    "Motion": "decouple.flows",
     "noise_image": "decouple.stages",
     "noise_reference": "decouple.stages",
     "noisify": "decouple.stages",
+    "optimizer": "decouple.flows",
+    "Projected": "decouple.flows",
     "psnr_db": "decouple.images",
+    "Reference": "decouple.stages",
     "save": "decouple.images",
+    "StageError": "decouple.stages",
     "stepper": "decouple.flows",
+    "StopReason": "decouple.flows",
+    "StopRule": "decouple.flows",
+    "StopRules": "decouple.flows",
     "vgg16": "decouple.networks",
     "vgg19": "decouple.networks",
 }
@@ -44,7 +51,17 @@ __all__ = [*sorted(_HOMES), "__version__"]
 if TYPE_CHECKING:
     from decouple.errors import DecoupleError
     from decouple.features import ChannelMeans
-    from decouple.flows import Lift, Motion, StopReason, stepper
+    from decouple.flows import (
+        Gradient,
+        Lift,
+        Motion,
+        Projected,
+        StopReason,
+        StopRule,
+        StopRules,
+        optimizer,
+        stepper,
+    )
     from decouple.images import load, psnr_db, save
     from decouple.networks import Chain, vgg16, vgg19
     from decouple.stages import (
@@ -52,6 +69,8 @@ if TYPE_CHECKING:
         Reference,
         StageError,
         impose,
+        impose_retraced,
+        mix,
         noise_image,
         noise_reference,
         noisify,

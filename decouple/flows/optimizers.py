@@ -52,8 +52,8 @@ class Decay(NamedChoice):
 # {name: (Keras's class, learning rate for images in [0, 1], whether it is per pixel)}. A pixel has
 # a share of 1/(h·w) in a mean, and so have gradients: optimizers that do not normalize them want
 # rates proportional to the number of pixels. The rates are the largest tried, in steps of 2 to 3,
-# that descend steadily at block1_conv1 and block2_conv1 of two photographs (32 to 128 px, calibrated
-# filters).
+# that descend steadily at block1_conv1 and block2_conv1 of two photographs (32 to 128 px,
+# calibrated filters).
 KERAS: dict[str, tuple[str, float, bool]] = {
     "adadelta": ("Adadelta", 0.1, True),
     "adagrad": ("Adagrad", 0.03, True),

@@ -16,13 +16,13 @@ from matplotlib.lines import Line2D
 
 from decouple import files
 from decouple.errors import ConfigError
-from decouple.overrides import differences, settings, word
+from decouple.overrides import differences, read_config, settings, word
 from decouple.record.history import HistoryRow, read_history
 from decouple.record.metrics import read_metrics
 from decouple.record.progress import scientific, stage_name
 from decouple.report import facts, style
 from decouple.report.curves import FLOOR
-from decouple.report.page import PAGE, read_config
+from decouple.report.page import PAGE
 from decouple.report.template import Cell, Column, Embedded, render, texts
 
 _THUMBNAIL = 480  # pixels, twice what is shown, for finely resolved screens

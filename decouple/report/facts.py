@@ -88,8 +88,9 @@ def sentence(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         words += f" ({network['weights']} weights)"
     flow = _part(metrics, "flow").get("name")
     stepper = _part(metrics, "stepper").get("name")
-    words += f", flow {flow}" if flow else ""
-    words += f", stepper {stepper}" if stepper else ""
+    if not _part(metrics, "compare"):  # there each row has its own
+        words += f", flow {flow}" if flow else ""
+        words += f", stepper {stepper}" if stepper else ""
     if metrics.get("seconds") is not None:
         words += f", in {_seconds(metrics['seconds'])}"
     return words + "."

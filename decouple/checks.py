@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import ListConfig, OmegaConf
 
-from decouple.config import CHOICES, EXPERIMENTS, FIXED_STEPPERS, Config
+from decouple.config import CHOICES, EXPERIMENTS, FIXED_STEPPERS, Config, VariationConfig
 from decouple.errors import ConfigError, unknown_name
 from decouple.flows import KERAS, STEPPERS, StopRule, StopRules, optimizer
 from decouple.images import MIN_SIDE
@@ -48,6 +48,7 @@ FLOWS_COMPARED = ("lift", "projected_channel", "projected_layer", "gradient")
 # Of `compare`: how noisified transfers move the image, and what optimized ones want of the style.
 TRANSFERS = ("lift", "projected", "gradient")
 STATISTICS = CHOICES["gatys.style.statistic"]
+_TERMS, _TERM_NUMBERS = ("content", "style", "variation"), ("weight", "share")
 # What may be set anew when a run goes on.
 RESUMED_ANEW = ("resume", "stop", "gatys.save_every", "checkpoint")
 
@@ -138,8 +139,8 @@ def _check_experiment(config: Config, overridden: set[str]) -> None:
 
 def _check_gatys(config: Config, kind: str) -> None:
     gatys = config.gatys
-    for name in ("content", "style", "variation"):
-        for key in ("weight", "share"):
+    for name in _TERMS:
+        for key in _TERM_NUMBERS:
             if not 0 <= gatys[name][key] < float("inf"):  # type: ignore[index]
                 raise ConfigError(
                     f"gatys.{name}.{key}={gatys[name][key]} must be a finite number, "  # type: ignore[index]
@@ -156,6 +157,15 @@ def _check_gatys(config: Config, kind: str) -> None:
         raise ConfigError(
             f"gatys.style.normalization= has no meaning with statistic {gatys.style.statistic}"
         )
+    if gatys.style.normalization == "raw" and gatys.style.fit == "keep":
+        raise ConfigError(
+            "gatys.style.normalization=raw needs gatys.style.fit=crop or squash: raw Gram matrices "
+            "grow with the picture"
+        )
+    for used in {"raw": ("weight",), "balanced": ("share",)}.get(gatys.weights, _TERM_NUMBERS):
+        if not any(gatys[name][used] > 0 for name in _TERMS):  # type: ignore[index]
+            raise ConfigError(f"every gatys.*.{used} is 0: there is nothing to optimize")
+    _check_variation(gatys.variation)
     if gatys.start == "style" and gatys.style.fit == "keep":
         raise ConfigError(
             "gatys.start=style needs gatys.style.fit=crop or squash: the image has the target's "
@@ -168,6 +178,20 @@ def _check_gatys(config: Config, kind: str) -> None:
             split_compared(method)
         if config.compare.passes is not None and config.compare.passes < 1:
             raise ConfigError(f"compare.passes={config.compare.passes} is too small: at least 1")
+
+
+def _check_variation(variation: VariationConfig) -> None:
+    form, scale = variation.form, variation.scale
+    if not 1 <= variation.exponent < float("inf"):
+        raise ConfigError(f"gatys.variation.exponent={variation.exponent} must be at least 1")
+    if form != "power" and variation.exponent != VariationConfig.exponent:
+        raise ConfigError(f"gatys.variation.exponent= has no meaning with form {form}")
+    scales = list(scale) if isinstance(scale, list | ListConfig) else [scale] * 3
+    numbers = all(isinstance(s, int | float) and 0 < s < float("inf") for s in scales)
+    if len(scales) != 3 or not numbers:
+        raise ConfigError(
+            f"gatys.variation.scale={scale} must be a positive number, or three of them"
+        )
 
 
 def _check_flow(config: Config, overridden: set[str]) -> None:

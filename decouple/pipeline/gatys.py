@@ -137,8 +137,6 @@ def plain_objective(job: Job, statistic: str) -> Objective:
         for name, make in parts.items()
         if settings[name][used] > 0
     }
-    if not weighted:
-        raise ConfigError(f"every gatys.*.{used} is 0: there is nothing to optimize")
     return Objective(chain, weighted)
 
 

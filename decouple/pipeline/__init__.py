@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from decouple.config import EXPERIMENTS
 from decouple.errors import DecoupleError
+from decouple.pipeline.compare import compare
 from decouple.pipeline.compare_flows import compare_flows
 from decouple.pipeline.gatys import gatys, resumed
 from decouple.pipeline.job import Job
@@ -22,6 +23,7 @@ _COMPOSITIONS = {
     "transfer": transfer,
     "mix": mix,
     "compare_flows": compare_flows,
+    "compare": compare,
     "gatys": gatys,
 }
 

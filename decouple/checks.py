@@ -11,22 +11,46 @@ from typing import Any
 
 from omegaconf import ListConfig, OmegaConf
 
-from decouple.config import CHOICES, EXPERIMENTS, FIXED_STEPPERS, Config
+from decouple.config import CHOICES, EXPERIMENTS, FIXED_STEPPERS, Config, VariationConfig
 from decouple.errors import ConfigError, unknown_name
 from decouple.flows import KERAS, STEPPERS, StopRule, StopRules, optimizer
 from decouple.images import MIN_SIDE
 
 # {variant: settings that it would ignore}
+_OF_GATYS = ("gatys", "checkpoint", "resume")
+_OF_FLOWS = ("stop.noisify_source", "stop.noisify_target", "stop.impose")
 _IGNORED = {
-    "self_transfer": ("target", "strength", "impose", "mix", "compare_flows"),
-    "transfer": ("mix", "compare_flows"),
-    "mix": ("strength", "impose", "compare_flows"),
+    "self_transfer": (
+        "target",
+        "strength",
+        "impose",
+        "mix",
+        "compare_flows",
+        "compare",
+        *_OF_GATYS,
+    ),
+    "transfer": ("mix", "compare_flows", "compare", *_OF_GATYS),
+    "mix": ("strength", "impose", "compare_flows", "compare", *_OF_GATYS),
     "compare_flows": (
         *("target", "strength", "impose", "mix", "flow", "stepper", "optimizer"),
-        "stop.max_passes",
+        *("stop.max_passes", "compare", *_OF_GATYS),
+    ),
+    "gatys": (
+        *("strength", "impose", "mix", "compare_flows", "compare", "flow", "stepper"),
+        *("tolerance", "noise", "mask", *_OF_FLOWS),
+    ),
+    "compare": (
+        *("strength", "impose", "mix", "compare_flows", "flow", "stepper", "optimizer"),
+        *("stop.max_passes", "gatys.style.statistic", "checkpoint", "resume"),
     ),
 }
 FLOWS_COMPARED = ("lift", "projected_channel", "projected_layer", "gradient")
+# Of `compare`: how noisified transfers move the image, and what optimized ones want of the style.
+TRANSFERS = ("lift", "projected", "gradient")
+STATISTICS = CHOICES["gatys.style.statistic"]
+_TERMS, _TERM_NUMBERS = ("content", "style", "variation"), ("weight", "share")
+# What may be set anew when a run goes on.
+RESUMED_ANEW = ("resume", "stop", "gatys.save_every", "checkpoint")
 
 
 def check(config: Config, overridden: Iterable[str] = ()) -> None:
@@ -46,7 +70,7 @@ def check(config: Config, overridden: Iterable[str] = ()) -> None:
     _check_ranges(config)
     for name, choices in CHOICES.items():
         value = OmegaConf.select(config, name)  # type: ignore[arg-type]
-        if value is not None and value not in choices:
+        if value not in (None, *choices):
             raise ConfigError(unknown_name(name, value, choices))
     optimizer(**_options(config.optimizer))
     stop_rules(config.stop, "imagenet")
@@ -84,10 +108,12 @@ def _check_experiment(config: Config, overridden: set[str]) -> None:
     for name in sorted(overridden):
         if any(name == ignored or name.startswith(f"{ignored}.") for ignored in _IGNORED[kind]):
             raise ConfigError(f"{name}= has no meaning in {config.experiment}")
-    if kind in ("transfer", "mix") and config.target is None:
+    if kind in ("gatys", "compare"):
+        _check_gatys(config, kind)
+    if kind in ("transfer", "mix", "gatys", "compare") and config.target is None:
         raise ConfigError(
             f"{config.experiment} needs a target=FILE or target=sample:NAME, the picture that "
-            "receives the source's features"
+            f"receives the source's {'style' if kind in ('gatys', 'compare') else 'features'}"
         )
     strengths_of(config.strength, ())
     if kind == "mix":
@@ -111,8 +137,65 @@ def _check_experiment(config: Config, overridden: set[str]) -> None:
             raise ConfigError(f"compare_flows.passes={passes} is too small: at least 1")
 
 
+def _check_gatys(config: Config, kind: str) -> None:
+    gatys = config.gatys
+    for name in _TERMS:
+        for key in _TERM_NUMBERS:
+            if not 0 <= gatys[name][key] < float("inf"):  # type: ignore[index]
+                raise ConfigError(
+                    f"gatys.{name}.{key}={gatys[name][key]} must be a finite number, "  # type: ignore[index]
+                    "not negative"
+                )
+    if gatys.save_every is not None and gatys.save_every < 1:
+        raise ConfigError(f"gatys.save_every={gatys.save_every} is too small: at least 1")
+    if not 0 <= config.checkpoint.every_seconds < float("inf"):
+        raise ConfigError(
+            f"checkpoint.every_seconds={config.checkpoint.every_seconds} must be a finite number, "
+            "not negative"
+        )
+    if gatys.style.normalization is not None and gatys.style.statistic != "gram":
+        raise ConfigError(
+            f"gatys.style.normalization= has no meaning with statistic {gatys.style.statistic}"
+        )
+    if gatys.style.normalization == "raw" and gatys.style.fit == "keep":
+        raise ConfigError(
+            "gatys.style.normalization=raw needs gatys.style.fit=crop or squash: raw Gram matrices "
+            "grow with the picture"
+        )
+    for used in {"raw": ("weight",), "balanced": ("share",)}.get(gatys.weights, _TERM_NUMBERS):
+        if not any(gatys[name][used] > 0 for name in _TERMS):  # type: ignore[index]
+            raise ConfigError(f"every gatys.*.{used} is 0: there is nothing to optimize")
+    _check_variation(gatys.variation)
+    if gatys.start == "style" and gatys.style.fit == "keep":
+        raise ConfigError(
+            "gatys.start=style needs gatys.style.fit=crop or squash: the image has the target's "
+            "shape"
+        )
+    if kind == "compare":
+        if not config.compare.methods:
+            raise ConfigError("compare.methods= needs at least one, such as gram:lbfgs")
+        for method in config.compare.methods:
+            split_compared(method)
+        if config.compare.passes is not None and config.compare.passes < 1:
+            raise ConfigError(f"compare.passes={config.compare.passes} is too small: at least 1")
+
+
+def _check_variation(variation: VariationConfig) -> None:
+    form, scale = variation.form, variation.scale
+    if not 1 <= variation.exponent < float("inf"):
+        raise ConfigError(f"gatys.variation.exponent={variation.exponent} must be at least 1")
+    if form != "power" and variation.exponent != VariationConfig.exponent:
+        raise ConfigError(f"gatys.variation.exponent= has no meaning with form {form}")
+    scales = list(scale) if isinstance(scale, list | ListConfig) else [scale] * 3
+    numbers = all(isinstance(s, int | float) and 0 < s < float("inf") for s in scales)
+    if len(scales) != 3 or not numbers:
+        raise ConfigError(
+            f"gatys.variation.scale={scale} must be a positive number, or three of them"
+        )
+
+
 def _check_flow(config: Config, overridden: set[str]) -> None:
-    if EXPERIMENTS[config.experiment] == "compare_flows":
+    if EXPERIMENTS[config.experiment] in ("compare_flows", "gatys", "compare"):
         return
     lift = config.flow.name == "lift"
     group = ("optimizer", "stop") if lift else ("stepper", "tolerance")
@@ -187,6 +270,22 @@ def split_method(method: str) -> tuple[str, str]:
     if how not in known:
         raise ConfigError(unknown_name(f"way to move of {flow}", how, known))
     return flow, how
+
+
+def split_compared(method: str) -> tuple[str, str]:
+    """A method of `compare`, in what moves or describes and how it steps.
+
+    Raises
+    ------
+    ConfigError : there is no such method, or it does not step so.
+    """
+    kind, _, how = str(method).partition(":")
+    if kind not in (*TRANSFERS, *STATISTICS):
+        raise ConfigError(unknown_name("method of compare", kind, [*TRANSFERS, *STATISTICS]))
+    known = ["auto", *STEPPERS] if kind == "lift" else [*KERAS, "lbfgs"]
+    if how not in known:
+        raise ConfigError(unknown_name(f"way to move of {kind}", how, known))
+    return kind, how
 
 
 def strengths_of(strength: Any, layers: Iterable[str]) -> dict[str, float]:

@@ -18,9 +18,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from decouple import __version__
-from decouple.checks import check
+from decouple.checks import RESUMED_ANEW, check
 from decouple.config import SCHEMAS, config_folder
 from decouple.errors import ConfigError, unknown_name
+from decouple.overrides import overrides as words_of
+from decouple.overrides import read_config
 
 HELP = """\
 decouple {version}: take an image's decoupled features off, and put them back.
@@ -52,6 +54,7 @@ def compose_checked(overrides: list[str]) -> DictConfig:
     parsed = _parse(overrides)
     for override in parsed:
         _check_name(override)
+    overrides = _resumed(parsed, overrides)
     try:
         config = compose("config", overrides=overrides)
         missing = OmegaConf.missing_keys(config)
@@ -63,6 +66,27 @@ def compose_checked(overrides: list[str]) -> DictConfig:
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_first_line(error)) from error
     return config
+
+
+def _resumed(parsed: list[Override], overrides: list[str]) -> list[str]:
+    """With `resume=`, the words of that run before those given now; else the words as they are."""
+    named = {override.key_or_group: override.value() for override in parsed}
+    run_dir = named.get("resume")
+    if run_dir is None:
+        return overrides
+    config = read_config(str(run_dir))
+    if not config:
+        raise ConfigError(f"resume={run_dir}: there is no run folder with a config.yaml")
+    if named.get("experiment", config.get("experiment")) != config.get("experiment"):
+        raise ConfigError(f"resume={run_dir} is a run of +experiment={config.get('experiment')}")
+    for key in named:
+        if key != "experiment" and not any(f"{key}.".startswith(f"{k}.") for k in RESUMED_ANEW):
+            raise ConfigError(
+                f"{key}= cannot be set with resume=: a run goes on with its own settings; only "
+                f"{', '.join(k for k in RESUMED_ANEW if k != 'resume')} may change"
+            )
+    own = [o.input_line or "" for o in parsed if o.key_or_group != "experiment"]
+    return [*words_of(config), *own]
 
 
 def _parse(overrides: list[str]) -> list[Override]:

@@ -30,9 +30,16 @@ EXPERIMENTS = {
     "thesis_transfer": "transfer",
     "mix": "mix",
     "compare_flows": "compare_flows",
+    "compare": "compare",
+    "gatys_moreno": "gatys",
+    "gatys_sbruzzi": "gatys",
+    "gatys_course": "gatys",
+    "gatys_monet": "gatys",
 }
 # Those whose error is set by their number of steps and not by `tolerance`.
 FIXED_STEPPERS = tuple(name for name, kind in STEPPERS.items() if kind is FixedStep)
+# Of the Gatys family, beside a picture.
+STARTS = ("content", "style", "noise")
 # Checked here as well as where they are used, to refuse a word before TensorFlow is imported.
 CHOICES = {
     "image.fit": tuple(fit.value for fit in Fit),
@@ -42,6 +49,13 @@ CHOICES = {
     "flow.hold": ("reference", "features"),
     "flow.projection": ("channel", "layer"),
     "stop.scale": ("absolute", "initial", "imagenet"),
+    "gatys.weights": ("auto", "raw", "balanced"),
+    "gatys.content.distance": ("sum", "mean"),
+    "gatys.style.statistic": ("gram", "means", "mean_covariance"),
+    "gatys.style.normalization": ("raw", "hw", "chw", "keras"),
+    "gatys.style.distance": ("sum", "mean"),
+    "gatys.style.fit": tuple(fit.value for fit in Fit),
+    "gatys.variation.form": ("power", "squared", "absolute"),
 }
 
 _HERE = Path(__file__).resolve().parent
@@ -180,6 +194,87 @@ class CompareConfig:
     passes: int | None = None
 
 
+@dataclass
+class ContentConfig:
+    """layers: whose activations of the target are wanted, each with its part of the weight."""
+
+    layers: Any = field(default_factory=lambda: ["block4_conv2"])
+    weight: float = 1.0
+    share: float = 0.02
+    distance: str = "sum"
+
+
+@dataclass
+class StyleConfig:
+    """What is wanted of the source at `layers`, each with its part of the weight.
+
+    statistic: gram, means or mean_covariance; normalization: of gram, see
+    `gatys.terms.Normalization`; fit: how the source meets the target's shape, crop, squash, or
+    keep for its own.
+    """
+
+    weight: float = 1.0
+    share: float = 0.97
+    statistic: str = "gram"
+    normalization: str | None = None
+    distance: str = "sum"
+    fit: str = "keep"
+
+
+@dataclass
+class VariationConfig:
+    """Total variation of the image, see `gatys.total_variation`.
+
+    scale: what the image in [0, 1] is multiplied by, a number or [R, G, B].
+    """
+
+    weight: float = 0.0
+    share: float = 0.01
+    form: str = "power"
+    exponent: float = 1.25
+    scale: Any = 255
+
+
+@dataclass
+class GatysConfig:
+    """weights: raw (`weight` of each term) | balanced (`share` of the initial gradient) | auto.
+
+    auto is raw with network.weights=imagenet and balanced with others, in whose units no weight
+    was reported. The shares are those that of five tried gave the most style at 96 px; as content
+    pulls back only once the image has moved, style needs most of the gradient. start: content,
+    style, noise or a picture; save_every: iterations between two pictures, null for none.
+    """
+
+    weights: str = "auto"
+    start: str = "content"
+    save_every: int | None = 1
+    content: ContentConfig = field(default_factory=ContentConfig)
+    style: StyleConfig = field(default_factory=StyleConfig)
+    variation: VariationConfig = field(default_factory=VariationConfig)
+
+
+@dataclass
+class CompareStylesConfig:
+    """methods: FLOW:STEPPER, FLOW:OPTIMIZER or STATISTIC:OPTIMIZER; passes: a method's budget.
+
+    passes: null gives every method that descends a loss as many network passes as the first
+    method took. held_out: layers that no method uses, at which all are measured.
+    """
+
+    methods: list[str] = field(
+        default_factory=lambda: ["lift:auto", "projected:lbfgs", "gram:lbfgs", "means:lbfgs"]
+    )
+    passes: int | None = None
+    held_out: Any = field(default_factory=lambda: ["block3_conv3"])
+
+
+@dataclass
+class CheckpointConfig:
+    """every_seconds: between two states from which `resume=` goes on; written at iterations."""
+
+    every_seconds: float = 30.0
+
+
 # The dataclasses of steppers, optimizers and stop rules are their schemas: their defaults live
 # with them.
 SCHEMAS: dict[str, dict[str, type]] = {
@@ -206,7 +301,7 @@ class Config:
     block{1..5}_conv1) or a list of names; strength: how much of the source's features is imposed,
     0 (the target's own) to 1, a number or one for each layer, {block1_conv1: 0.5}; tolerance: RMS
     error of the round trip, in units of the image's range; seed: of the noise; run_dir: where to
-    write (by default runs/<experiment>/<time>-<id>).
+    write (by default runs/<experiment>/<time>-<id>); resume: a run folder to go on with.
     """
 
     defaults: list[Any] = field(
@@ -227,6 +322,7 @@ class Config:
     tolerance: float = 1e-4
     seed: int = 0
     run_dir: str | None = None
+    resume: str | None = None
     image: ImageConfig = field(default_factory=ImageConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     network: NetworkConfig = MISSING
@@ -234,6 +330,9 @@ class Config:
     impose: ImposeConfig = field(default_factory=ImposeConfig)
     mix: GridConfig = field(default_factory=GridConfig)
     compare_flows: CompareConfig = field(default_factory=CompareConfig)
+    gatys: GatysConfig = field(default_factory=GatysConfig)
+    compare: CompareStylesConfig = field(default_factory=CompareStylesConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     flow: Any = MISSING
     stepper: Any = MISSING
     optimizer: Any = MISSING

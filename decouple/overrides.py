@@ -11,8 +11,10 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -24,9 +26,19 @@ from omegaconf.errors import OmegaConfBaseException
 from decouple.config import config_folder, register
 from decouple.errors import ConfigError
 
-# Where a run wrote says nothing of what it computed, and no second run may write there.
-_OF_ONE_RUN = frozenset({"run_dir"})
+# Where a run wrote, and went on, says nothing of what it computed.
+_OF_ONE_RUN = frozenset({"run_dir", "resume"})
 _MAYBE_PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./:%@+-]*")
+
+
+def read_config(run_dir: str | Path) -> dict[str, Any]:
+    """config.yaml in plain containers; empty where there is none."""
+    path = Path(run_dir) / "config.yaml"
+    if not path.exists():
+        return {}
+    # Not OmegaConf.load: values are resolved, and a `${` in them is a name's own.
+    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return dict(found) if isinstance(found, dict) else {}
 
 
 @dataclass(frozen=True)

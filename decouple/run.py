@@ -55,6 +55,8 @@ def _dispatch(arguments: list[str]) -> int:
         if flags:
             # Every cell of the sweep is checked before the first one runs.
             for cell in cells(overrides):
+                if any(word.startswith("resume=") for word in cell):
+                    raise ConfigError("resume= goes on with one run, and has no meaning in a sweep")
                 compose_checked(cell)
         else:
             config = compose_checked(overrides)

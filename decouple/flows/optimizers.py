@@ -1,7 +1,7 @@
 """How far a descent goes at a time: Keras's optimizers and SciPy's L-BFGS-B.
 
 An optimizer is a description; `begin` gives a descent with fresh state (moments, curvature),
-which can be carried on in several calls of `run`.
+which can be carried on in several calls of `run`, and in another process by `restore`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ class Descent(Protocol):
 
     def run(self, loss: Loss, image: np.ndarray, callback: Callback) -> np.ndarray | None:
         """Descend from `image` until `callback` says so; the image then, None if stuck."""
+
+    def state(self) -> list[np.ndarray]:
+        """What the next iteration depends on beside the image; see `restore`."""
+
+    def restore(self, state: list[np.ndarray]) -> None:
+        """Go on as the descent whose state this was; ValueError if it does not fit."""
 
 
 class Optimizer(Protocol):
@@ -162,7 +168,7 @@ class KerasDescent:
         import tensorflow as tf
 
         self._image = keras.Variable(np.zeros(shape), dtype="float64", name="image")
-        keras_optimizer = optimizer.build(shape)
+        self._keras = keras_optimizer = optimizer.build(shape)
         keras_optimizer.build([self._image])
 
         def update(image: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
@@ -176,6 +182,18 @@ class KerasDescent:
     def step(self, image: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         """The image (H, W, 3) one step further, from the gradient there."""
         return self._update(image, gradient).numpy()
+
+    def state(self) -> list[np.ndarray]:
+        """Keras's own variables: iterations, rate, moments; see `Descent.state`."""
+        return [np.copy(variable.numpy()) for variable in self._keras.variables]
+
+    def restore(self, state: list[np.ndarray]) -> None:
+        """See `Descent.restore`."""
+        variables = self._keras.variables
+        if [np.shape(value) for value in state] != [tuple(v.shape) for v in variables]:
+            raise ValueError("the state is of another optimizer or size of image")
+        for variable, value in zip(variables, state, strict=True):
+            variable.assign(value)
 
     def run(self, loss: Loss, image: np.ndarray, callback: Callback) -> np.ndarray | None:
         """See `Descent.run`."""
@@ -195,6 +213,10 @@ class Lbfgs:
     ----------
     memory : pairs kept
     lower, upper : bounds of every value of the image; None for none
+    evaluations : SciPy begins anew, with fresh curvature, after so many evaluations of the loss
+        (and the end of the line search they fall in), and that is one iteration: the outer
+        iteration of Keras's example, with 20. None keeps the curvature, and an iteration is
+        SciPy's
 
     Raises
     ------
@@ -204,12 +226,15 @@ class Lbfgs:
     memory: int = 10
     lower: float | None = None
     upper: float | None = None
+    evaluations: int | None = None
     name: str = "lbfgs"
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be."""
         if self.memory < 1:
             raise ConfigError(f"optimizer.memory={self.memory} is too small: at least 1")
+        if self.evaluations is not None and self.evaluations < 2:
+            raise ConfigError(f"optimizer.evaluations={self.evaluations} is too small: at least 2")
         if self.lower is not None and self.upper is not None and not self.lower < self.upper:
             raise ConfigError(
                 f"optimizer.lower={self.lower} must be below optimizer.upper={self.upper}"
@@ -226,13 +251,37 @@ class Lbfgs:
 
 
 class _LbfgsDescent:
-    """L-BFGS-B; the curvature it has learnt is SciPy's own and ends with each `run`."""
+    """L-BFGS-B; the curvature it has learnt is SciPy's own and ends with each call of it."""
 
     def __init__(self, optimizer: Lbfgs) -> None:
         self._optimizer = optimizer
 
+    def state(self) -> list[np.ndarray]:
+        """Nothing: a call of SciPy depends on the image alone."""
+        return []
+
+    def restore(self, state: list[np.ndarray]) -> None:
+        """See `Descent.restore`."""
+        if state:
+            raise ValueError("the state is of another optimizer")
+
     def run(self, loss: Loss, image: np.ndarray, callback: Callback) -> np.ndarray | None:
         """See `Descent.run`."""
+        if self._optimizer.evaluations is None:
+            ended, image, _ = self._minimize(loss, image, callback)
+            return image if ended else None
+        while True:
+            ended, after, value = self._minimize(loss, image)
+            if not ended and np.array_equal(after, image):
+                return None
+            image = after
+            if callback(value, image):
+                return image
+
+    def _minimize(
+        self, loss: Loss, image: np.ndarray, callback: Callback = lambda _loss, _image: False
+    ) -> tuple[bool, np.ndarray, float]:
+        """One call of SciPy: whether the callback or a non-finite loss ended it, image and loss."""
         shape, options = image.shape, self._optimizer
         scale: float | None = None
         ended = False
@@ -258,7 +307,7 @@ class _LbfgsDescent:
         lower = -np.inf if options.lower is None else options.lower
         upper = np.inf if options.upper is None else options.upper
         # The stop rules decide, not SciPy's tolerances and limits.
-        endless = {"ftol": 0.0, "gtol": 0.0, "maxiter": 10**9, "maxfun": 10**9}
+        endless = {"ftol": 0.0, "gtol": 0.0, "maxiter": 10**9}
         try:
             result = minimize(
                 flat,
@@ -267,12 +316,17 @@ class _LbfgsDescent:
                 method="L-BFGS-B",
                 bounds=Bounds(lower, upper) if options.bounded else None,
                 callback=after,
-                options={"maxcor": options.memory, **endless},
+                options={
+                    "maxcor": options.memory,
+                    # SciPy ends when it has made more than this many.
+                    "maxfun": 10**9 if options.evaluations is None else options.evaluations - 1,
+                    **endless,
+                },
             )
         except FloatingPointError:
             callback(np.nan, image)
-            return image
-        return result.x.reshape(shape) if ended else None
+            return True, image, np.nan
+        return ended, result.x.reshape(shape), float(result.fun) / (scale or 1.0)
 
 
 def optimizer(name: str, **options: Any) -> Optimizer:

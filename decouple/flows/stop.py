@@ -9,6 +9,7 @@ class StopReason(Enum):
     """Each member carries the sentence that is shown and, by its name, stored in metrics.json."""
 
     REACHED = "The features reached their targets."
+    COMPLETED = "All iterations, or passes, that were asked for are done."
     OFF_TARGET = (
         "The steps ended away from their target: take more steps (stepper.steps), or a stepper "
         "that controls its error."
@@ -30,13 +31,13 @@ class StopReason(Enum):
 
     @property
     def succeeded(self) -> bool:
-        """Whether the targets were reached."""
-        return self is StopReason.REACHED
+        """Whether it went as asked: the targets reached, or as far as was wanted."""
+        return self in (StopReason.REACHED, StopReason.COMPLETED)
 
     @property
     def usable(self) -> bool:
         """Whether a descent that ended so has an image worth going on with."""
-        return self in (StopReason.REACHED, StopReason.STEP_LIMIT, StopReason.STAGNATED)
+        return self.succeeded or self in (StopReason.STEP_LIMIT, StopReason.STAGNATED)
 
     @property
     def label(self) -> str:

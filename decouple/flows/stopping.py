@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -122,6 +122,33 @@ class Watch:
             raise RuntimeError("nothing has been looked at yet")
         return self._best[1]
 
+    @property
+    def best_loss(self) -> float:
+        """The loss at `best`."""
+        if self._best is None:
+            raise RuntimeError("nothing has been looked at yet")
+        return self._best[0]
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What the watch has seen so far, as arrays; see `resume`."""
+        return {
+            "iterations": np.array(self.iterations),
+            "threshold": np.array(self.threshold),
+            "best": self.best,
+            "best_loss": np.array(self.best_loss),
+            "bests": np.array(self._bests),
+        }
+
+    def resume(self, state: Mapping[str, np.ndarray]) -> bool:
+        """Instead of `begin`, go on from a `state`; True if the descent has nothing to do."""
+        self.iterations = int(state["iterations"])
+        self.threshold = float(state["threshold"])
+        self._best = (float(state["best_loss"]), np.asarray(state["best"]))
+        self._bests = [float(loss) for loss in state["bests"]]
+        if self.iterations >= self.rule.max_iterations:
+            self.reason = StopReason.STEP_LIMIT
+        return self.reason is not None
+
     def begin(self, loss: float, image: np.ndarray) -> bool:
         """Look at the start; True if the descent has nothing to do."""
         scale = loss if Scale.named(self.rule.scale) is Scale.INITIAL else 1.0
@@ -138,10 +165,17 @@ class Watch:
         if not math.isfinite(loss) or due or last or spent:
             if self._judge(loss, image):
                 return True
-            self._look(self.iterations / self.rule.max_iterations, image)
+            self._look(self._fraction(), image)
         if last or spent:
             self.reason = StopReason.STEP_LIMIT
         return self.reason is not None
+
+    def _fraction(self) -> float:
+        """Of the limit that comes first."""
+        done = self.iterations / self.rule.max_iterations
+        if self.rule.max_passes is None:
+            return done
+        return min(max(done, self._passes() / self.rule.max_passes), 1.0)
 
     def stuck(self) -> None:
         """The optimizer finds no way down any more."""

@@ -7,7 +7,7 @@ their number; what remains is one `LayerTrace` for each stage and layer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from decouple.flows.stop import StopReason
 
@@ -18,13 +18,14 @@ class StepReport:
 
     Attributes
     ----------
-    stage : `reference`, `noisify_source`, `noisify_target` or `impose`
-    layer : the active layer's name, e.g. `block2_conv1`
+    stage : `reference`, `noisify_source`, `noisify_target`, `impose` or `optimize`
+    layer : the active layer's name, e.g. `block2_conv1`; empty where all move at once
     fraction : how far along the stage's path, 0 to 1
     evaluations : passes through the network so far in this stage and layer (forward, JVP and
         VJP count one each, per image)
     seconds : since this stage and layer began
     feature_mse : mean squared distance to the targets, for the active and every held layer
+    losses : of an objective, `total` and its weighted parts, which add up to it
     """
 
     stage: str
@@ -33,6 +34,7 @@ class StepReport:
     evaluations: int
     seconds: float
     feature_mse: Mapping[str, float]
+    losses: Mapping[str, float] = field(default_factory=dict)
 
 
 Observer = Callable[[StepReport], None]
@@ -48,7 +50,8 @@ class LayerTrace:
 
     `feature_mse` is measured on the image that the stage hands on; `image_change_psnr_db` is
     the PSNR (peak 1, unclipped) between the images before and after; `threshold` the loss at
-    which a descent was to stop.
+    which a descent was to stop. `losses` is measured on that image too, `losses_before` on the
+    one that the stage was given.
     """
 
     stage: str
@@ -61,3 +64,5 @@ class LayerTrace:
     feature_mse: Mapping[str, float]
     image_change_psnr_db: float
     threshold: float | None = None
+    losses: Mapping[str, float] = field(default_factory=dict)
+    losses_before: Mapping[str, float] = field(default_factory=dict)

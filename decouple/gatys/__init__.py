@@ -4,6 +4,7 @@ Gatys, Ecker & Bethge 2016 (arXiv 1508.06576) and its descendants, on the same n
 """
 
 from decouple.gatys.objective import Objective
+from decouple.gatys.optimization import OnIteration, Optimized, State, optimize
 from decouple.gatys.targets import Statistic, content, style
 from decouple.gatys.terms import Content, Distance, Gram, MeanCovariance, Means, Normalization
 from decouple.gatys.total_variation import Form, TotalVariation
@@ -19,11 +20,15 @@ __all__ = [
     "Means",
     "Normalization",
     "Objective",
+    "OnIteration",
+    "Optimized",
     "Part",
+    "State",
     "Statistic",
     "Term",
     "TotalVariation",
     "Weighted",
     "content",
+    "optimize",
     "style",
 ]

@@ -20,15 +20,26 @@ class Fit(NamedChoice):
     KEEP = "keep"
     """The shorter side becomes `size`; proportions are kept."""
     CROP = "crop"
-    """The centre square is cut out, then becomes `size` x `size`."""
+    """The centre square is cut out, then becomes `size` x `size`; or the shape that is wanted."""
     SQUASH = "squash"
-    """Both sides become `size`; proportions are not kept."""
+    """Both sides become `size`; or the shape that is wanted. Proportions are not kept."""
 
 
-def checked_size(size: object) -> int | None:
-    """Return `size` as an int or None; raises ImageError if it is too small, else ConfigError."""
+Size = int | tuple[int, int] | None
+
+
+def checked_size(size: object) -> Size:
+    """Return a valid `size`; raises ImageError if it is too small, else ConfigError."""
     if size is None:
         return None
+    if isinstance(size, tuple):
+        if len(size) != 2:
+            raise ConfigError(f"size must be one number of pixels, or (height, width), not {size}")
+        return _checked_side(size[0]), _checked_side(size[1])
+    return _checked_side(size)
+
+
+def _checked_side(size: object) -> int:
     if isinstance(size, bool) or not isinstance(size, Integral) or size <= 0:
         raise ConfigError(f"size must be a whole number of pixels above 0, not {size!r}")
     if size < MIN_SIDE:
@@ -36,7 +47,7 @@ def checked_size(size: object) -> int | None:
     return int(size)
 
 
-def fitted(picture: Image.Image, size: int | None, fit: Fit, name: str) -> np.ndarray:
+def fitted(picture: Image.Image, size: Size, fit: Fit, name: str) -> np.ndarray:
     """Crop, scale and round to the 8-bit grid.
 
     Parameters
@@ -74,15 +85,19 @@ def fitted(picture: Image.Image, size: int | None, fit: Fit, name: str) -> np.nd
 
 
 def _plan(
-    shape: tuple[int, int], size: int | None, fit: Fit
+    shape: tuple[int, int], size: Size, fit: Fit
 ) -> tuple[tuple[int, int, int, int], tuple[int, int]]:
     """The box to cut out (left, top, right, bottom) and the (width, height) to scale it to."""
     width, height = shape
     shorter = min(shape)
-    size = shorter if size is None else size
+    wanted = size[::-1] if isinstance(size, tuple) else (size or shorter, size or shorter)
     if fit is Fit.CROP:
-        left, top = (width - shorter) // 2, (height - shorter) // 2
-        return (left, top, left + shorter, top + shorter), (size, size)
+        # The largest part of the picture that has the wanted proportions.
+        scale = min(width / wanted[0], height / wanted[1])
+        across, down = round(wanted[0] * scale), round(wanted[1] * scale)
+        left, top = (width - across) // 2, (height - down) // 2
+        return (left, top, left + across, top + down), wanted
     if fit is Fit.SQUASH:
-        return (0, 0, width, height), (size, size)
+        return (0, 0, width, height), wanted
+    size = min(wanted)
     return (0, 0, width, height), (round(width * size / shorter), round(height * size / shorter))

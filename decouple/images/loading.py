@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from decouple.images.decoding import decoded
-from decouple.images.fitting import Fit, checked_size, fitted
+from decouple.images.fitting import Fit, Size, checked_size, fitted
 from decouple.images.locating import check_file, located
 
 
@@ -31,9 +31,7 @@ class LoadedImage:
     origin: str
 
 
-def load(
-    source: str | os.PathLike, size: int | None = None, fit: Fit | str = Fit.KEEP
-) -> LoadedImage:
+def load(source: str | os.PathLike, size: Size = None, fit: Fit | str = Fit.KEEP) -> LoadedImage:
     """Read a picture file, or a bundled sample, as RGB on the 8-bit grid.
 
     Parameters
@@ -43,7 +41,8 @@ def load(
         ``sample:NAME`` with a name of `sample_names`. A path object is always a file.
     size
         Pixels of the shorter side afterwards (of both sides unless `fit` keeps proportions);
-        None stands for the picture's own shorter side.
+        None stands for the picture's own shorter side. (height, width) are what both sides become
+        with `crop` and `squash`; `keep` takes the smaller as the shorter side.
     fit
         How other shapes are met. Scaling is Lanczos with antialiasing, on floats.
 

@@ -8,7 +8,9 @@ from omegaconf import DictConfig
 
 from decouple.config import EXPERIMENTS
 from decouple.errors import DecoupleError
+from decouple.pipeline.compare import compare
 from decouple.pipeline.compare_flows import compare_flows
+from decouple.pipeline.gatys import gatys, resumed
 from decouple.pipeline.job import Job
 from decouple.pipeline.mix import mix
 from decouple.pipeline.self_transfer import self_transfer
@@ -21,6 +23,8 @@ _COMPOSITIONS = {
     "transfer": transfer,
     "mix": mix,
     "compare_flows": compare_flows,
+    "compare": compare,
+    "gatys": gatys,
 }
 
 
@@ -34,7 +38,7 @@ def run(config: DictConfig) -> Path:
     """
     composition = _COMPOSITIONS[EXPERIMENTS[config.experiment]]
     job = Job.of(config)
-    folder = RunFolder.create(config.experiment, config.run_dir)
+    folder = _folder(job)
     failed: StageError | None = None
     try:
         with job.recorded_in(folder):
@@ -49,3 +53,11 @@ def run(config: DictConfig) -> Path:
     if failed is not None:
         raise DecoupleError(f"{failed} What was reached is in {folder.path}")
     return folder.path
+
+
+def _folder(job: Job) -> RunFolder:
+    """A new run folder, or that of the run to go on with."""
+    if job.config.resume is None:
+        return RunFolder.create(job.config.experiment, job.config.run_dir)
+    resumed(job)  # what does not fit is refused before anything is written
+    return RunFolder.open(job.config.resume)

@@ -22,6 +22,7 @@ def compare_flows(job: Job) -> None:
     rows: list[dict[str, Any]] = []
     passes = settings.passes
     for method in settings.methods:
+        job.progress.finish()
         job.progress.say(f"{method}:")
         row, spent = _row(job, method, passes)
         rows.append(row)

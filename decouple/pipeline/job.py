@@ -16,11 +16,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from decouple import images
 from decouple.checks import stop_rules
-from decouple.config import FIXED_STEPPERS
+from decouple.config import EXPERIMENTS, FIXED_STEPPERS, STARTS
 from decouple.features import ChannelMeans, Extractor, alive_on
 from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
 from decouple.flows.trace import Observer, ignore
-from decouple.networks import architecture, network
+from decouple.networks import Chain, architecture, network
+from decouple.networks.architecture import Architecture
 from decouple.record.closing import closing_table
 from decouple.record.folder import RunFolder
 from decouple.record.history import History
@@ -47,6 +48,8 @@ from decouple.stages import (
 
 OnLayer = Callable[[str, np.ndarray], None]
 Done = TypeVar("Done")
+# What is recorded of an objective: the whole, and its parts as they are weighted.
+LOSSES = ("total", "content", "style", "variation")
 
 
 @dataclass
@@ -55,15 +58,21 @@ class Job:
 
     Attributes
     ----------
-    pictures : {`source`, and where there is one `target`: picture}
+    pictures : {`source`, and where there is one `target` and `start`: picture}
+    chain : the network, down to the last layer that anything looks at
+    extractor : channel means of `layers`
     stages : rows of metrics.json, in the order in which they happened
     clipped : {picture's name: share of its values that were clipped at save}
+    losses : names of an objective's parts, where one is optimized and no features are moved; such
+        a job needs no noise reference
+    motion : `flow` and `stepper` of metrics.json, where they are not those of `flow`
     figures : what to draw from the run folder, beside the panel and the loss curves
     """
 
     config: DictConfig
     progress: Progress
     pictures: dict[str, images.LoadedImage]
+    chain: Chain
     extractor: Extractor
     flow: Flow
     began: float = field(default_factory=time.perf_counter)
@@ -71,7 +80,9 @@ class Job:
     stages: list[dict[str, Any]] = field(default_factory=list)
     clipped: dict[str, float] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
-    figures: list[Callable[[Path], Path]] = field(default_factory=list)
+    losses: tuple[str, ...] = ()
+    motion: dict[str, Any] | None = None
+    figures: list[Callable[[Path], Path | None]] = field(default_factory=list)
     _folder: RunFolder | None = None
     _reference: Reference | None = None
 
@@ -81,18 +92,28 @@ class Job:
         began = time.perf_counter()
         progress = Progress()
         arch = architecture(config.network.name)
-        layers = arch.resolve_layers(
-            config.layers if isinstance(config.layers, int | str) else list(config.layers)
-        )
-        pictures = {}
-        for role in ("source", "target"):
-            if config[role] is not None:
-                pictures[role] = images.load(config[role], config.image.size, config.image.fit)
-                for note in pictures[role].notes:
-                    progress.say(f"{pictures[role].origin}: {note}")
-                arch.check_size(layers[-1], *pictures[role].pixels.shape[:2])
-        chain = network(last=layers[-1], say=progress.say, **_named(config.network))
+        layers = layers_of(config.layers, arch)
+        kind = EXPERIMENTS[config.experiment]
+        # Layers that only an objective, or a comparison, looks at.
+        seen = [layers]
+        if kind in ("gatys", "compare"):
+            seen.append(layers_of(config.gatys.content.layers, arch))
+        if kind == "compare":
+            seen.append(layers_of(config.compare.held_out, arch))
+        last = arch.resolve_layers(list({layer for some in seen for layer in some}))[-1]
+        pictures = _pictures(config)
+        for role, picture in pictures.items():
+            for note in picture.notes:
+                progress.say(f"{picture.origin}: {note}")
+            deepest = last if kind == "compare" or role != "source" else layers[-1]
+            arch.check_size(deepest, *picture.pixels.shape[:2])
+        chain = network(last=last, say=progress.say, **_named(config.network))
         extractor = ChannelMeans(chain, layers)
+        flow = flow_of(config, extractor)
+        job = cls(config, progress, pictures, chain, extractor, flow, began)
+        if kind == "gatys":
+            job.losses = LOSSES
+            return job
         for picture in pictures.values():
             checked_image(picture.pixels, extractor)
         if not chain.smooth and config.flow.name == "lift":
@@ -100,7 +121,7 @@ class Job:
                 "The gradient of this network jumps (ReLU or max pooling): the way back is "
                 "limited; softplus with average or l2 pooling is reversible."
             )
-        return cls(config, progress, pictures, extractor, flow_of(config, extractor), began)
+        return job
 
     @property
     def source(self) -> np.ndarray:
@@ -134,17 +155,19 @@ class Job:
         for role, picture in self.pictures.items():
             self.save(role, picture.pixels)
         outermost = self._reference is None
+        layers = () if self.losses else self.extractor.layers
         with self.progress if outermost else nullcontext():
             if outermost:
                 self.progress.say(f"{self._sentence()}, into {folder.path}")
-                self._measure_reference()
-            with History(folder.path, self.extractor.layers) as history:
+                if not self.losses:
+                    self._measure_reference()
+            with History(folder.path, layers, self.losses) as history:
                 self.observer = fan_out(self.progress, history)
                 yield
 
     def beside(self, flow: Flow) -> Job:
         """Another job on the same pictures, network and reference, with another flow."""
-        job = Job(self.config, self.progress, self.pictures, self.extractor, flow)
+        job = Job(self.config, self.progress, self.pictures, self.chain, self.extractor, flow)
         job._reference = self._reference
         return job
 
@@ -274,17 +297,21 @@ class Job:
             "give a smaller tolerance, or a smooth network (softplus, average pooling)."
         )
 
+    def origins(self) -> dict[str, dict[str, Any]]:
+        """{role: which picture it was}."""
+        return {role: _origin(picture) for role, picture in self.pictures.items()}
+
     def metrics(self) -> dict[str, Any]:
         """What metrics.json holds; see DESIGN's contract."""
-        config, chain, reference = self.config, self.extractor.chain, self.reference
+        config, chain = self.config, self.chain
         return {
             "experiment": config.experiment,
             "seed": config.seed,
             **environment(),
             "device": _device(),
             "seconds": time.perf_counter() - self.began,
-            "tolerance": config.tolerance,
-            **{role: _origin(picture) for role, picture in self.pictures.items()},
+            **({} if self.losses else {"tolerance": config.tolerance}),
+            **self.origins(),
             "network": {
                 "name": chain.architecture.name,
                 "weights": chain.weights.origin,
@@ -300,12 +327,8 @@ class Job:
                 },
             },
             "image": dict(zip(("height", "width"), self.target.shape[:2], strict=True)),
-            "noise": {
-                "height": reference.height,
-                "width": reference.width,
-                "draws": reference.draws,
-            },
-            **_motion(self.flow, config, self.target.shape),
+            **({} if self.losses else {"noise": _noise(self.reference)}),
+            **(self.motion or _motion(self.flow, config, self.target.shape)),
             "stages": self.stages,
             "clipped_share": self.clipped,
             **self.results,
@@ -328,6 +351,32 @@ def flow_of(config: DictConfig, extractor: Extractor) -> Flow:
     if config.flow.name == "projected":
         return Projected(how, stop, config.flow.projection)
     return Gradient(how, stop)
+
+
+def layers_of(value: Any, arch: Architecture) -> tuple[str, ...]:
+    """The layers that a setting names: a number, a name, or a list."""
+    return arch.resolve_layers(value if isinstance(value, int | str) else list(value))
+
+
+def _pictures(config: DictConfig) -> dict[str, images.LoadedImage]:
+    """Source, target and start, as far as there are any."""
+    size, fit = config.image.size, config.image.fit
+    pictures = {}
+    if config.target is not None:
+        pictures["target"] = images.load(config.target, size, fit)
+    if EXPERIMENTS[config.experiment] not in ("gatys", "compare"):
+        return {"source": images.load(config.source, size, fit), **pictures}
+    # The image has the target's shape; the style may keep its own.
+    shape = pictures["target"].pixels.shape[:2]
+    style = config.gatys.style.fit
+    pictures["source"] = images.load(config.source, size if style == "keep" else shape, style)
+    if config.gatys.start not in STARTS:
+        pictures["start"] = images.load(config.gatys.start, shape, images.Fit.CROP)
+    return {role: pictures[role] for role in ("source", "target", "start") if role in pictures}
+
+
+def _noise(reference: Reference) -> dict[str, int]:
+    return {"height": reference.height, "width": reference.width, "draws": reference.draws}
 
 
 def _named(group: DictConfig) -> dict[str, Any]:

@@ -22,8 +22,8 @@ def closing_table(metrics: Mapping[str, Any], folder: str | Path | None = None) 
     Returns
     -------
     A row for each stage and layer: why it ended, network passes, seconds, feature MSE of the
-    active layer and the largest of the held ones, PSNR between the images before and after
-    (`change`). The caption holds the self-transfer numbers.
+    active layer (or, of an objective, its loss) and the largest of the held ones, PSNR between the
+    images before and after (`change`). The caption holds the self-transfer numbers.
     """
     table = Table(
         box=None,  # rules and edges would cost the columns that 80 characters need
@@ -35,10 +35,12 @@ def closing_table(metrics: Mapping[str, Any], folder: str | Path | None = None) 
     table.add_column("stage", min_width=13)
     table.add_column("layer", no_wrap=True)
     table.add_column("ended", min_width=7)
-    for title in ("passes", "seconds", "MSE", "held", "change\n(dB)"):
+    stages = metrics.get("stages", ())
+    error = "loss" if any(row.get("losses") for row in stages) else "MSE"
+    for title in ("passes", "seconds", error, "held", "change\n(dB)"):
         table.add_column(title, justify="right", no_wrap=True)
     former = None
-    for row in metrics.get("stages", ()):
+    for row in stages:
         stage = row.get("stage")
         layer = row.get("layer")
         active, held = active_and_held(row)
@@ -48,7 +50,7 @@ def closing_table(metrics: Mapping[str, Any], folder: str | Path | None = None) 
             str(row.get("stop_reason") or "–").replace("_", " "),
             _number(row.get("evaluations"), "d"),
             _number(row.get("seconds"), ".1f"),
-            scientific(active),
+            scientific((row.get("losses") or {}).get("total", active)),
             scientific(held),
             _number(row.get("image_change_psnr_db"), ".1f"),
         )
@@ -85,8 +87,9 @@ def _caption(metrics: Mapping[str, Any], folder: str | Path | None) -> list[str]
         ]
     if folder is not None:
         # Escaped: a bracket in a path is no markup.
-        place = str(Path(folder) / "images" / "result.png").replace("[", "\\[")
-        lines.append(f"result         {place}")
+        if not metrics.get("compare"):  # there each method has a result of its own
+            place = str(Path(folder) / "images" / "result.png").replace("[", "\\[")
+            lines.append(f"result         {place}")
         page = str(Path(folder) / "report.html").replace("[", "\\[")
         lines.append(f"report         {page}")
     return lines

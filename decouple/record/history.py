@@ -6,8 +6,8 @@ import csv
 import io
 import os
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FIXED = ("stage", "layer", "step", "fraction", "evaluations", "seconds")
 _MSE = "mse_"
+_LOSS = "loss_"
 _FLUSH_SECONDS = 2.0
 
 
@@ -28,7 +29,7 @@ class HistoryRow:
     """One accepted step; `step` counts from 1 within its stage and layer.
 
     The other fields are those of `StepReport`; layers that were not tracked are absent from
-    `feature_mse`.
+    `feature_mse`, parts of an objective that there are not from `losses`.
     """
 
     stage: str
@@ -38,6 +39,7 @@ class HistoryRow:
     evaluations: int
     seconds: float
     feature_mse: dict[str, float]
+    losses: dict[str, float] = field(default_factory=dict)
 
 
 class History:
@@ -52,6 +54,7 @@ class History:
     ----------
     folder : the run folder
     layers : the layers whose feature MSE may be reported, in the network's order
+    losses : the parts of an objective that may be reported
 
     Raises
     ------
@@ -59,12 +62,18 @@ class History:
         when a row cannot be written, or the earlier rows are about other layers.
     """
 
-    def __init__(self, folder: str | Path, layers: Sequence[str]) -> None:
+    def __init__(
+        self, folder: str | Path, layers: Sequence[str], losses: Sequence[str] = ()
+    ) -> None:
         """Write nothing yet."""
         self.path = Path(folder) / "history.csv"
-        self.layers = tuple(layers)
+        self.layers, self.losses = tuple(layers), tuple(losses)
         self._part = self.path.with_name(".history.csv.part")
-        self._columns = [*_FIXED, *(_MSE + layer for layer in self.layers)]
+        self._columns = [
+            *_FIXED,
+            *(_MSE + layer for layer in self.layers),
+            *(_LOSS + name for name in self.losses),
+        ]
         self._file: TextIO | None = None
         self._resumes = False
         self._place = ("", "")
@@ -101,6 +110,7 @@ class History:
         if self._file is None:
             raise RuntimeError("open the history first: with History(...) as history")
         strangers = set(report.feature_mse) - set(self.layers)
+        strangers |= set(report.losses) - set(self.losses)
         if strangers:
             raise ValueError(f"history has no column for {', '.join(sorted(strangers))}")
         with files.disk_errors("write", self.path):
@@ -111,7 +121,8 @@ class History:
             anew = place != self._place or report.evaluations < self._evaluations
             self._step = 1 if anew else self._step + 1
             self._place, self._evaluations = place, report.evaluations
-            mse = (report.feature_mse.get(layer) for layer in self.layers)
+            values = [report.feature_mse.get(layer) for layer in self.layers]
+            values += [report.losses.get(name) for name in self.losses]
             self._write(
                 [
                     report.stage,
@@ -120,7 +131,7 @@ class History:
                     f"{report.fraction:.9g}",
                     report.evaluations,
                     f"{report.seconds:.6g}",
-                    *("" if value is None else f"{value:.9g}" for value in mse),
+                    *("" if value is None else f"{value:.9g}" for value in values),
                 ]
             )
             if time.monotonic() - self._flushed > _FLUSH_SECONDS:
@@ -182,6 +193,8 @@ class History:
 
 def _parse(columns: Sequence[str], values: Sequence[str]) -> HistoryRow | None:
     """One row, or None where it is the header or was cut short by a crash."""
+    if len(values) < len(columns):
+        return None
     row = dict(zip(columns, values, strict=False))
     try:
         return HistoryRow(
@@ -191,14 +204,19 @@ def _parse(columns: Sequence[str], values: Sequence[str]) -> HistoryRow | None:
             fraction=float(row["fraction"]),
             evaluations=int(row["evaluations"]),
             seconds=float(row["seconds"]),
-            feature_mse={
-                name.removeprefix(_MSE): float(row[name])
-                for name in columns[len(_FIXED) :]
-                if row[name] != ""
-            },
+            feature_mse=_values(_MSE, row),
+            losses=_values(_LOSS, row),
         )
     except (KeyError, ValueError):
         return None
+
+
+def _values(prefix: str, row: Mapping[str, str]) -> dict[str, float]:
+    return {
+        name.removeprefix(prefix): float(value)
+        for name, value in row.items()
+        if name.startswith(prefix) and value != ""
+    }
 
 
 def iterate_history(path: str | Path) -> Iterator[HistoryRow]:

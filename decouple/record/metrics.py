@@ -7,6 +7,7 @@ import math
 import platform
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,7 +120,7 @@ def stage_row(trace: LayerTrace) -> dict[str, Any]:
     change = trace.image_change_psnr_db
     return {
         "stage": trace.stage,
-        "layer": trace.layer,
+        "layer": trace.layer or None,
         "stepper": trace.stepper,
         "stop_reason": trace.stop_reason.label,
         "steps": trace.steps,
@@ -128,6 +129,8 @@ def stage_row(trace: LayerTrace) -> dict[str, Any]:
         "feature_mse": dict(trace.feature_mse),
         "image_change_psnr_db": change if math.isfinite(change) else None,
         **({} if trace.threshold is None else {"threshold": trace.threshold}),
+        **({"losses": dict(trace.losses)} if trace.losses else {}),
+        **({"losses_before": dict(trace.losses_before)} if trace.losses_before else {}),
     }
 
 
@@ -153,6 +156,12 @@ def _version(*names: str) -> str | None:
         except metadata.PackageNotFoundError:
             continue
     return None
+
+
+def forget_peak_memory() -> None:
+    """Let `peak_memory_bytes` begin anew; where the system cannot, it stays that of the process."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def peak_memory_bytes() -> int | None:

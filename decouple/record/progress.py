@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ STAGE_NAMES = {
     "noisify_target": "target noisification",
     "impose": "imposition",
     "noisify_result": "result noisification",
+    "optimize": "optimization",
 }
 _WIDTHS = {"mark": 1, "stage": 20, "layer": 12, "mse": 7, "held": 7, "passes": 7, "left": 9}
 _COMPLETE = 1 - 1e-9
@@ -49,6 +51,17 @@ def _active_and_held(report: StepReport) -> tuple[float | None, float | None]:
     """Feature MSE of the active layer, and the largest among the held ones."""
     held = [mse for layer, mse in report.feature_mse.items() if layer != report.layer]
     return report.feature_mse.get(report.layer), max(held, default=None)
+
+
+def _error_name(report: StepReport) -> str:
+    """What the column of the active layer's error is of."""
+    return "loss" if report.losses else "MSE"
+
+
+def losses_line(losses: Mapping[str, float]) -> str:
+    """`loss 1.5e+02 (content 1.0e+02, style 5.0e+01)`, from `total` and the weighted parts."""
+    parts = ", ".join(f"{name} {scientific(v)}" for name, v in losses.items() if name != "total")
+    return f"loss {losses['total']:.4g} ({parts})"
 
 
 class Progress:
@@ -95,7 +108,7 @@ class Progress:
             (last.stage, last.layer) != (report.stage, report.layer)
             or report.evaluations < last.evaluations
         ):
-            self._finish()
+            self.finish()
         self._last = report
 
     def __exit__(
@@ -105,7 +118,7 @@ class Progress:
         traceback: TracebackType | None,
     ) -> None:
         """Close the last layer's line, whether or not an error is on its way."""
-        self._finish()
+        self.finish()
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -114,7 +127,8 @@ class Progress:
         """Print a note above what moves."""
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Close the line of the layer that moved last, if there is one."""
         report, self._last = self._last, None
         if report is None:
             return
@@ -123,7 +137,7 @@ class Progress:
             return
         finished = self._grid()
         if not self._headed:
-            self._add_header(finished)
+            self._add_header(finished, _error_name(report))
             self._headed = True
         self._add_report(finished, report, finished=True)
         self._live.refresh()  # the live line is gone before its finished form stands above
@@ -131,14 +145,15 @@ class Progress:
 
     def _plain_line(self, report: StepReport) -> str:
         active, held = _active_and_held(report)
-        parts = [
-            f"{100 * report.fraction:.0f} % of the path",
-            f"MSE {scientific(active)}",
-            *([] if held is None else [f"held layers at most {scientific(held)}"]),
-            f"{report.evaluations} passes",
-            f"{report.seconds:.1f} s",
-        ]
-        return f"{stage_name(report.stage)}, {report.layer}: {', '.join(parts)}"
+        parts = [f"{100 * report.fraction:.0f} % of the path"]
+        if report.losses:
+            parts.append(losses_line(report.losses))
+        else:
+            parts.append(f"MSE {scientific(active)}")
+            parts += [] if held is None else [f"held layers at most {scientific(held)}"]
+        parts += [f"{report.evaluations} passes", f"{report.seconds:.1f} s"]
+        place = ", ".join(filter(None, (stage_name(report.stage), report.layer)))
+        return f"{place}: {', '.join(parts)}"
 
     def _active_line(self) -> Table | Text:
         report = self._last
@@ -146,7 +161,7 @@ class Progress:
             return Text("")
         grid = self._grid()
         if not self._headed:
-            self._add_header(grid)
+            self._add_header(grid, _error_name(report))
         self._add_report(grid, report, finished=False)
         return grid
 
@@ -162,8 +177,8 @@ class Progress:
         return grid
 
     @staticmethod
-    def _add_header(grid: Table) -> None:
-        titles = ("", "stage", "layer", "path", "MSE", "held", "passes", "left/took")
+    def _add_header(grid: Table, error: str) -> None:
+        titles = ("", "stage", "layer", "path", error, "held", "passes", "left/took")
         grid.add_row(*titles, style="dim")
 
     def _add_report(self, grid: Table, report: StepReport, finished: bool) -> None:
@@ -178,7 +193,7 @@ class Progress:
             stage_name(report.stage),
             report.layer,
             ProgressBar(total=1.0, completed=min(max(report.fraction, 0.0), 1.0)),
-            scientific(active),
+            scientific(report.losses["total"] if report.losses else active),
             scientific(held),
             str(report.evaluations),
             duration(report.seconds if finished else left),

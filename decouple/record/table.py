@@ -10,10 +10,13 @@ from typing import Any
 from decouple.record.folder import RunFolder
 
 
-def write_table(folder: RunFolder, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_table(
+    folder: RunFolder, name: str, rows: Sequence[Mapping[str, Any]], note: str = ""
+) -> None:
     """Write `<name>.csv`, in full precision, and `<name>.md`, rounded for reading.
 
-    The columns are those of the rows, in the order in which they first appear.
+    The columns are those of the rows, in the order in which they first appear; `note` stands
+    below the Markdown table.
 
     Raises
     ------
@@ -25,7 +28,7 @@ def write_table(folder: RunFolder, name: str, rows: Sequence[Mapping[str, Any]])
     writer.writeheader()
     writer.writerows(rows)
     folder.write_text(f"{name}.csv", lines.getvalue())
-    folder.write_text(f"{name}.md", markdown(rows))
+    folder.write_text(f"{name}.md", markdown(rows) + (f"\n{note}\n" if note else ""))
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -47,6 +50,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
-        large = value == 0 or 0.1 <= abs(value) < 1e5
-        return f"{value:.1f}" if large else f"{value:.1e}"
+        if 100 <= abs(value) < 1e5:
+            return f"{value:.1f}"
+        return f"{value:.3g}" if value == 0 or 1e-2 <= abs(value) < 100 else f"{value:.1e}"
     return str(value).replace("|", "\\|")

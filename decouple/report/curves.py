@@ -29,10 +29,17 @@ _FEW_POINTS = 20
 _TITLE_INCHES = 0.3
 _PANEL_INCHES = 2.8
 _ENTRY_INCHES = 1.6  # of the legend
+# Of an objective: colour and width of the line.
+_PARTS = {
+    "total": (style.PALETTE["black"], 2.0),
+    "content": (style.PALETTE["blue"], 1.2),
+    "style": (style.PALETTE["vermillion"], 1.2),
+    "variation": (style.PALETTE["green"], 1.2),
+}
 
 
 def plot_losses(run_dir: str | Path) -> list[Path]:
-    """Draw `plots/loss_<stage>.png` for each stage in history.csv.
+    """Draw `plots/loss_<stage>.png` for each stage in history.csv that moved features.
 
     Each figure has a panel for each active layer, in the order in which they happened, and in
     it a curve for each layer that was tracked. Where a loss was descended, its threshold (in
@@ -54,12 +61,77 @@ def plot_losses(run_dir: str | Path) -> list[Path]:
     metrics = read_metrics(run_dir)
     layers = list(dict.fromkeys(layer for row in rows for layer in row.feature_mse))
     written = []
-    for stage in dict.fromkeys(row.stage for row in rows):
+    for stage in dict.fromkeys(row.stage for row in rows if row.feature_mse):
         segments = _segments(row for row in rows if row.stage == stage)
         with style.context():
             figure = loss_figure(stage, segments, layers, metrics)
             written.append(style.save_figure(figure, run_dir / "plots" / f"loss_{stage}.png"))
     return written
+
+
+def plot_objective(run_dir: str | Path) -> Path | None:
+    """Draw `plots/loss_optimize.png`: an objective and its weighted parts; None without any.
+
+    Raises
+    ------
+    RunFolderError
+        when the figure cannot be written.
+    """
+    run_dir = Path(run_dir)
+    path = run_dir / "history.csv"
+    rows = [row for row in read_history(path) if row.losses] if path.exists() else []
+    if not rows:
+        return None
+    with style.context():
+        figure = objective_figure(rows, read_metrics(run_dir))
+        return style.save_figure(figure, run_dir / "plots" / "loss_optimize.png")
+
+
+def objective_figure(rows: Sequence[HistoryRow], metrics: Mapping[str, Any]) -> Figure:
+    """The whole and its weighted parts, which add up to it, against network passes.
+
+    Parameters
+    ----------
+    rows : with losses
+    metrics : for the caption, and for the values at the start; may be empty
+    """
+    width, height = 6.6, 4.2
+    figure = style.new_figure(width, height)
+    lines = style.wrapped(style.caption(metrics), width - 0.2)
+    style.put_caption(figure, lines)
+    kind = f", experiment {metrics['experiment']}" if metrics.get("experiment") else ""
+    style.put_title(figure, f"{stage_name(rows[0].stage).capitalize()}{kind}")
+    axes = figure.subplots()
+    axes.set_yscale("log")
+    before = [row["losses_before"] for row in metrics.get("stages") or () if "losses_before" in row]
+    # Each is counted after its evaluations; the start has been seen before all.
+    points = [(0, losses) for losses in before[:1]]
+    points += [(row.evaluations, row.losses) for row in rows]
+    for name, (colour, line) in _PARTS.items():
+        seen = [(passes, losses[name]) for passes, losses in points if losses.get(name, 0) > 0]
+        if seen:
+            axes.plot(
+                *zip(*seen, strict=True),
+                color=colour,
+                linewidth=line,
+                marker="o" if len(seen) <= _FEW_POINTS else None,
+                markersize=3,
+                label=name,
+            )
+    style.widen_to_decades(axes)
+    axes.set_xlabel("network passes")
+    axes.set_ylabel("weighted loss")
+    figure.legend(
+        loc="upper left", bbox_to_anchor=(0, 1 - _TITLE_INCHES / height), ncols=len(_PARTS)
+    )
+    bottom = 0.6 + style.LINE_INCHES * len(lines)
+    figure.subplots_adjust(
+        left=0.85 / width,
+        right=1 - 0.15 / width,
+        bottom=bottom / height,
+        top=1 - (_TITLE_INCHES + 0.4) / height,
+    )
+    return figure
 
 
 def _segments(rows: Iterable[HistoryRow]) -> list[list[HistoryRow]]:

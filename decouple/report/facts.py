@@ -21,6 +21,10 @@ _EXPERIMENTS = {
     "transfer": ("Transfer", "of"),
     "compare": ("Comparison", "on"),
     "compare_flows": ("Comparison of flows", "on"),
+    "gatys_moreno": ("Style transfer with Moreno's settings", "of"),
+    "gatys_sbruzzi": ("Style transfer with Sbruzzi's settings", "of"),
+    "gatys_course": ("Style transfer with the course's settings", "of"),
+    "gatys_monet": ("Style transfer with the settings of Chavez et al.", "of"),
 }
 _NAMES = {
     "psnr_db": "PSNR (dB)",
@@ -37,15 +41,16 @@ _STAGE_COLUMNS = [
     Column("ended"),
     *(
         Column(title, number=True)
-        for title in ("steps", "passes", "seconds", "MSE", "held MSE", "change (dB)")
+        for title in ("steps", "passes", "seconds", "loss", "MSE", "held MSE", "change (dB)")
     ),
 ]
+_SUCCEEDED = tuple(reason.label for reason in StopReason if reason.succeeded)
 # Parts of metrics.json that have a place of their own on the page.
 _PLACED = {
     *("schema", "experiment", "seed", "versions", "device", "seconds", "peak_memory_bytes"),
     *("tolerance", "tolerance_met", "source", "target", "network", "image", "noise", "flow"),
     *("stepper", "stages", "clipped_share", "difference_gain", "noisified_range"),
-    *("self_transfer", "transfer", "compare"),
+    *("self_transfer", "transfer", "compare", "gatys"),
 }
 
 
@@ -83,8 +88,9 @@ def sentence(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         words += f" ({network['weights']} weights)"
     flow = _part(metrics, "flow").get("name")
     stepper = _part(metrics, "stepper").get("name")
-    words += f", flow {flow}" if flow else ""
-    words += f", stepper {stepper}" if stepper else ""
+    if not _part(metrics, "compare"):  # there each row has its own
+        words += f", flow {flow}" if flow else ""
+        words += f", stepper {stepper}" if stepper else ""
     if metrics.get("seconds") is not None:
         words += f", in {_seconds(metrics['seconds'])}"
     return words + "."
@@ -121,6 +127,7 @@ def headline(metrics: Mapping[str, Any]) -> list[Fact]:
         if _part(transfer, key):
             layer, value = largest(_part(transfer, key))
             facts.append(Fact(label, scientific(value), layer or ""))
+    facts += _optimized(metrics)
     facts += [
         Fact(_named(key), shown(key, value))
         for part, known in ((own, _SELF_TRANSFER), (transfer, ()))
@@ -128,6 +135,34 @@ def headline(metrics: Mapping[str, Any]) -> list[Fact]:
         if key not in known and isinstance(value, int | float | str)
     ]
     return facts
+
+
+def _optimized(metrics: Mapping[str, Any]) -> list[Fact]:
+    """What an optimization came to: its loss, and the distances to the style picture."""
+    found = []
+    for row in metrics.get("stages") or ():
+        before, after = _part(row, "losses_before"), _part(row, "losses")
+        if before.get("total") and after.get("total") is not None:
+            found.append(
+                Fact("loss", f"{after['total']:.4g}", f"of {before['total']:.4g} at the start")
+            )
+    own = _part(metrics, "gatys")
+    for kind, label in (("gram", "Gram matrix"), ("means", "channel means")):
+        by_layer, of_target = (
+            _part(own, f"{kind}_distance{name}_to_source") for name in ("", "_target")
+        )
+        if by_layer and of_target:
+            layer, value = largest(by_layer)
+            note = f"{layer}, relative; the target's {of_target.get(str(layer), 0):.3g}"
+            found.append(Fact(f"largest distance of {label} to the source", f"{value:.3g}", note))
+    return found
+
+
+def objective(metrics: Mapping[str, Any]) -> str:
+    """The tree of an objective and how its weights were found; empty where there is none."""
+    own = _part(metrics, "gatys")
+    weighting = f"\nweights: {own['weighting']}" if own.get("weighting") else ""
+    return f"{own['objective']}{weighting}" if own.get("objective") else ""
 
 
 _SELF_TRANSFER = ("psnr_db", "max_error_8bit", "differing_pixels_8bit", "excursion_recovered")
@@ -164,7 +199,7 @@ def notices(metrics: Mapping[str, Any], has_result: bool) -> list[str]:
     found = []
     for row in metrics.get("stages") or ():
         reason = row.get("stop_reason")
-        if reason not in (None, StopReason.REACHED.label):
+        if reason not in (None, *_SUCCEEDED):
             where = ", ".join(filter(None, (stage_name(str(row.get("stage"))), row.get("layer"))))
             where = where[:1].upper() + where[1:]
             found.append(f"{where}: {explanation(reason) or f'{_words(reason)}.'}")
@@ -194,6 +229,7 @@ def stage_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cel
                 Cell(_general(stage.get("steps"), ",d")),
                 Cell(_general(stage.get("evaluations"), ",d")),
                 Cell(_general(stage.get("seconds"), ".1f")),
+                Cell(scientific(_part(stage, "losses").get("total"))),
                 Cell(scientific(active)),
                 Cell(scientific(held)),
                 Cell(_general(stage.get("image_change_psnr_db"), ".1f")),
@@ -209,9 +245,9 @@ def stop_reasons(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def worst_reason(metrics: Mapping[str, Any]) -> str | None:
-    """The first stop reason that is not `reached`, else `reached`; None where there are none."""
+    """The first stop reason that is no success, else the first; None where there are none."""
     reasons = [row["stop_reason"] for row in metrics.get("stages") or () if row.get("stop_reason")]
-    short = [reason for reason in reasons if reason != StopReason.REACHED.label]
+    short = [reason for reason in reasons if reason not in _SUCCEEDED]
     return next(iter(short or reasons), None)
 
 

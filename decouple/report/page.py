@@ -11,7 +11,7 @@ import yaml
 
 from decouple import files
 from decouple.errors import ConfigError
-from decouple.overrides import differences, repeat_command, settings, word
+from decouple.overrides import differences, read_config, repeat_command, settings, word
 from decouple.record.metrics import read_metrics
 from decouple.record.progress import stage_name
 from decouple.report import facts
@@ -58,10 +58,13 @@ def write_page(run_dir: str | Path) -> Path:
         headline=facts.headline(metrics),
         pictures=_pictures(images, metrics),
         versus=_versus(images),
+        sheet=Embedded.of(run_dir / "plots" / "contact_sheet.png"),
         plots=_plots(run_dir / "plots", metrics),
+        objective=facts.objective(metrics),
         stages=facts.stage_table(metrics),
         reasons=facts.stop_reasons(metrics),
         compare=facts.compare_table(metrics),
+        reading=(metrics.get("compare") or {}).get("reading"),
         others=facts.other_pairs(metrics),
         network=facts.network_pairs(metrics),
         environment=facts.environment_pairs(metrics),
@@ -69,16 +72,6 @@ def write_page(run_dir: str | Path) -> Path:
     )
     files.write_text(path, html)
     return path
-
-
-def read_config(run_dir: str | Path) -> dict[str, Any]:
-    """config.yaml in plain containers; empty where there is none."""
-    path = Path(run_dir) / "config.yaml"
-    if not path.exists():
-        return {}
-    # Not OmegaConf.load: values are resolved, and a `${` in them is a name's own.
-    found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return dict(found) if isinstance(found, dict) else {}
 
 
 def _has_result(run_dir: Path, metrics: Mapping[str, Any]) -> bool:
@@ -91,6 +84,8 @@ def _pictures(folder: Path, metrics: Mapping[str, Any]) -> list[Shown]:
     """The pictures in the panel's order, then those it does not know."""
     known = picture_titles(folder, metrics)
     rest = sorted({path.stem for path in folder.glob("*.png")} - {stem for stem, *_ in known})
+    # They stand on the contact sheet.
+    rest = [stem for stem in rest if not stem.startswith("iteration_")]
     found = []
     for stem, title, note in [*known, *((stem, stem.replace("_", " "), "") for stem in rest)]:
         picture = Embedded.of(folder / f"{stem}.png")
@@ -112,7 +107,7 @@ def _versus(folder: Path) -> tuple[Shown, Shown] | None:
 
 
 def _plots(folder: Path, metrics: Mapping[str, Any]) -> list[Shown]:
-    """Every figure but the panel, whose pictures stand on the page themselves."""
+    """Every figure but the panel and the contact sheet, which have places of their own."""
     order = [f"loss_{row.get('stage')}" for row in metrics.get("stages") or ()]
 
     def place(path: Path) -> tuple[int, str]:
@@ -121,7 +116,7 @@ def _plots(folder: Path, metrics: Mapping[str, Any]) -> list[Shown]:
     found = []
     for path in sorted(folder.glob("*.png"), key=place):
         figure = Embedded.of(path)
-        if path.stem != "panel" and figure is not None:
+        if path.stem not in ("panel", "contact_sheet") and figure is not None:
             stage = path.stem.removeprefix("loss_")
             words = stage_name(stage) if stage != path.stem else stage.replace("_", " ")
             found.append(Shown(figure, f"Loss curves: {words}" if stage != path.stem else words))

@@ -75,11 +75,26 @@ def run_pictures(run_dir: str | Path, metrics: Mapping[str, Any]) -> list[Pictur
 
 def picture_titles(folder: Path, metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """(file name without `.png`, title, note) of the pictures in `folder`, in this order."""
-    ordered = [("source", "source", ""), ("target", "target", "")]
+    ordered = [("source", "source", ""), ("target", "target", ""), ("start", "start", "")]
     ordered += [_noisified(stem, metrics) for stem in _noisified_stems(folder)]
     ordered.append(("result", "result", _result_note(metrics)))
+    ordered += _compared(metrics)
     ordered.append(("difference", _difference_title(metrics), ""))
     return [entry for entry in ordered if (folder / f"{entry[0]}.png").exists()]
+
+
+def _compared(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The results of a comparison, each with what tells style and structure apart."""
+    rows = (metrics.get("compare") or {}).get("rows") or ()
+    shown = (("gram_distance_held_out", "Gram held out"), ("ssim", "SSIM"))
+    return [
+        (
+            f"result_{row['method'].replace(':', '_')}",
+            row["method"],
+            ", ".join(f"{word} {row[key]:.2f}" for key, word in shown if row.get(key) is not None),
+        )
+        for row in rows
+    ]
 
 
 def _noisified_stems(folder: Path) -> list[str]:

@@ -16,13 +16,13 @@ from matplotlib.lines import Line2D
 
 from decouple import files
 from decouple.errors import ConfigError
-from decouple.overrides import differences, settings, word
+from decouple.overrides import differences, read_config, settings, word
 from decouple.record.history import HistoryRow, read_history
 from decouple.record.metrics import read_metrics
 from decouple.record.progress import scientific, stage_name
 from decouple.report import facts, style
 from decouple.report.curves import FLOOR
-from decouple.report.page import PAGE, read_config
+from decouple.report.page import PAGE
 from decouple.report.template import Cell, Column, Embedded, render, texts
 
 _THUMBNAIL = 480  # pixels, twice what is shown, for finely resolved screens
@@ -211,6 +211,10 @@ def _measures(metrics: Mapping[str, Any]) -> dict[str, str]:
     ):
         if transfer.get(key):
             found[title] = scientific(facts.largest(transfer[key])[1])
+    for kind, title in (("gram", "Gram distance"), ("means", "means distance")):
+        distances = (metrics.get("gatys") or {}).get(f"{kind}_distance_to_source")
+        if distances:
+            found[f"{title} to source"] = f"{facts.largest(distances)[1]:.3g}"
     return found
 
 
@@ -221,7 +225,7 @@ def _curves(runs: Sequence[_Cell]) -> Embedded | None:
         path = cell.folder / "history.csv" if cell.folder is not None else None
         if path is not None and path.exists():
             histories.append((cell.label, read_history(path)))
-    if not any(rows for _, rows in histories):
+    if not any(_by_place(rows) for _, rows in histories):
         return None
     with style.context():
         figure = overview_figure(histories)
@@ -233,11 +237,11 @@ def _curves(runs: Sequence[_Cell]) -> Embedded | None:
 
 
 def overview_figure(histories: Sequence[tuple[str, Sequence[HistoryRow]]]) -> Figure:
-    """Feature MSE of the active layer against network passes, a line for each run.
+    """Loss, or feature MSE of the active layer, against network passes, a line for each run.
 
     Parameters
     ----------
-    histories : (label, rows of history.csv) of each run; at least one has rows
+    histories : (label, rows of history.csv) of each run; at least one has rows with either
 
     Returns
     -------
@@ -268,13 +272,13 @@ def overview_figure(histories: Sequence[tuple[str, Sequence[HistoryRow]]]) -> Fi
     grid = list(figure.subplots(lines, columns, sharey=True, squeeze=False).flat)
     for axes, place in zip(grid, places, strict=False):
         axes.set_yscale("log")
-        axes.set_title(", ".join((stage_name(place[0]), place[1])))
+        axes.set_title(", ".join(filter(None, (stage_name(place[0]), place[1]))))
         for position, (_, found) in enumerate(segments):
             rows = found.get(place, [])
             colour, dashes = _look(position)
             axes.plot(
                 [row.evaluations for row in rows],
-                [max(row.feature_mse[row.layer], FLOOR) for row in rows],
+                [max(_error(row) or 0.0, FLOOR) for row in rows],
                 color=colour,
                 linestyle=dashes,
                 marker="o" if len(rows) == 1 else None,
@@ -287,7 +291,7 @@ def overview_figure(histories: Sequence[tuple[str, Sequence[HistoryRow]]]) -> Fi
     for axes in grid[max(len(places) - columns, 0) : len(places)]:
         axes.set_xlabel("network passes")
     for axes in grid[: len(places) : columns]:
-        axes.set_ylabel("feature MSE (activation²)")
+        axes.set_ylabel("feature MSE (activation²)" if places[0][1] else "weighted loss")
     figure.subplots_adjust(
         left=0.85 / width,
         right=1 - 0.15 / width,
@@ -304,11 +308,16 @@ def _look(position: int) -> tuple[str, Any]:
     return _COLOURS[position % len(_COLOURS)], _DASHES[position // len(_COLOURS) % len(_DASHES)]
 
 
+def _error(row: HistoryRow) -> float | None:
+    """What the step was to lessen: the loss of an objective, else the active layer's MSE."""
+    return row.losses.get("total", row.feature_mse.get(row.layer))
+
+
 def _by_place(rows: Sequence[HistoryRow]) -> dict[tuple[str, str], list[HistoryRow]]:
     """Steps at which the active layer was measured, by stage and layer; the last attempt."""
     found = {}
     for place, steps in groupby(rows, key=lambda row: (row.stage, row.layer)):
-        measured = [row for row in steps if row.feature_mse.get(row.layer) is not None]
+        measured = [row for row in steps if _error(row) is not None]
         if measured:
             found[place] = measured
     return found

@@ -31,6 +31,32 @@ def test_shapes(tmp_path, fit, size, shape):
     assert any("enlarged" in note for note in loaded.notes) == (shape[0] > 20)
 
 
+@pytest.mark.parametrize(
+    ("fit", "size", "shape"),
+    [
+        (Fit.KEEP, (10, 40), (10, 15)),
+        (Fit.CROP, (10, 40), (10, 40)),
+        (Fit.CROP, (40, 10), (40, 10)),
+        (Fit.SQUASH, (12, 9), (12, 9)),
+    ],
+)
+def test_a_wanted_shape(tmp_path, fit, size, shape):
+    assert load(stored(tmp_path / "a.png", colours()), size, fit).pixels.shape == (*shape, 3)
+
+
+def test_a_shape_is_cut_from_the_middle_and_not_squashed(tmp_path):
+    path = stored(tmp_path / "a.png", colours())  # 20 x 30
+    assert np.array_equal(levels(load(path, (20, 12), Fit.CROP)), colours()[:, 9:21])
+    assert np.array_equal(levels(load(path, (10, 30), Fit.CROP)), colours()[5:15])
+    assert np.array_equal(levels(load(path, (20, 30), Fit.SQUASH)), colours())
+
+
+@pytest.mark.parametrize("size", [(10,), (10, 10, 3), (10, 0), ("10", 10)])
+def test_a_bad_shape_is_refused(tmp_path, size):
+    with pytest.raises(ConfigError, match="size"):
+        load(stored(tmp_path / "a.png", colours()), size)
+
+
 def test_the_same_size_changes_nothing(tmp_path):
     path = stored(tmp_path / "a.png", colours())
     assert np.array_equal(levels(load(path, 20)), colours())

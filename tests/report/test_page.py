@@ -242,9 +242,9 @@ def test_comparison_has_a_column_for_every_key_of_any_row(tmp_path: Path) -> Non
 
 
 def test_numbers_of_an_unknown_experiment_are_shown(tmp_path: Path) -> None:
-    page = page_of(write_run(tmp_path / "run", gatys={"style_loss": 1.24e-4, "rounds": 3}))
-    assert ["gatys, style_loss", "1.2e-04"] in page.rows()
-    assert ["gatys, rounds", "3"] in page.rows()
+    page = page_of(write_run(tmp_path / "run", ours={"style_loss": 1.24e-4, "rounds": 3}))
+    assert ["ours, style_loss", "1.2e-04"] in page.rows()
+    assert ["ours, rounds", "3"] in page.rows()
 
 
 def test_the_command_composes_the_configuration(tmp_path: Path) -> None:

@@ -163,3 +163,15 @@ def test_a_sweep_without_histories_has_no_figure(runs: list[Path], tmp_path: Pat
     for run in runs:
         (run / "history.csv").unlink()
     assert page_of(list(runs), tmp_path / "report.html").text("h2") == ["Results", "Pictures"]
+
+
+def test_the_losses_of_objectives_are_drawn_and_compared() -> None:
+    rows = [
+        HistoryRow("optimize", "", n, n / 3, 40 * n, 0.1, {}, {"total": 9.0 / n, "style": 1.0})
+        for n in (1, 2, 3)
+    ]
+    figure = overview_figure([("1: gatys.style.weight=1", rows), ("2", rows[:1])])
+    (axes,) = figure.axes
+    assert axes.get_title() == "optimization"
+    assert axes.get_ylabel() == "weighted loss"
+    assert list(axes.lines[0].get_ydata()) == [9.0, 4.5, 3.0]

@@ -1,0 +1,232 @@
+"""Optimizing an image under an objective: the loop of Gatys, Ecker & Bethge 2016.
+
+The loop is that of every descent here (`decouple.flows`): the optimizer says how far to go, a
+`Watch` when to end and which image was the best. What it adds is a state that can be carried on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+
+from decouple.errors import ConfigError
+from decouple.flows.optimizers import Optimizer
+from decouple.flows.stop import StopReason
+from decouple.flows.stopping import StopRule, Watch
+from decouple.flows.trace import LayerTrace, Observer, StepReport, ignore
+from decouple.gatys.objective import Objective
+from decouple.images import psnr_db
+
+STAGE = "optimize"
+# A forward pass and the way back of the gradient.
+PASSES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """All that an optimization goes on from: given back, it goes on as if it had not stopped.
+
+    Attributes
+    ----------
+    image : (H, W, 3) float64, where the optimizer is
+    start : (H, W, 3) float64, where it began
+    losses : at the start
+    optimizer : see `Descent.state`; empty for L-BFGS, which begins anew at each iteration
+    watch : see `Watch.state`
+    passes, seconds : taken so far
+    """
+
+    image: np.ndarray
+    start: np.ndarray
+    losses: Mapping[str, float]
+    optimizer: list[np.ndarray]
+    watch: Mapping[str, np.ndarray]
+    passes: int
+    seconds: float
+
+    @property
+    def iterations(self) -> int:
+        """How many are done."""
+        return int(self.watch["iterations"])
+
+
+@dataclass(frozen=True, eq=False)
+class Optimized:
+    """Where an optimization ended.
+
+    Attributes
+    ----------
+    image : (H, W, 3) float64, the best one; its values may leave [0, 1]
+    trace : of the whole, what was done before a resumption included
+    state : to go on from
+    """
+
+    image: np.ndarray
+    trace: LayerTrace
+    state: State = field(repr=False)
+
+
+# Told after each iteration how many are done, the image and its losses; the last argument makes
+# the state to go on from.
+OnIteration = Callable[[int, np.ndarray, Mapping[str, float], Callable[[], State]], None]
+
+
+def optimize(
+    objective: Objective,
+    image: np.ndarray,
+    optimizer: Optimizer,
+    rule: StopRule,
+    observer: Observer = ignore,
+    on_iteration: OnIteration = lambda _count, _image, _losses, _state: None,
+    state: State | None = None,
+) -> Optimized:
+    """Descend an objective from an image.
+
+    A run that is cut in two by `state` does what the uncut run does, number for number where the
+    network's passes are deterministic, if it was cut after a multiple of `rule.check_every`
+    iterations and the optimizer tells its state: Keras's do, L-BFGS if it begins anew at each
+    iteration (`Lbfgs.evaluations`).
+
+    >>> import decouple as dc
+    >>> from decouple.flows import Lbfgs, StopRule
+    >>> from decouple.gatys import Objective, content, optimize, style
+    >>> chain = dc.vgg19(weights="calibrated", last="block1_conv1")
+    >>> photograph = dc.load("sample:astronaut", size=16).pixels
+    >>> texture = dc.load("sample:grass", size=16).pixels
+    >>> objective = Objective(chain, {
+    ...     "content": 1.0 * content(chain, photograph, 1),
+    ...     "style": 1e3 * style(chain, texture, 1),
+    ... })
+    >>> done = optimize(objective, photograph, Lbfgs(evaluations=20), StopRule(max_iterations=2))
+    >>> done.trace.losses["total"] < 0.5 * done.trace.losses_before["total"]
+    True
+
+    Parameters
+    ----------
+    objective : what to descend
+    image : (H, W, 3), nominally in [0, 1], where to begin; never clipped on the way, unless the
+        optimizer has bounds
+    optimizer, rule : how far to go at a time, and when to end. An iteration is the optimizer's
+    observer : told at every look (see `StopRule.check_every`)
+    on_iteration : told after every iteration
+    state : to go on from, instead of from `image`
+
+    Raises
+    ------
+    ImageError : the image does not fit the objective.
+    ConfigError : the state is of another optimizer or size of image.
+    """
+    measured = _Measured(objective)
+    descent = optimizer.begin(np.shape(image))
+    began = time.perf_counter()
+
+    def seconds() -> float:
+        return time.perf_counter() - began + (state.seconds if state else 0.0)
+
+    def look(fraction: float, x: np.ndarray) -> None:
+        losses = measured.losses(x)
+        observer(StepReport(STAGE, "", fraction, measured.passes, seconds(), {}, losses))
+
+    watch = Watch(rule, lambda: measured.passes, look)
+    if state is None:
+        x = start = np.asarray(image, np.float64)
+        before: Mapping[str, float] = measured.losses(start)
+        measured.passes = PASSES
+        over = watch.begin(before["total"], start)
+    else:
+        _check_fits(state, np.shape(image), descent)
+        x, start, before = state.image, state.start, state.losses
+        # Evaluated as it was when the state was made, but counted then.
+        measured.losses(x)
+        measured.passes = state.passes
+        over = watch.resume(state.watch)
+    last = x
+
+    def after(loss: float, x: np.ndarray) -> bool:
+        nonlocal last
+        last = x.copy()
+        over = watch.step(loss, x)
+        on_iteration(watch.iterations, last, measured.losses(x), snapshot)
+        return over
+
+    def snapshot() -> State:
+        return State(
+            last, start, before, descent.state(), watch.state(), measured.passes, seconds()
+        )
+
+    if not over and descent.run(measured, x, after) is None:
+        watch.stuck()
+    reason = watch.reason or StopReason.STAGNATED
+    trace = LayerTrace(
+        stage=STAGE,
+        layer="",
+        stepper=optimizer.name,
+        # Nothing was to be reached: the iterations are what was asked for.
+        stop_reason=StopReason.COMPLETED if reason is StopReason.STEP_LIMIT else reason,
+        steps=watch.iterations,
+        evaluations=measured.passes,
+        seconds=seconds(),
+        feature_mse={},
+        image_change_psnr_db=psnr_db(start, watch.best),
+        threshold=watch.threshold,
+        losses=measured.losses(watch.best),
+        losses_before=before,
+    )
+    return Optimized(watch.best, trace, snapshot())
+
+
+class _Measured:
+    """An objective as a `Loss` of float64 images (H, W, 3) that counts passes.
+
+    An optimizer and those who look at it ask for the same image one after another: it is evaluated
+    once.
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+        self._at: np.ndarray | None = None
+        self._value: tuple[float, np.ndarray, dict[str, float]] | None = None
+        self.passes = 0
+
+    def __call__(self, image: np.ndarray) -> tuple[float, np.ndarray]:
+        """Loss and gradient (H, W, 3)."""
+        if not self._known(image):
+            self.passes += PASSES
+        loss, gradient, _ = self._evaluated(image)
+        return loss, gradient
+
+    def losses(self, image: np.ndarray) -> dict[str, float]:
+        """`total` and the weighted parts; looking is not descending, and costs no pass."""
+        return self._evaluated(image)[2]
+
+    def _known(self, image: np.ndarray) -> bool:
+        return self._at is not None and np.array_equal(self._at, image)
+
+    def _evaluated(self, image: np.ndarray) -> tuple[float, np.ndarray, dict[str, float]]:
+        if self._value is None or not self._known(image):
+            objective = self._objective
+            images = tf.constant(image[None], objective.chain.dtype)
+            loss, gradient, values = objective.loss_and_gradient(images)
+            parts: dict[str, float] = {}
+            for path, value in values.items():
+                name = path.split("/")[0]
+                parts[name] = parts.get(name, 0.0) + objective.weights[path] * float(value)
+            losses = {"total": float(loss), **parts}
+            self._at = np.array(image)
+            self._value = (float(loss), gradient[0].numpy().astype(np.float64), losses)
+        return self._value
+
+
+def _check_fits(state: State, shape: tuple[int, ...], descent: object) -> None:
+    if state.image.shape != shape:
+        raise ConfigError(
+            f"the state is of an image of shape {state.image.shape}, but this one has {shape}"
+        )
+    try:
+        descent.restore(state.optimizer)  # type: ignore[attr-defined]
+    except ValueError as error:
+        raise ConfigError(str(error)) from error

@@ -1,0 +1,230 @@
+"""Gram matrices, channel means and decoupled features, side by side on one pair of pictures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from decouple import images
+from decouple.checks import TRANSFERS, split_compared, stop_rules
+from decouple.features.distances import KINDS, layer_statistics
+from decouple.flows import Flow, Gradient, Lift, Optimizer, Projected, optimizer, stepper
+from decouple.flows.optimizers import Lbfgs
+from decouple.images import similarity
+from decouple.pipeline.gatys import stylize
+from decouple.pipeline.job import LOSSES, Job, layers_of
+from decouple.record.folder import RunFolder
+from decouple.record.metrics import forget_peak_memory, peak_memory_bytes
+from decouple.record.table import write_table
+from decouple.stages import DecoupledFeatures, StageError, noise_image, noisify
+
+READING = (
+    "Each row is an image; the first three are what the others lie between: the target, which "
+    "has all of its own structure and none of the source's style; the source, the reverse; and "
+    "noise. Distances are to the source, relative to its own size, mean over the layers: 0 is the "
+    "source's style, and the target's row is where a method begins. Gram and means distance are "
+    "what gram and means optimize at the layers used, and the decoupled distance what lift and "
+    "projected bring to zero, so that none of them says alone which method is better; at held-out "
+    "layers nobody optimized anything. SSIM, gradient similarity and PSNR are to the target: how "
+    "much of its structure is left (1, or more dB, is all of it); the change of luminance "
+    "structure sees neither brightness nor contrast (0 is none). A method is better where its "
+    "distances are smaller at the same structure, not where one of the two is bought with the "
+    "other. Passes count one image once forward or backward through the network; methods that "
+    "descend a loss were given as many as the first method took, and need fewer where it converged."
+)
+
+
+def compare(job: Job) -> None:
+    """Each method in a run folder of its own below this one; then one table and one panel."""
+    settings = job.config.compare
+    job.motion = {"flow": {"name": "several"}, "stepper": {"name": "several"}}
+    ruler = _Ruler(job)
+    height, width = job.target.shape[:2]
+    noise = noise_image(height, width, job.config.seed)
+    job.save("result_noise", noise)
+    ruler.know(noise, DecoupledFeatures(job.reference.features))
+    passes, done = settings.passes, []
+    peaks = [peak_memory_bytes() or 0]
+    for method in settings.methods:
+        job.progress.finish()
+        job.progress.say(f"{method}:")
+        forget_peak_memory()
+        done.append(_carry_out(job, ruler, method, passes))
+        peaks.append(done[-1].cost["peak_memory_bytes"] or 0)
+        if passes is None:
+            passes = done[-1].cost["evaluations"]
+    job.progress.finish()
+    job.progress.say("Measuring all images")
+    known = (("target", job.target), ("source", job.source), ("noise", noise))
+    rows = [{**ruler.row(name, x), **_cost(job.clipped.get(name, 0.0))} for name, x in known]
+    rows += [{**ruler.row(m.method, m.image), **m.cost, **m.ending} for m in done]
+    job.results["compare"] = {
+        "rows": rows,
+        "passes": passes,
+        "held_out": list(ruler.held_out),
+        "reading": READING,
+    }
+    job.results["peak_memory_bytes"] = max(peaks) or None
+    write_table(job.folder, "compare", rows, READING)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What a method came to: its image, None where it failed, and parts of its row."""
+
+    method: str
+    image: np.ndarray | None
+    cost: dict[str, Any]
+    ending: dict[str, str]
+
+
+def _carry_out(job: Job, ruler: _Ruler, method: str, passes: int | None) -> _Done:
+    """Run one method, within a budget of passes."""
+    kind, how = split_compared(method)
+    failure = image = None
+    name = method.replace(":", "_")
+    path = job.folder.path / "methods" / name
+    one = job.beside(transfer_flow(job, kind, how, passes) if kind in TRANSFERS else job.flow)
+    one.losses = () if kind in TRANSFERS else LOSSES
+    with one.recorded_in(RunFolder.create("", path)):
+        try:
+            if kind in TRANSFERS:
+                image = _transferred(one, ruler)
+            else:
+                rule = stop_rules(job.config.stop, job.chain.weights.origin).common
+                image = stylize(one, kind, _stepping(how), replace(rule, max_passes=passes))
+        except StageError as error:
+            failure = str(error)
+            job.progress.say(failure)
+    peak = peak_memory_bytes()
+    one.close(shown=False)
+    if image is not None:
+        job.save(f"result_{name}", image)
+    stages = [row for row in one.stages if row["stage"] != "reference"]
+    cost = _cost(
+        job.clipped.get(f"result_{name}"),
+        sum(row["evaluations"] for row in stages),
+        sum(row["seconds"] for row in stages),
+        peak,
+    )
+    ending = {
+        "stop_reasons": ", ".join(dict.fromkeys(row["stop_reason"] for row in stages)),
+        "folder": str(Path("methods") / name),
+    }
+    return _Done(method, image, cost, {**ending, **({"failure": failure} if failure else {})})
+
+
+def transfer_flow(job: Job, kind: str, how: str, passes: int | None) -> Flow:
+    """The flow of a transfer by noisification, within a budget of passes for the whole of it."""
+    if kind == "lift":
+        return Lift.suited_to(job.extractor) if how == "auto" else Lift(stepper(how))
+    stop = stop_rules(job.config.stop, job.chain.weights.origin)
+    if passes is not None:
+        # Source, target and imposition, each layer by layer.
+        stop = stop.within(max(passes // (3 * len(job.extractor.layers)), 1))
+    return Gradient(optimizer(how), stop) if kind == "gradient" else Projected(optimizer(how), stop)
+
+
+def _transferred(job: Job, ruler: _Ruler) -> np.ndarray:
+    """Steps 1 to 3 of the method."""
+    source = job.noisify(job.source, "noisify_source", saved_as="noisified_source")
+    target = job.noisify(job.target, "noisify_target", saved_as="noisified_target")
+    if isinstance(job.flow, Lift):
+        # What measuring would find out once more.
+        ruler.know(job.source, source.features)
+        ruler.know(job.target, target.features)
+    image = job.impose(target.image, source.features).image
+    job.save("result", image)
+    return image
+
+
+def _stepping(how: str) -> Optimizer:
+    """The optimizer of an objective; L-BFGS as in the named experiments."""
+    return Lbfgs(evaluations=20) if how == "lbfgs" else optimizer(how)
+
+
+def _cost(
+    clipped: float | None,
+    passes: int | None = None,
+    seconds: float | None = None,
+    peak: int | None = None,
+) -> dict[str, Any]:
+    return {
+        "clipped_share": clipped,
+        "evaluations": passes,
+        "seconds": seconds,
+        "peak_memory_bytes": peak,
+    }
+
+
+class _Ruler:
+    """Measures images against the source's style and the target's structure."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self.used = job.extractor.layers
+        self.held_out = layers_of(job.config.compare.held_out, job.chain.architecture)
+        self._layers = list(dict.fromkeys([*self.used, *self.held_out]))
+        self._source = layer_statistics(job.chain, job.source, self._layers)
+        self._known: list[tuple[np.ndarray, DecoupledFeatures]] = []
+
+    def know(self, image: np.ndarray, features: DecoupledFeatures) -> None:
+        """Keep the decoupled features that the lift took off an image."""
+        self._known.append((image, features))
+
+    def row(self, method: str, image: np.ndarray | None) -> dict[str, Any]:
+        """What `READING` explains; None where it does not exist."""
+        distances = dict.fromkeys(
+            f"{kind}_distance{end}" for kind in KINDS for end in ("", "_held_out")
+        )
+        structure = dict.fromkeys(
+            ("ssim", "gradient_similarity", "luminance_structure_change", "psnr_db")
+        )
+        if image is None:
+            return {"method": method, **distances, "decoupled_distance": None, **structure}
+        statistics = layer_statistics(self._job.chain, image, self._layers)
+        for kind in KINDS:
+            of_layers = statistics.distance_to(self._source, kind)
+            for end, layers in (("", self.used), ("_held_out", self.held_out)):
+                distances[f"{kind}_distance{end}"] = float(np.mean([of_layers[k] for k in layers]))
+        target = self._job.target
+        if image.shape == target.shape:
+            if min(image.shape[:2]) >= similarity.LEAST_SIDE:
+                for name in ("ssim", "gradient_similarity", "luminance_structure_change"):
+                    structure[name] = _finite(getattr(similarity, name)(image, target))
+            structure["psnr_db"] = _finite(images.psnr_db(image, target))
+        return {
+            "method": method,
+            **distances,
+            "decoupled_distance": self._decoupled_distance(image),
+            **structure,
+        }
+
+    def _decoupled_distance(self, image: np.ndarray) -> float | None:
+        """Of the decoupled features; None where an image cannot be noisified."""
+        own, source = self._decoupled(image), self._decoupled(self._job.source)
+        if own is None or source is None:
+            return None
+        pairs = [(own.values[layer], c) for layer, c in source.values.items()]
+        apart = [np.linalg.norm(ours - c) / np.linalg.norm(c) for ours, c in pairs]
+        return float(np.mean(apart))
+
+    def _decoupled(self, image: np.ndarray) -> DecoupledFeatures | None:
+        for known, features in self._known:
+            if known is image:
+                return features
+        job = self._job
+        try:
+            taken = noisify(image, job.extractor, job.reference, tolerance=job.config.tolerance)
+        except StageError:
+            return None
+        self.know(image, taken.features)
+        return taken.features
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,299 @@
+"""Style transfer after Gatys: an image optimized for one picture's content, another's style."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+
+from decouple.checks import stop_rules
+from decouple.errors import ConfigError
+from decouple.features.distances import KINDS, layer_statistics
+from decouple.flows import KerasOptimizer, Optimizer, StopReason, StopRule, optimizer
+from decouple.gatys import (
+    Objective,
+    Optimized,
+    Part,
+    State,
+    TotalVariation,
+    Weighted,
+    content,
+    optimize,
+    style,
+)
+from decouple.pipeline.job import Job, layers_of
+from decouple.record.checkpoint import read_checkpoint, remove_checkpoint, write_checkpoint
+from decouple.record.metrics import stage_row
+from decouple.record.progress import losses_line
+from decouple.report.contact_sheet import plot_contact_sheet
+from decouple.report.curves import plot_objective
+from decouple.stages import noise_image
+
+# Standard deviation of the noise under which an objective is balanced, in units of the image's
+# range. Content has no gradient at the content picture itself, and total variation next to none
+# in its flat areas.
+BALANCE_NOISE = 0.1
+
+
+def gatys(job: Job) -> None:
+    """One optimization, from `gatys.start` or from where the run that is resumed had come."""
+    how = optimizer(**_plain(job.config.optimizer))
+    rule = stop_rules(job.config.stop, job.chain.weights.origin).common
+    stylize(job, job.config.gatys.style.statistic, how, rule)
+
+
+def stylize(job: Job, statistic: str, how: Optimizer, rule: StopRule) -> np.ndarray:
+    """Optimize, record, and measure; returns the image (H, W, 3).
+
+    Parameters
+    ----------
+    job : within `recorded_in`, with `losses`
+    statistic : what describes the style
+    how, rule : how far to go at a time, and when to end
+    """
+    settings = job.config.gatys
+    state, about = resumed(job)
+    start = start_image(job)
+    if state is None:
+        objective, weighting = objective_of(job, statistic, start)
+    else:
+        # Not balanced anew: the very same numbers.
+        tree = plain_objective(job, statistic).tree.with_weights(about["weights"])
+        objective, weighting = Objective(job.chain, tree), about["weighting"]
+        job.began -= state.seconds
+        job.clipped.update(about["clipped"])
+        job.progress.say(f"Going on after {state.iterations} iterations")
+    job.progress.say(f"{objective!r}\nweights: {weighting}")
+    job.motion = _motion(statistic, settings.start, how, rule, job.target.shape)
+    recorder = _Recorder(job, objective, weighting, rule, about)
+    done = optimize(objective, start, how, rule, job.observer, recorder.after, state)
+    recorder.close(done)
+    job.stages.append(stage_row(done.trace))
+    job.save("result", done.image)
+    job.results["gatys"] = {
+        "objective": repr(objective),
+        "weighting": weighting,
+        "weights": objective.weights,
+        "iterations": recorder.iterations,
+        "resumed_after": recorder.resumed_after,
+        **_distances(job, done.image),
+    }
+    job.figures += [plot_objective, plot_contact_sheet]
+    return done.image
+
+
+# The objective.
+
+
+def objective_of(job: Job, statistic: str, start: np.ndarray) -> tuple[Objective, str]:
+    """The objective with its weights, and one line on how they were found.
+
+    Raises
+    ------
+    ConfigError : a term that has a share has no gradient.
+    """
+    settings, objective = job.config.gatys, plain_objective(job, statistic)
+    if not balances(job):
+        return objective, "raw, as gatys.*.weight has them"
+    shares = {name: float(settings[name].share) for name in objective.tree.parts}
+    height, width = start.shape[:2]
+    noise = np.sqrt(12) * (noise_image(height, width, job.config.seed, draw=1) - 0.5)
+    place = start if settings.start == "noise" else start + BALANCE_NOISE * noise
+    return objective.balanced(place, shares), (
+        f"balanced, such that the initial gradient consists of {_shares(shares)}"
+    )
+
+
+def balances(job: Job) -> bool:
+    """Whether weights are found from shares of the gradient."""
+    weights = job.config.gatys.weights
+    return weights == "balanced" or (weights == "auto" and job.chain.weights.origin != "imagenet")
+
+
+def plain_objective(job: Job, statistic: str) -> Objective:
+    """The objective with raw weights; a term whose weight, or share, is 0 is left out."""
+    settings, chain = job.config.gatys, job.chain
+    wanted, texture, smooth = settings.content, settings.style, settings.variation
+    layers = layers_of(wanted.layers, chain.architecture)
+    described = {
+        "statistic": statistic,
+        "normalization": texture.normalization if statistic == "gram" else None,
+        "distance": texture.distance,
+    }
+    scale = smooth.scale if isinstance(smooth.scale, int | float) else tuple(smooth.scale)
+    exponent = {"exponent": smooth.exponent} if smooth.form == "power" else {}
+    parts: dict[str, Callable[[], Part]] = {
+        "content": lambda: content(chain, job.target, layers, wanted.distance),
+        "style": lambda: style(chain, job.source, job.extractor.layers, **described),
+        "variation": lambda: TotalVariation(smooth.form, scale=scale, **exponent),
+    }
+    used = "share" if balances(job) else "weight"
+    weighted = {
+        name: Weighted(settings[name].weight, make())
+        for name, make in parts.items()
+        if settings[name][used] > 0
+    }
+    return Objective(chain, weighted)
+
+
+def start_image(job: Job) -> np.ndarray:
+    """Where the optimization begins, (H, W, 3) of the target's shape, float64."""
+    start = job.config.gatys.start
+    if start == "noise":
+        height, width = job.target.shape[:2]
+        image = noise_image(height, width, job.config.seed)
+    elif start == "content":
+        image = job.target
+    else:
+        image = job.pictures["source" if start == "style" else "start"].pixels
+    return image.astype(np.float64)
+
+
+def _shares(shares: Mapping[str, float]) -> str:
+    total = sum(shares.values())
+    return ", ".join(f"{100 * share / total:.3g} % {name}" for name, share in shares.items())
+
+
+# The record.
+
+
+class _Recorder:
+    """Pictures and checkpoints as an optimization goes on."""
+
+    def __init__(
+        self,
+        job: Job,
+        objective: Objective,
+        weighting: str,
+        rule: StopRule,
+        about: Mapping[str, Any],
+    ) -> None:
+        self._job, self._objective, self._weighting, self._rule = job, objective, weighting, rule
+        # {number of iterations: loss} of the pictures that were saved.
+        self.iterations: dict[str, float] = dict(about.get("iterations", {}))
+        self.resumed_after: list[int] = list(about.get("resumed_after", []))
+        self._written = time.monotonic()
+
+    def after(
+        self,
+        count: int,
+        image: np.ndarray,
+        losses: Mapping[str, float],
+        snapshot: Callable[[], State],
+    ) -> None:
+        """See `gatys.OnIteration`."""
+        settings = self._job.config
+        every = settings.gatys.save_every
+        due = every is not None and (count % every == 0 or count == self._rule.max_iterations)
+        if due and np.isfinite(image).all():
+            self._job.save(f"iteration_{count}", image)
+            self.iterations[str(count)] = losses["total"]
+            self._job.progress.say(f"iteration {count}: {losses_line(losses)}")
+        if time.monotonic() - self._written >= settings.checkpoint.every_seconds:
+            self._write(snapshot())
+
+    def close(self, done: Optimized) -> None:
+        """Keep a last state if there is more to do."""
+        if done.trace.stop_reason is StopReason.COMPLETED:
+            self._write(done.state)
+        else:
+            remove_checkpoint(self._job.folder.path)
+
+    def _write(self, state: State) -> None:
+        arrays = {
+            "image": state.image,
+            "start": state.start,
+            **{f"watch_{name}": value for name, value in state.watch.items()},
+            **{f"optimizer_{k:03d}": value for k, value in enumerate(state.optimizer)},
+        }
+        about = {
+            "inputs": inputs(self._job),
+            "weighting": self._weighting,
+            "weights": {name: p.weight for name, p in self._objective.tree.parts.items()},
+            "losses": state.losses,
+            "passes": state.passes,
+            "seconds": state.seconds,
+            "iterations": self.iterations,
+            "resumed_after": [*self.resumed_after, state.iterations],
+            "clipped": self._job.clipped,
+        }
+        write_checkpoint(self._job.folder.path, arrays, about)
+        self._written = time.monotonic()
+
+
+def inputs(job: Job) -> dict[str, str]:
+    """Digests of what a run is made of; another picture or network is another run."""
+    digests = {role: origin["digest"] for role, origin in job.origins().items()}
+    return {"weights": job.chain.weights.digest, **digests}
+
+
+def resumed(job: Job) -> tuple[State | None, dict[str, Any]]:
+    """The state to go on from, if this run is to, and what else its checkpoint holds.
+
+    Raises
+    ------
+    ConfigError : the run was made with other inputs, or has nothing left to do.
+    RunFolderError : there is no checkpoint that can be read.
+    """
+    if job.config.resume is None:
+        return None, {}
+    arrays, about = read_checkpoint(job.config.resume)
+    for name, digest in inputs(job).items():
+        if about["inputs"].get(name) != digest:
+            what = "network.weights are" if name == "weights" else f"{name} is"
+            raise ConfigError(f"{what} not what the run in '{job.config.resume}' was made with")
+    watch = {k.removeprefix("watch_"): v for k, v in arrays.items() if k.startswith("watch_")}
+    state = State(
+        image=arrays["image"],
+        start=arrays["start"],
+        losses=about["losses"],
+        optimizer=[arrays[k] for k in sorted(arrays) if k.startswith("optimizer_")],
+        watch=watch,
+        passes=about["passes"],
+        seconds=about["seconds"],
+    )
+    if state.iterations >= job.config.stop.max_iterations:
+        raise ConfigError(
+            f"the run in '{job.config.resume}' has all its {state.iterations} iterations behind "
+            f"it: give stop.max_iterations above {state.iterations}"
+        )
+    return state, about
+
+
+def _distances(job: Job, image: np.ndarray) -> dict[str, dict[str, float]]:
+    """How far image and target are from the source, relative to its size, at the style's layers."""
+    layers = job.extractor.layers
+    source = layer_statistics(job.chain, job.source, layers)
+    seen = {
+        name: layer_statistics(job.chain, x, layers)
+        for name, x in (("", image), ("_target", job.target))
+    }
+    return {
+        f"{kind}_distance{name}_to_source": statistics.distance_to(source, kind)
+        for kind in KINDS
+        for name, statistics in seen.items()
+    }
+
+
+def _motion(
+    statistic: str, start: str, how: Optimizer, rule: StopRule, shape: tuple[int, ...]
+) -> dict[str, Any]:
+    """`flow`, `stepper` and `stop` of metrics.json."""
+    stepping = asdict(how)  # type: ignore[call-overload]
+    if isinstance(how, KerasOptimizer):
+        stepping["learning_rate"] = how.rate(shape)
+    return {
+        "flow": {"name": statistic, "family": "gatys", "start": start},
+        "stepper": stepping,
+        "stop": asdict(rule),
+    }
+
+
+def _plain(group: Any) -> dict[str, Any]:
+    held = OmegaConf.to_container(group, resolve=True)
+    assert isinstance(held, dict)
+    return {str(key): value for key, value in held.items()}

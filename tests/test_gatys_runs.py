@@ -1,0 +1,246 @@
+"""Whole runs of the Gatys family: what is recorded, and going on with a run."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from decouple import images
+from decouple.record.checkpoint import read_checkpoint, write_checkpoint
+from decouple.record.history import read_history
+from decouple.run import main
+
+SMALL = [
+    *("network.weights=calibrated", "layers=2", "gatys.content.layers=[block2_conv1]"),
+    *("image.size=24", "source=sample:coffee", "target=sample:chelsea"),
+]
+MORENO = ["+experiment=gatys_moreno", *SMALL]
+COURSE = ["+experiment=gatys_course", "gatys.save_every=1", *SMALL]
+
+
+def read(folder: Path, name: str = "metrics.json") -> dict:
+    return json.loads((folder / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("gatys") / "run"
+    assert main([*MORENO, "stop.max_iterations=4", f"run_dir={folder}"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def metrics(run_dir: Path) -> dict:
+    return read(run_dir)
+
+
+def test_metrics_say_what_was_optimized(metrics: dict) -> None:
+    assert metrics["flow"]["name"] == "gram"
+    assert metrics["stepper"]["name"] == "lbfgs"
+    assert metrics["stepper"]["evaluations"] == 20
+    (stage,) = metrics["stages"]
+    assert (stage["stage"], stage["stop_reason"], stage["steps"]) == ("optimize", "completed", 4)
+    assert 2 * 4 * 19 <= stage["evaluations"] <= 2 * 4 * 23
+    assert stage["losses"]["total"] < 0.5 * stage["losses_before"]["total"]
+    assert stage["losses_before"]["content"] == 0, "it starts from the content"
+    own = metrics["gatys"]
+    assert own["weighting"].startswith("balanced")
+    assert "Gram / 6HW of the image" in own["objective"]
+    for layer, distance in own["gram_distance_to_source"].items():
+        assert distance < own["gram_distance_target_to_source"][layer]
+    assert "tolerance" not in metrics
+    assert "noise" not in metrics
+
+
+def test_the_history_falls(run_dir: Path, metrics: dict) -> None:
+    rows = read_history(run_dir / "history.csv")
+    totals = [row.losses["total"] for row in rows]
+    assert len(totals) == 4
+    assert totals == sorted(totals, reverse=True)
+    assert set(rows[0].losses) == {"total", "content", "style", "variation"}
+    assert rows[0].feature_mse == {}
+    saved = metrics["gatys"]["iterations"]
+    assert [saved[str(row.step)] for row in rows] == pytest.approx(totals)
+
+
+def test_pictures_span_their_range(run_dir: Path, metrics: dict) -> None:
+    """Rounded and over the full range; clipped at save only, and said to be."""
+    pixels = np.asarray(Image.open(run_dir / "images" / "result.png"))
+    arrays, _ = read_checkpoint(run_dir)
+    best = arrays["watch_best"]
+    np.testing.assert_array_equal(pixels, images.to_8bit(best))
+    assert best.min() < 0
+    assert pixels.min() == 0
+    assert metrics["clipped_share"]["result"] == pytest.approx(np.mean((best < 0) | (best > 1)))
+    names = {path.stem for path in (run_dir / "images").iterdir()}
+    assert names == {"source", "target", "result", *(f"iteration_{n}" for n in (1, 2, 3, 4))}
+    last = np.asarray(Image.open(run_dir / "images" / "iteration_4.png"))
+    np.testing.assert_array_equal(last, pixels)
+
+
+def test_figures_and_page(run_dir: Path, metrics: dict) -> None:
+    names = {path.name for path in (run_dir / "plots").iterdir()}
+    assert names == {"contact_sheet.png", "loss_optimize.png", "panel.png"}
+    page = html.unescape((run_dir / "report.html").read_text(encoding="utf-8"))
+    for heading in ("Result", "Contact sheet", "Objective", "Stages", "Loss curves", "Settings"):
+        assert f"<h2>{heading}</h2>" in page
+    assert "<h1>Style transfer with Moreno's settings</h1>" in page
+    assert metrics["gatys"]["objective"] in page
+    assert 'class="notice"' not in page, "a run that did what was asked for needs no excuse"
+    sheet = base64.b64encode((run_dir / "plots" / "contact_sheet.png").read_bytes()).decode()
+    single = base64.b64encode((run_dir / "images" / "iteration_1.png").read_bytes()).decode()
+    assert sheet in page
+    assert single not in page
+
+
+@pytest.mark.parametrize("experiment", [MORENO, COURSE], ids=["lbfgs", "adam"])
+def test_a_run_cut_in_two_is_the_uncut_run(experiment: list[str], tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert main([*experiment, "stop.max_iterations=5", f"run_dir={whole}"]) == 0
+    assert main([*experiment, "stop.max_iterations=2", f"run_dir={cut}"]) == 0
+    assert main([f"resume={cut}", "stop.max_iterations=5"]) == 0
+    ours, theirs = (read_checkpoint(folder)[0] for folder in (cut, whole))
+    assert ours.keys() == theirs.keys()
+    for name, array in theirs.items():
+        np.testing.assert_array_equal(ours[name], array, err_msg=name)
+    pictures = {path.name for path in (whole / "images").iterdir()}
+    for name in pictures:
+        assert (cut / "images" / name).read_bytes() == (whole / "images" / name).read_bytes(), name
+    rows, whole_rows = (read_history(folder / "history.csv") for folder in (cut, whole))
+    assert [row.step for row in rows] == [1, 2, 3, 4, 5]
+    assert [row.losses for row in rows] == [row.losses for row in whole_rows]
+    assert [row.evaluations for row in rows] == [row.evaluations for row in whole_rows]
+    done, undivided = read(cut)["gatys"], read(whole)["gatys"]
+    assert done["resumed_after"] == [2]
+    assert {**done, "resumed_after": []} == undivided
+
+
+def test_what_cannot_go_on_is_refused(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(run_dir, folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    def refused(*words: str) -> str:
+        assert main([f"resume={folder}", *words]) == 2
+        line = capsys.readouterr().err.strip().splitlines()[-1]
+        assert line.startswith("error: ")
+        return line
+
+    assert "stop.max_iterations above 4" in refused()
+    assert "layers= cannot be set" in refused("layers=1")
+    assert "+experiment=gatys_moreno" in refused("+experiment=gatys_course")
+    assert "sweep" in refused("-m", "stop.max_iterations=5,6")
+    assert {path: path.read_bytes() for path in before} == before
+    arrays, about = read_checkpoint(folder)
+    write_checkpoint(folder, arrays, {**about, "inputs": {**about["inputs"], "source": "other"}})
+    assert "source is not what the run" in refused("stop.max_iterations=5")
+    (folder / "checkpoint.npz").write_bytes(before[folder / "checkpoint.npz"][:500])
+    assert "damaged" in refused("stop.max_iterations=5")
+    (folder / "checkpoint.npz").unlink()
+    assert "no '" in refused("stop.max_iterations=5")
+    folder = tmp_path / "none"
+    assert "no run folder" in refused()
+
+
+def test_from_noise_by_means_with_a_picture_of_ones_own_shape(tmp_path: Path) -> None:
+    words = ["gatys.start=noise", "gatys.style.statistic=means", "gatys.style.fit=keep"]
+    words += ["gatys.style.normalization=null", "gatys.weights=raw", "gatys.style.weight=1e4"]
+    words += ["gatys.content.weight=0", "gatys.variation.weight=0", "stop.max_iterations=2"]
+    assert main([*MORENO, *words, "gatys.save_every=null", f"run_dir={tmp_path / 'run'}"]) == 0
+    metrics = read(tmp_path / "run")
+    assert metrics["flow"] == {"name": "means", "family": "gatys", "start": "noise"}
+    assert set(metrics["stages"][0]["losses"]) == {"total", "style"}
+    assert metrics["gatys"]["weights"] == {
+        "style/block1_conv1": 5e3,
+        "style/block2_conv1": 5e3,
+    }
+    names = {path.stem for path in (tmp_path / "run" / "images").iterdir()}
+    assert names == {"source", "target", "result"}
+    assert metrics["source"]["width"] == 36
+
+
+def test_a_start_from_a_file_and_the_style(run_dir: Path, tmp_path: Path) -> None:
+    result = run_dir / "images" / "result.png"
+    words = [*MORENO, "stop.max_iterations=1", f"gatys.start={result}"]
+    assert main([*words, f"run_dir={tmp_path / 'file'}"]) == 0
+    saved = np.asarray(Image.open(tmp_path / "file" / "images" / "start.png"))
+    np.testing.assert_array_equal(saved, np.asarray(Image.open(result)))
+    words = [*MORENO, "stop.max_iterations=1", "gatys.start=style"]
+    assert main([*words, f"run_dir={tmp_path / 'style'}"]) == 0
+    source = images.load(tmp_path / "style" / "images" / "source.png").pixels
+    np.testing.assert_array_equal(read_checkpoint(tmp_path / "style")[0]["start"], source)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["gatys.style.fit=keep", "gatys.start=style"], "gatys.start=style needs"),
+        (["gatys.weights=balancd"], "did you mean 'balanced'"),
+        (["gatys.style.normalization=kers"], "did you mean 'keras'"),
+        (["gatys.style.weight=-1"], "gatys.style.weight=-1"),
+        (["gatys.content.share=inf"], "gatys.content.share=inf"),
+        (["gatys.style.statistic=means"], "normalization"),
+        (["gatys.style.fit=keep", "gatys.style.normalization=raw"], "raw needs"),
+        (["gatys.variation.exponent=0.5"], "exponent=0.5"),
+        (["gatys.variation.form=absolute", "gatys.variation.exponent=1.5"], "no meaning"),
+        (["gatys.variation.scale=[1,2]"], "scale=[1, 2]"),
+        (
+            [f"gatys.{term}.share=0" for term in ("content", "style", "variation")],
+            "every gatys.*.share is 0",
+        ),
+        (["gatys.save_every=0"], "gatys.save_every=0"),
+        (["checkpoint.every_seconds=-1"], "checkpoint.every_seconds=-1"),
+        (["optimizer.evaluations=1"], "optimizer.evaluations=1"),
+        (["optimizer=adam", "optimizer.evaluations=20"], "evaluations"),
+        (["gatys.content.layers=[block9_conv1]"], "block9_conv1"),
+        (["gatys.start=no_such.png"], "no_such.png"),
+        (["target=null"], "needs a target"),
+        (["flow=gradient"], "flow= has no meaning"),
+        (["tolerance=1e-3"], "tolerance= has no meaning"),
+        (["mask.min_slope=0.1"], "mask.min_slope= has no meaning"),
+        (["layers=5"], "block5_conv1"),
+    ],
+)
+def test_a_mistake_costs_one_line(
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([*MORENO, "image.size=12", *words]) == 2
+    line = capsys.readouterr().err.strip()
+    assert line.startswith("error: ")
+    assert "\n" not in line
+    assert said in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_gatys_settings_mean_nothing_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    for word in ("gatys.start=noise", "checkpoint.every_seconds=1", "compare.passes=3"):
+        assert main(["+experiment=self_transfer", word]) == 2
+        assert "has no meaning in self_transfer" in capsys.readouterr().err
+
+
+def test_choices_are_those_of_the_code() -> None:
+    from decouple.config import CHOICES
+    from decouple.gatys import Distance, Form, Normalization, Statistic
+
+    for name, kind in (
+        ("gatys.style.statistic", Statistic),
+        ("gatys.style.normalization", Normalization),
+        ("gatys.style.distance", Distance),
+        ("gatys.content.distance", Distance),
+        ("gatys.variation.form", Form),
+    ):
+        assert CHOICES[name] == tuple(member.value for member in kind)

@@ -47,6 +47,8 @@ class Gradient:
             features, gradient = extractor.squared_error(x, target, weights)
             return float(weights @ np.square(features - target)), gradient
 
+        # Before anything is measured: the start may turn out to be the best image.
+        image = self.optimizer.feasible(image)
         watch = watched(motion, self.stop, tell)
         first, _ = loss(image)
         if not watch.begin(first, image):

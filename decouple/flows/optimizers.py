@@ -42,6 +42,9 @@ class Optimizer(Protocol):
     def name(self) -> str:
         """What metrics.json calls it."""
 
+    def feasible(self, image: np.ndarray) -> np.ndarray:
+        """The nearest image (H, W, 3) that the optimizer's bounds admit."""
+
     def begin(self, shape: tuple[int, ...]) -> Descent:
         """A descent of images of this shape, with fresh state."""
 
@@ -115,6 +118,10 @@ class KerasOptimizer:
             return self.learning_rate
         _, rate, per_pixel = KERAS[self.name]
         return rate * shape[0] * shape[1] if per_pixel else rate
+
+    def feasible(self, image: np.ndarray) -> np.ndarray:
+        """See `Optimizer.feasible`: there are no bounds."""
+        return image
 
     def begin(self, shape: tuple[int, ...]) -> KerasDescent:
         """A descent of images of this shape, with fresh state."""
@@ -244,6 +251,10 @@ class Lbfgs:
     def bounded(self) -> bool:
         """Whether values of the image are kept within bounds."""
         return self.lower is not None or self.upper is not None
+
+    def feasible(self, image: np.ndarray) -> np.ndarray:
+        """See `Optimizer.feasible`."""
+        return np.clip(image, self.lower, self.upper) if self.bounded else image
 
     def begin(self, shape: tuple[int, ...]) -> Descent:
         """A descent of images of this shape."""

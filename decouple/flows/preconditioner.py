@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from decouple.features.extractor import Extractor, Point
 
 
-# Relative to each diagonal entry; keeps the factor of a nearly singular K finite.
+# Keeps the factor of a nearly singular K finite.
 _RIDGE = 1e-9
 # Rounding of a change of features, in units of the network's epsilon times its size: a cautious
 # guess, not a measurement.
@@ -24,17 +24,22 @@ class Factor:
     Norms of feature residuals r are taken as sqrt(rᵀ K⁻¹ r / N): the RMS over the image's N
     values of the smallest change of the image that removes r. Tolerances are in that unit.
 
+    Parameters
+    ----------
+    extractor, point : where K is formed
+    ridge : what is added to the diagonal of K, as a share of it
+
     Raises
     ------
     numpy.linalg.LinAlgError : K is not positive definite (dead or dependent features).
     """
 
-    def __init__(self, extractor: Extractor, point: Point) -> None:
+    def __init__(self, extractor: Extractor, point: Point, ridge: float = _RIDGE) -> None:
         gram = extractor.gram(point)
         if not np.isfinite(gram).all():
             raise LinAlgError("K is not finite")
         diagonal = np.diag(gram)
-        gram[np.diag_indices_from(gram)] += _RIDGE * diagonal
+        gram[np.diag_indices_from(gram)] += ridge * diagonal
         self._cholesky = cho_factor(gram, lower=True)
         self._pixels = int(np.prod(point.shape))
         inverse_root = solve_triangular(self._cholesky[0], np.eye(len(gram)), lower=True)

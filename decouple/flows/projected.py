@@ -23,11 +23,17 @@ if TYPE_CHECKING:
 
 # Mean square to which the held features are brought back after every step.
 _HELD_MSE = 1e-11
-# Share of the held gradients that may be left in a projected gradient.
-_ORTHOGONALITY = 1e-3
+# Share of the held gradients that may be left in a projected gradient; what is left between the
+# two and falls no more is rounding.
+_ORTHOGONALITY = 1e-6
+_ROUNDED_ORTHOGONALITY = 1e-3
 _MOST_ITERATIONS = 15
 # More iterations than this, and the factor of K is made anew.
 _WORN_ITERATIONS = 6
+# In units of the network's epsilon: above the rounding of K, which would otherwise pass for the
+# part of two held gradients in which they differ (shifted CholeskyQR: Fukaya et al., SIAM J. Sci.
+# Comput. 42, 2020). What it leaves is for the repetition to take off.
+_RIDGE = 10
 # L-BFGS learns curvature on one tangent space; then it moves on to the next.
 _ITERATIONS_A_TANGENT_SPACE = 20
 
@@ -95,7 +101,12 @@ class Projected:
         """Carry out a motion; see `Flow.move`."""
         watch = watched(motion, self.stop, tell)
         tangent = self._tangent(motion)
-        first = tangent.loss(image)[0]
+        try:
+            tangent.centre(image)
+            image = tangent.retract(image)
+            first = tangent.loss(image)[0]
+        except LinAlgError:  # the held features are far from their targets, or cannot be moved
+            return Moved(image, StopReason.UNREACHABLE, 0)
         if watch.begin(first, image):
             return ended(watch)
         if isinstance(self.optimizer, KerasOptimizer):
@@ -127,19 +138,18 @@ class Projected:
             iterations = 0
 
             def after(loss: float, y: np.ndarray) -> bool:
-                nonlocal iterations
+                nonlocal iterations, image
+                image = tangent.retract(y).copy()
                 iterations += 1
-                over = watch.step(loss, tangent.retract(y))
-                return over or iterations >= _ITERATIONS_A_TANGENT_SPACE or tangent.worn
+                over = watch.step(loss, image)
+                return over or iterations >= tangent.most_iterations or tangent.worn
 
             try:
                 tangent.centre(image)
-                moved = self.optimizer.begin(image.shape).run(tangent.loss, image, after)
-                image = watch.best if moved is None else tangent.retract(moved)
+                self.optimizer.begin(image.shape).run(tangent.loss, image, after)
             except LinAlgError:  # a line search went where the way back is lost
-                moved, image = None, watch.best
                 tangent.worn = True
-            if moved is None and iterations == 0:
+            if iterations == 0:
                 watch.stuck()
 
     def _tangent(self, motion: Motion) -> _Free:
@@ -151,6 +161,9 @@ class Projected:
 
 class _Free:
     """With nothing held, every direction is open."""
+
+    # Of the optimizer, before the open directions are taken anew.
+    most_iterations: float = np.inf
 
     def __init__(self, motion: Motion) -> None:
         self.motion, self.extractor = motion, motion.extractor
@@ -172,6 +185,8 @@ class _Free:
 
 class _LayerTangent(_Free):
     """Directions orthogonal to the gradient of each held layer's loss."""
+
+    most_iterations = _ITERATIONS_A_TANGENT_SPACE
 
     def loss(self, image: np.ndarray) -> tuple[float, np.ndarray]:
         """See `_Free.loss`."""
@@ -201,6 +216,8 @@ class _ChannelTangent(_Free):
     the held gradients there, orthogonally to those at the centre.
     """
 
+    most_iterations = _ITERATIONS_A_TANGENT_SPACE
+
     def __init__(self, motion: Motion) -> None:
         super().__init__(motion)
         self.depth = len(motion.extractor.layers) - 1
@@ -215,7 +232,8 @@ class _ChannelTangent(_Free):
         self.point = self.held.linearize(image)
         self.last = None
         if self.factor is None or self.worn:
-            self.factor = Factor(self.held, self.point)
+            ridge = _RIDGE * float(np.finfo(self.held.chain.dtype).eps)
+            self.factor = Factor(self.held, self.point, ridge)
             self.worn = False
 
     def _centred(self) -> tuple[Point, Factor]:
@@ -262,12 +280,16 @@ class _ChannelTangent(_Free):
         """g − J_xᵀ (J_c J_xᵀ)⁻¹ J_c g, by Gram–Schmidt steps repeated until it is orthogonal."""
         centre, factor = self._centred()
         along = self.held.jvp(centre, gradient)
-        first = factor.distance(along)
+        left = factor.distance(along)  # RMS of what lies along the held gradients
         for iteration in range(_MOST_ITERATIONS):
             gradient = gradient - self.held.vjp(here, factor.solve(along))
             along = self.held.jvp(centre, gradient)
-            if not factor.distance(along) > _ORTHOGONALITY * first:
+            before, left = left, factor.distance(along)
+            size = float(np.sqrt(np.mean(np.square(gradient))))
+            if not left > _ORTHOGONALITY * size:
                 self.worn = self.worn or iteration > _WORN_ITERATIONS
+                return gradient
+            if before / 2 < left < _ROUNDED_ORTHOGONALITY * size:
                 return gradient
         self.worn = True
         return gradient

@@ -114,6 +114,8 @@ class Watch:
         self.threshold: float | None = None
         self._best: tuple[float, np.ndarray] | None = None
         self._bests: list[float] = []
+        # Since the last look.
+        self._unseen: tuple[float, np.ndarray] | None = None
 
     @property
     def best(self) -> np.ndarray:
@@ -166,6 +168,9 @@ class Watch:
             if self._judge(loss, image):
                 return True
             self._look(self._fraction(), image)
+            self._unseen = None
+        else:
+            self._unseen = (loss, image.copy())
         if last or spent:
             self.reason = StopReason.STEP_LIMIT
         return self.reason is not None
@@ -179,6 +184,8 @@ class Watch:
 
     def stuck(self) -> None:
         """The optimizer finds no way down any more."""
+        if self.reason is None and self._unseen is not None and not self._judge(*self._unseen):
+            self._look(1.0, self._unseen[1])
         self.reason = self.reason or StopReason.STAGNATED
 
     def _judge(self, loss: float, image: np.ndarray) -> bool:
@@ -186,10 +193,12 @@ class Watch:
         assert self._best is not None
         if not math.isfinite(loss) or not np.isfinite(image).all():
             self.reason = StopReason.NOT_FINITE
+            if self._unseen is not None:
+                self._keep(*self._unseen)
             return True
-        if loss <= self._best[0]:
-            self._best = (loss, image.copy())
-        if loss < self.threshold:
+        self._keep(loss, image)
+        # No loss is below a share of nothing.
+        if loss < self.threshold or loss == 0:
             self.reason = StopReason.REACHED
             self._look(1.0, image)
             return True
@@ -200,3 +209,8 @@ class Watch:
             self.reason = StopReason.STAGNATED
             self._look(1.0, image)
         return self.reason is not None
+
+    def _keep(self, loss: float, image: np.ndarray) -> None:
+        assert self._best is not None
+        if loss <= self._best[0] and np.isfinite(image).all():
+            self._best = (loss, image.copy())

@@ -211,6 +211,115 @@ class TestFirst:
         np.testing.assert_allclose(short.measure(image), whole.measure(image)[:192], rtol=1e-6)
 
 
+class TestSquaredError:
+    @pytest.mark.parametrize(("activation", "pooling"), KINDS)
+    def test_it_is_features_and_the_gradient_of_their_weighted_distance(
+        self, extractor, image, activation, pooling
+    ):
+        """By the chain rule: Jᵀ 2w (f − target)."""
+        net = extractor(2, "float64", activation, pooling)
+        rng = np.random.default_rng(6)
+        target, weights = rng.random(net.size), rng.random(net.size)
+        features, gradient = net.squared_error(image, target, weights)
+        np.testing.assert_array_equal(features, net.measure(image))
+        expected = net.vjp(net.linearize(image), 2 * weights * (features - target))
+        np.testing.assert_allclose(gradient, expected, rtol=1e-10, atol=1e-16)
+
+    def test_the_gradient_is_the_limit_of_differences(self, exact, image):
+        rng = np.random.default_rng(7)
+        target, weights = rng.random(exact.size), rng.random(exact.size)
+        direction, h = rng.standard_normal(image.shape), 1e-5
+
+        def loss(x):
+            return float(weights @ np.square(exact.measure(x) - target))
+
+        slope = (loss(image + h * direction) - loss(image - h * direction)) / (2 * h)
+        _, gradient = exact.squared_error(image, target, weights)
+        assert float(np.sum(gradient * direction)) == pytest.approx(slope, rel=1e-7)
+
+    def test_features_that_are_masked_have_no_part(self, exact, masked, kept, image):
+        rng = np.random.default_rng(8)
+        target, weights = rng.random(masked.size), rng.random(masked.size)
+        features, gradient = masked.squared_error(image, target, weights)
+        np.testing.assert_array_equal(features, exact.measure(image)[kept])
+        all_targets, all_weights = np.full(exact.size, 1e3), np.zeros(exact.size)
+        all_targets[kept], all_weights[kept] = target, weights
+        _, expected = exact.squared_error(image, all_targets, all_weights)
+        np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-18)
+
+    def test_float32_is_taken_and_float64_given(self, exact, extractor, image):
+        target, weights = np.zeros(192), np.full(192, 1 / 192)
+        features, gradient = extractor(2).squared_error(image, target, weights)
+        assert features.dtype == gradient.dtype == np.float64
+        _, expected = exact.squared_error(image, target, weights)
+        assert np.linalg.norm(gradient - expected) < 1e-5 * np.linalg.norm(expected)
+
+    def test_it_counts_two_passes_and_is_traced_once(self, chain, image, pink):
+        net = ChannelMeans(chain("block2_conv1"), 2)
+        zeros = np.zeros(192)
+        net.squared_error(image, zeros, zeros)
+        net.squared_error(pink(10, 12), zeros, zeros + 1)
+        assert net.passes.count == 4
+        assert net._programs["squared_error"].experimental_get_tracing_count() == 1
+
+
+class TestPart:
+    @pytest.mark.parametrize("name", ["exact", "masked"])
+    def test_it_is_the_first_layers_linearized_at_the_same_image(self, request, name, image):
+        whole = request.getfixturevalue(name)
+        point = whole.linearize(image)
+        before = whole.passes.count
+        short, part = whole.part(point, 1)
+        assert whole.passes.count == before
+        assert short is whole.first(1)
+        expected = short.linearize(image)
+        np.testing.assert_array_equal(part.features, expected.features)
+        rng = np.random.default_rng(9)
+        tangent, cotangent = rng.standard_normal(image.shape), rng.standard_normal(short.size)
+        np.testing.assert_array_equal(short.jvp(part, tangent), short.jvp(expected, tangent))
+        np.testing.assert_array_equal(short.vjp(part, cotangent), short.vjp(expected, cotangent))
+        np.testing.assert_array_equal(short.change(part, tangent), short.change(expected, tangent))
+
+    def test_of_three_layers(self, extractor, image):
+        whole = extractor(3, "float64")
+        short, part = whole.part(whole.linearize(image), 2)
+        assert short.layers == (ONE, TWO)
+        expected = jacobian(short, short.linearize(image))
+        np.testing.assert_allclose(jacobian(short, part), expected, rtol=1e-12, atol=1e-18)
+
+    def test_all_layers_are_the_whole(self, exact, image):
+        point = exact.linearize(image)
+        whole, same = exact.part(point, 2)
+        assert whole is exact
+        tangent = np.random.default_rng(10).standard_normal(image.shape)
+        np.testing.assert_array_equal(exact.jvp(same, tangent), exact.jvp(point, tangent))
+
+
+class TestDoublePrecision:
+    def test_it_measures_the_same_without_the_rounding(self, extractor, exact, image):
+        double = extractor(2).in_float64()
+        assert double.chain.dtype == "float64"
+        np.testing.assert_allclose(double.measure(image), exact.measure(image), rtol=1e-14)
+
+    def test_it_is_made_once_and_is_its_own(self, extractor, exact):
+        net = extractor(2)
+        assert net.in_float64() is net.in_float64()
+        assert net.in_float64().in_float64() is net.in_float64()
+        assert exact.in_float64() is exact
+        assert net.chain.dtype == "float32"
+
+    def test_it_keeps_the_mask(self, extractor, masks, masked, image):
+        double = extractor(2).masked(masks).in_float64()
+        assert double.sizes == masked.sizes
+        np.testing.assert_allclose(double.measure(image), masked.measure(image), rtol=1e-14)
+
+    def test_it_shares_the_counter(self, chain, image):
+        net = ChannelMeans(chain("block2_conv1"), 2)
+        net.in_float64().measure(image)
+        net.first(1).in_float64().measure(image)
+        assert net.passes.count == 2
+
+
 class TestGram:
     @pytest.mark.parametrize("name", ["exact", "masked"])
     @pytest.mark.parametrize("bytes_", [2**30, 0])

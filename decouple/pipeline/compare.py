@@ -219,7 +219,13 @@ class _Ruler:
                 return features
         job = self._job
         try:
-            taken = noisify(image, job.extractor, job.reference, tolerance=job.config.tolerance)
+            taken = noisify(
+                image,
+                job.extractor,
+                job.reference,
+                tolerance=job.config.tolerance,
+                features_only=True,
+            )
         except StageError:
             return None
         self.know(image, taken.features)

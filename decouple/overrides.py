@@ -27,6 +27,8 @@ from decouple.config import config_folder, register
 from decouple.errors import ConfigError
 
 # Where a run wrote, and went on, says nothing of what it computed.
+# Settings that may themselves be a mapping with names of the user's own.
+_MAPPINGS = frozenset({"strength", "optimizer.options"})
 _OF_ONE_RUN = frozenset({"run_dir", "resume"})
 _MAYBE_PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./:%@+-]*")
 
@@ -123,7 +125,7 @@ def settings(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     """Nested groups as one level, `{"image": {"size": 48}}` as `{"image.size": 48}`."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and above + key not in _MAPPINGS:
             flat.update(settings(value, f"{above}{key}."))
         else:
             flat[f"{above}{key}"] = value
@@ -133,8 +135,10 @@ def settings(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 def word(value: Any) -> str:
     """A value as Hydra's grammar reads it back, quoted where it must be.
 
-    >>> [word(value) for value in (None, True, 1e-05, "sample:coffee", "a, b.jpg", ["x", 2])]
-    ['null', 'true', '1e-05', 'sample:coffee', "'a, b.jpg'", '[x,2]']
+    >>> [word(value) for value in (None, True, 1e-05, "sample:coffee", "a, b.jpg")]
+    ['null', 'true', '1e-05', 'sample:coffee', "'a, b.jpg'"]
+    >>> word(["x", 2]), word({"x": 2})
+    ('[x,2]', '{x:2}')
     """
     if value is None:
         return "null"
@@ -142,6 +146,8 @@ def word(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list | tuple):
         return f"[{','.join(map(word, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{word(key)}:{word(held)}' for key, held in value.items())}}}"
     if not isinstance(value, str):
         return str(value)
     if _MAYBE_PLAIN.fullmatch(value) and _reads_as_itself(value):

@@ -7,8 +7,8 @@ which can be carried on in several calls of `run`, and in another process by `re
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -88,7 +88,7 @@ class KerasOptimizer:
     decay : `constant`, `exponential`, `steps` (exponential in stairs) or `cosine` (to 0)
     decay_iterations, decay_rate : the rate is multiplied by `decay_rate` every so many
         iterations; cosine ends after them
-    options : more arguments of Keras's class, e.g. {momentum: 0.9}
+    options : more arguments of Keras's class, e.g. {momentum: 0.9}; None for none
 
     Raises
     ------
@@ -100,13 +100,15 @@ class KerasOptimizer:
     decay: str = "constant"
     decay_iterations: int = 100
     decay_rate: float = 0.5
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Any = None  # a mapping; OmegaConf cannot override an optional one that is typed
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be."""
         if self.name not in KERAS:
             raise ConfigError(unknown_name("optimizer", self.name, [*KERAS, "lbfgs"]))
         Decay.named(self.decay)
+        if not isinstance(self.options, Mapping | None):
+            raise ConfigError(f"optimizer.options={self.options} must be a mapping")
         for name in ("learning_rate", "decay_iterations", "decay_rate"):
             value = getattr(self, name)
             if value is not None and not 0 < value < np.inf:
@@ -138,11 +140,12 @@ class KerasOptimizer:
 
         kind = getattr(keras.optimizers, KERAS[self.name][0])
         known = [p for p in inspect.signature(kind).parameters if p not in _NOT_OPTIONS]
-        for option in self.options:
+        given = self.options or {}
+        for option in given:
             if option not in known:
                 raise ConfigError(unknown_name(f"option of {self.name}", option, known))
         try:
-            return kind(learning_rate=self._schedule(keras, self.rate(shape)), **self.options)
+            return kind(learning_rate=self._schedule(keras, self.rate(shape)), **given)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"optimizer {self.name}: {str(error).splitlines()[0]}") from error
 

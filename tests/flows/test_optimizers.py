@@ -184,7 +184,7 @@ class TestLearningRates:
         assert KerasOptimizer(name, learning_rate=0.7).rate((100, 100, 3)) == 0.7
 
     def test_keras_gets_it(self):
-        assert float(KerasOptimizer("sgd").build((5, 7, 3)).learning_rate) == pytest.approx(10.5)
+        assert float(KerasOptimizer("sgd").build((5, 7, 3)).learning_rate) == pytest.approx(3.5)
 
     @pytest.mark.parametrize("name", [k for k, (_, _, per_pixel) in KERAS.items() if per_pixel])
     def test_a_mean_over_more_pixels_descends_alike(self, name, start):

@@ -14,6 +14,7 @@ from PIL import Image
 
 from decouple import images
 from decouple.record.checkpoint import read_checkpoint, write_checkpoint
+from decouple.record.folder import RunFolder
 from decouple.record.history import read_history
 from decouple.run import main
 
@@ -120,6 +121,33 @@ def test_a_run_cut_in_two_is_the_uncut_run(experiment: list[str], tmp_path: Path
     done, undivided = read(cut)["gatys"], read(whole)["gatys"]
     assert done["resumed_after"] == [2]
     assert {**done, "resumed_after": []} == undivided
+
+
+def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    words = [*COURSE, "stop.max_iterations=6"]
+    assert main([*words, f"run_dir={whole}"]) == 0
+    save = RunFolder.save_image
+
+    def interrupted(self: RunFolder, name: str, pixels: np.ndarray) -> float:
+        if name == "iteration_4":
+            raise KeyboardInterrupt
+        return save(self, name, pixels)
+
+    monkeypatch.setattr(RunFolder, "save_image", interrupted)
+    assert main([*words, "checkpoint.every_seconds=0", f"run_dir={cut}"]) == 130
+    monkeypatch.undo()
+    assert not (cut / "metrics.json").exists()
+    # The fourth iteration was reported, but its state was not written.
+    assert len(read_history(cut / "history.csv")) == 4
+    assert int(read_checkpoint(cut)[0]["watch_iterations"]) == 3
+    assert main([f"resume={cut}"]) == 0
+    rows, whole_rows = (read_history(folder / "history.csv") for folder in (cut, whole))
+    assert [row.step for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert [row.losses for row in rows] == [row.losses for row in whole_rows]
+    result = (cut / "images" / "result.png").read_bytes()
+    assert result == (whole / "images" / "result.png").read_bytes()
+    assert read(cut)["gatys"]["resumed_after"] == [3]
 
 
 def test_what_cannot_go_on_is_refused(

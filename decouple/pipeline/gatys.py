@@ -204,6 +204,7 @@ class _Recorder:
             remove_checkpoint(self._job.folder.path)
 
     def _write(self, state: State) -> None:
+        self._job.flush()
         arrays = {
             "image": state.image,
             "start": state.start,

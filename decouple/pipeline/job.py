@@ -77,6 +77,7 @@ class Job:
     flow: Flow
     began: float = field(default_factory=time.perf_counter)
     observer: Observer = ignore
+    flush: Callable[[], None] = lambda: None
     stages: list[dict[str, Any]] = field(default_factory=list)
     clipped: dict[str, float] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
@@ -162,7 +163,7 @@ class Job:
                 if not self.losses:
                     self._measure_reference()
             with History(folder.path, layers, self.losses) as history:
-                self.observer = fan_out(self.progress, history)
+                self.observer, self.flush = fan_out(self.progress, history), history.flush
                 yield
 
     def beside(self, flow: Flow) -> Job:

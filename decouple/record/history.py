@@ -138,6 +138,12 @@ class History:
                 self._file.flush()
                 self._flushed = time.monotonic()
 
+    def flush(self) -> None:
+        """Hand all rows to the system, so that a checkpoint is not ahead of them."""
+        if self._file is not None:
+            with files.disk_errors("write", self.path):
+                self._file.flush()
+
     def _write(self, row: Sequence[object]) -> None:
         assert self._file is not None
         csv.writer(self._file, lineterminator="\n").writerow(row)

@@ -21,10 +21,10 @@ _EXPERIMENTS = {
     "transfer": ("Transfer", "of"),
     "compare": ("Comparison", "on"),
     "compare_flows": ("Comparison of flows", "on"),
-    "gatys_moreno": ("Style transfer with Moreno's settings", "of"),
-    "gatys_sbruzzi": ("Style transfer with Sbruzzi's settings", "of"),
-    "gatys_course": ("Style transfer with the course's settings", "of"),
-    "gatys_monet": ("Style transfer with the settings of Chavez et al.", "of"),
+    "gatys_moreno": ("Style transfer with Moreno's settings", "from"),
+    "gatys_sbruzzi": ("Style transfer with Sbruzzi's settings", "from"),
+    "gatys_course": ("Style transfer with the course's settings", "from"),
+    "gatys_monet": ("Style transfer with the settings of Chavez et al.", "from"),
 }
 _NAMES = {
     "psnr_db": "PSNR (dB)",

@@ -34,7 +34,9 @@ READING = (
     "structure sees neither brightness nor contrast (0 is none). A method is better where its "
     "distances are smaller at the same structure, not where one of the two is bought with the "
     "other. Passes count one image once forward or backward through the network; methods that "
-    "descend a loss were given as many as the first method took, and need fewer where it converged."
+    "descend a loss were given as many as the first method took. They need fewer where the loss "
+    "converged before, and overrun a small budget by the step they are in; for projected that is "
+    "as many passes as there are held channels."
 )
 
 

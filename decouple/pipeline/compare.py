@@ -35,8 +35,8 @@ READING = (
     "distances are smaller at the same structure, not where one of the two is bought with the "
     "other. Passes count one image once forward or backward through the network; methods that "
     "descend a loss were given as many as the first method took. They need fewer where the loss "
-    "converged before, and overrun a small budget by the step they are in; for projected that is as many "
-    "passes as there are held channels."
+    "converged before, and overrun a small budget by the step they are in; for projected that is "
+    "as many passes as there are held channels."
 )
 
 

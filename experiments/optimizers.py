@@ -23,7 +23,7 @@ from decouple.report.steps import steps_figure
 from experiments.common import REPORTS, markdown_table, run
 
 NAME = "optimizers"
-SIZE, LIMIT = 64, 1000
+SIZE, LIMIT = 64, 500
 SETTINGS = (
     *("+experiment=thesis_self_transfer", "network.weights=calibrated"),
     *(f"image.size={SIZE}", f"noise.size={SIZE}", f"stop.max_iterations={LIMIT}"),

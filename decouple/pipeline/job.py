@@ -226,11 +226,11 @@ class Job:
 
     def impose(self, image: np.ndarray, features: DecoupledFeatures) -> Imposed:
         """`stages.impose`, with its rows."""
-        return self._kept(impose, image, features, hold=self._hold)
+        return self._kept(impose, image, features, hold=_hold(self.config))
 
     def impose_retraced(self, image: np.ndarray, features: DecoupledFeatures) -> Retraced:
         """`stages.impose_retraced`, with its rows."""
-        return self._kept(impose_retraced, image, features, hold=self._hold)
+        return self._kept(impose_retraced, image, features, hold=_hold(self.config))
 
     def _kept(self, carried_out: Callable[..., Done], *what: object, **how: object) -> Done:
         """Carry out a stage; its rows are kept, however it ends."""
@@ -249,10 +249,6 @@ class Job:
             raise
         self._keep(done)
         return done
-
-    @property
-    def _hold(self) -> str:
-        return str(self.config.flow.get("hold", "reference"))
 
     def _saver(self, prefix: str) -> OnLayer:
         def save(layer: str, image: np.ndarray) -> None:
@@ -380,6 +376,11 @@ def _noise(reference: Reference) -> dict[str, int]:
     return {"height": reference.height, "width": reference.width, "draws": reference.draws}
 
 
+def _hold(config: DictConfig) -> str:
+    """`flow.hold`; a comparison's flows are not those of its configuration."""
+    return str(config.flow.get("hold", "reference"))
+
+
 def _named(group: DictConfig) -> dict[str, Any]:
     held = OmegaConf.to_container(group, resolve=True)
     assert isinstance(held, dict)
@@ -395,7 +396,7 @@ def _motion(flow: Flow, config: DictConfig, shape: tuple[int, ...]) -> dict[str,
     if isinstance(flow, Projected):
         described["projection"] = flow.projection
     else:
-        described["hold"] = config.flow.hold
+        described["hold"] = _hold(config)
     stepping = asdict(flow.optimizer)  # type: ignore[call-overload]
     if "learning_rate" in stepping:
         stepping["learning_rate"] = flow.optimizer.rate(shape)  # type: ignore[attr-defined]

@@ -88,16 +88,19 @@ def impose_retraced(
         before = before if layer == first else x
 
     part = extractor
+    done: Retraced | None = None
     trace: tuple[LayerTrace, ...] = ()
     ways: dict[str, Way] = {}
     growth = _FIRST_GROWTH
-    while True:
+    while True:  # the growth rises to its limit
         last = growth >= _LARGEST_GROWTH
         how = {**common, "growth": growth}
         try:
             imposed = impose(before, features, part, **how, hold=hold, on_layer=keep)
         except StageError as error:
             trace += error.partial.trace
+            if done is not None:  # what larger steps came to stands
+                return replace(done, trace=trace)
             if last or trace[-1].layer != first:
                 raise StageError(str(error), replace(error.partial, trace=trace)) from None
             ways |= error.partial.ways
@@ -115,9 +118,9 @@ def impose_retraced(
             trace += error.partial.trace
         apart = max(distances(held, features).values()) if held else math.inf
         # Without ways there is nothing that smaller steps could keep to.
-        if apart <= RETRACED_MSE or not ways or last:
-            imposed = replace(imposed, ways=ways)
-            return Retraced(imposed, held, apart <= RETRACED_MSE, trace)
+        done = Retraced(replace(imposed, ways=dict(ways)), held, apart <= RETRACED_MSE, trace)
+        if done.traceable or not ways or last:
+            return done
         missed = _SAFETY * math.sqrt(apart / RETRACED_MSE)
         part, growth = extractor.first(1), growth * min(missed, _MOST_AT_A_TIME)
 

@@ -254,8 +254,9 @@ class TestRules:
 
 
 class TestReasons:
-    def test_only_one_is_a_success(self):
-        assert [reason for reason in StopReason if reason.succeeded] == [StopReason.REACHED]
+    def test_successes_are_what_was_asked_for(self):
+        wanted = {StopReason.REACHED, StopReason.COMPLETED}
+        assert {reason for reason in StopReason if reason.succeeded} == wanted
 
     def test_an_image_is_of_use_unless_something_broke(self):
         useless = {reason for reason in StopReason if not reason.usable}

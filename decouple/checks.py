@@ -17,7 +17,7 @@ from decouple.flows import KERAS, STEPPERS, StopRule, StopRules, optimizer
 from decouple.images import MIN_SIDE
 
 # {variant: settings that it would ignore}
-_OF_GATYS = ("gatys", "checkpoint", "resume")
+_OF_GATYS = ("gatys", "checkpoint", "resume", "classify")
 _OF_FLOWS = ("stop.noisify_source", "stop.noisify_target", "stop.impose")
 _IGNORED = {
     "self_transfer": (
@@ -37,17 +37,25 @@ _IGNORED = {
     ),
     "gatys": (
         *("strength", "impose", "mix", "compare_flows", "compare", "flow", "stepper"),
-        *("tolerance", "noise", "mask", *_OF_FLOWS),
+        *("tolerance", "noise", "mask", "classify", *_OF_FLOWS),
     ),
     "compare": (
         *("strength", "impose", "mix", "compare_flows", "flow", "stepper", "optimizer"),
-        *("stop.max_passes", "gatys.style.statistic", "checkpoint", "resume"),
+        *("stop.max_passes", "gatys.style.statistic", "checkpoint", "resume", "classify"),
+    ),
+    "classify": (
+        *("target", "layers", "strength", "tolerance", "seed", "noise", "mask", "impose", "mix"),
+        *("compare_flows", "compare", "gatys", "checkpoint", "resume", "flow", "stepper"),
+        *("optimizer", "stop", "image.size", "network.activation", "network.width"),
+        *("network.pooling", "network.dtype"),
     ),
 }
 FLOWS_COMPARED = ("lift", "projected_channel", "projected_layer", "gradient")
 # Of `compare`: how noisified transfers move the image, and what optimized ones want of the style.
 TRANSFERS = ("lift", "projected", "gradient")
 STATISTICS = CHOICES["gatys.style.statistic"]
+# Of ImageNet, on which VGG was trained.
+LABELS = 1000
 _TERMS, _TERM_NUMBERS = ("content", "style", "variation"), ("weight", "share")
 # What may be set anew when a run goes on.
 RESUMED_ANEW = ("resume", "stop", "gatys.save_every", "checkpoint")
@@ -115,6 +123,8 @@ def _check_experiment(config: Config, overridden: set[str]) -> None:
             f"{config.experiment} needs a target=FILE or target=sample:NAME, the picture that "
             f"receives the source's {'style' if kind in ('gatys', 'compare') else 'features'}"
         )
+    if kind == "classify":
+        _check_classify(config)
     strengths_of(config.strength, ())
     if kind == "mix":
         if not config.mix.strengths:
@@ -135,6 +145,21 @@ def _check_experiment(config: Config, overridden: set[str]) -> None:
         passes = config.compare_flows.passes
         if passes is not None and passes < 1:
             raise ConfigError(f"compare_flows.passes={passes} is too small: at least 1")
+
+
+def _check_classify(config: Config) -> None:
+    if not 1 <= config.classify.top <= LABELS:
+        raise ConfigError(f"classify.top={config.classify.top} must be from 1 to {LABELS}")
+    if config.image.fit == "keep":
+        raise ConfigError(
+            "image.fit=keep has no meaning in classify: the network takes a square; give squash "
+            "or crop"
+        )
+    if config.network.weights == "calibrated":
+        raise ConfigError(
+            "classify needs network.weights=imagenet or a file: calibrated filters have learned "
+            "no labels"
+        )
 
 
 def _check_gatys(config: Config, kind: str) -> None:
@@ -195,7 +220,7 @@ def _check_variation(variation: VariationConfig) -> None:
 
 
 def _check_flow(config: Config, overridden: set[str]) -> None:
-    if EXPERIMENTS[config.experiment] in ("compare_flows", "gatys", "compare"):
+    if EXPERIMENTS[config.experiment] in ("compare_flows", "gatys", "compare", "classify"):
         return
     lift = config.flow.name == "lift"
     group = ("optimizer", "stop") if lift else ("stepper", "tolerance")

@@ -35,6 +35,7 @@ EXPERIMENTS = {
     "gatys_sbruzzi": "gatys",
     "gatys_course": "gatys",
     "gatys_monet": "gatys",
+    "classify": "classify",
 }
 # Those whose error is set by their number of steps and not by `tolerance`.
 FIXED_STEPPERS = tuple(name for name, kind in STEPPERS.items() if kind is FixedStep)
@@ -269,6 +270,13 @@ class CompareStylesConfig:
 
 
 @dataclass
+class ClassifyConfig:
+    """top: how many of the 1000 labels are listed, the most probable ones."""
+
+    top: int = 3
+
+
+@dataclass
 class CheckpointConfig:
     """every_seconds: between two states from which `resume=` goes on; written at iterations."""
 
@@ -332,6 +340,7 @@ class Config:
     compare_flows: CompareConfig = field(default_factory=CompareConfig)
     gatys: GatysConfig = field(default_factory=GatysConfig)
     compare: CompareStylesConfig = field(default_factory=CompareStylesConfig)
+    classify: ClassifyConfig = field(default_factory=ClassifyConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     flow: Any = MISSING
     stepper: Any = MISSING

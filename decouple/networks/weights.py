@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,20 +13,20 @@ from decouple.networks.activations import Activation
 from decouple.networks.architecture import Architecture, Conv
 from decouple.networks.calibration import calibrate, digest, preactivation_stds
 from decouple.networks.chain import Weights
+from decouple.networks.downloads import is_cached, reachable, time_limit_on_sockets
 from decouple.networks.pooling import Pooling
 
-ORIGINS = ("auto", "imagenet", "calibrated")
+if TYPE_CHECKING:
+    import keras
 
-# A first request, before Keras's download, which has no time limit of its own.
-_PROBE_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
-PROBE_SECONDS = 4.0
-STALL_SECONDS = 20.0
+ORIGINS = ("auto", "imagenet", "calibrated")
 
 # "Caffe" preprocessing of keras.applications.vgg19: BGR in 0..255 minus this mean colour.
 _IMAGENET_MEAN_BGR = np.array([103.939, 116.779, 123.68])
 
 Say = Callable[[str], None]
 Arrays = tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]
+Shapes = Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
 
 
 def load_weights(
@@ -69,7 +65,9 @@ def load_weights(
         say("Weights: ImageNet (keras.applications)")
         return _of_arrays(arrays, architecture, last, "imagenet")
     path = Path(origin).expanduser()
-    return _of_arrays(_read_file(path, architecture, last), architecture, last, path.name)
+    pairs = read_file(path, architecture.name, shapes_until(architecture, last))
+    arrays = {n: k for n, (k, _) in pairs.items()}, {n: b for n, (_, b) in pairs.items()}
+    return _of_arrays(arrays, architecture, last, path.name)
 
 
 def _of_arrays(arrays: Arrays, architecture: Architecture, last: str, origin: str) -> Weights:
@@ -95,70 +93,69 @@ def _of_arrays(arrays: Arrays, architecture: Architecture, last: str, origin: st
 
 def _imagenet(architecture: Architecture, last: str) -> Arrays:
     """ImageNet weights up to `last`, as `keras.applications` loads them."""
-    if not _is_cached(architecture) and not _reachable(_PROBE_URL):
-        raise WeightsError(
-            f"ImageNet weights of {architecture.name} are not in Keras's cache and cannot be "
-            "downloaded (no network); network.weights takes calibrated or a file as well"
-        )
-    import keras
-
-    build = getattr(keras.applications, architecture.name.upper())
     try:
-        with _time_limit_on_sockets():
-            model = build(weights="imagenet", include_top=False)
-    except Exception as error:  # Keras raises bare Exception when a download fails
-        reason = " ".join(str(error).split())
+        model = keras_model(architecture, include_top=False)
+    except WeightsError as error:
         raise WeightsError(
-            f"ImageNet weights of {architecture.name} could not be loaded: {reason}; "
-            "use network.weights=calibrated or a local file"
+            f"{error}; network.weights takes calibrated or a file as well"
         ) from error
     names = [layer.name for layer in architecture.until(last) if isinstance(layer, Conv)]
     pairs = {name: model.get_layer(name).get_weights() for name in names}
     return {n: k for n, (k, _) in pairs.items()}, {n: b for n, (_, b) in pairs.items()}
 
 
-def _is_cached(architecture: Architecture) -> bool:
-    name = f"{architecture.name}_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    # The second is where Keras goes when the first cannot be written.
-    homes = (os.environ.get("KERAS_HOME", "~/.keras"), "/tmp/.keras")
-    return any((Path(home).expanduser() / "models" / name).is_file() for home in homes)
+def keras_model(architecture: Architecture, include_top: bool) -> keras.Model:
+    """Keras's network with ImageNet weights, out of its cache or downloaded.
 
+    Raises
+    ------
+    WeightsError : they cannot be had.
+    """
+    end = "" if include_top else "_notop"
+    name = f"{architecture.name}_weights_tf_dim_ordering_tf_kernels{end}.h5"
+    if not is_cached(name) and not reachable():
+        raise WeightsError(
+            f"ImageNet weights of {architecture.name} are not in Keras's cache and cannot be "
+            "downloaded (no network)"
+        )
+    import keras
 
-def _reachable(url: str) -> bool:
-    """Whether any answer comes within `PROBE_SECONDS`, name resolution included."""
-    answered = threading.Event()
-
-    def ask() -> None:
-        try:
-            urllib.request.urlopen(url, timeout=PROBE_SECONDS).close()
-        except urllib.error.HTTPError:
-            pass  # an answer all the same
-        except Exception:  # whatever answers may speak no HTTP at all
-            return
-        answered.set()
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(PROBE_SECONDS)
-    return answered.is_set()
-
-
-@contextmanager
-def _time_limit_on_sockets() -> Iterator[None]:
-    """A download that stalls ends instead of hanging."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(STALL_SECONDS)
+    build = getattr(keras.applications, architecture.name.upper())
     try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+        with time_limit_on_sockets():
+            return build(weights="imagenet", include_top=include_top)
+    except Exception as error:  # Keras raises bare Exception when a download fails
+        reason = " ".join(str(error).split())
+        raise WeightsError(
+            f"ImageNet weights of {architecture.name} could not be loaded: {reason}"
+        ) from error
 
 
-def _read_file(path: Path, architecture: Architecture, last: str) -> Arrays:
-    """Kernels and biases from an HDF5 file, read as plain arrays.
+def shapes_until(architecture: Architecture, last: str) -> Shapes:
+    """{convolution: shapes of its kernel and bias}, in the network's order."""
+    shapes, channels = {}, 3
+    for layer in architecture.until(last):
+        if isinstance(layer, Conv):
+            shapes[layer.name] = ((3, 3, channels, layer.filters), (layer.filters,))
+            channels = layer.filters
+    return shapes
+
+
+def read_file(path: Path, network: str, expected: Shapes) -> dict[str, list[np.ndarray]]:
+    """{layer: [kernel, bias]} from an HDF5 file, read as plain arrays.
 
     A layer is a group that carries its name, as the last part of its path (the layout of Keras 2
     and of the ImageNet files) or as its attribute `name` (Keras 3).
+
+    Parameters
+    ----------
+    path : the file, which may hold more than is expected
+    network : what messages call it
+    expected : the layers that must be there, with the shapes of kernel and bias
+
+    Raises
+    ------
+    WeightsError : there is no such file, or it does not hold these layers with finite values.
     """
     import h5py
 
@@ -167,15 +164,14 @@ def _read_file(path: Path, architecture: Architecture, last: str) -> Arrays:
             f"weights file '{path}' does not exist; network.weights is one of "
             f"{', '.join(ORIGINS)}, or a file in Keras's HDF5 layout"
         )
-    wanted = [layer for layer in architecture.until(last) if isinstance(layer, Conv)]
-    found: dict[str, dict[int, np.ndarray]] = {conv.name: {} for conv in wanted}
+    found: dict[str, dict[int, np.ndarray]] = {name: {} for name in expected}
 
     def visit(name: str, item: object) -> None:
         if not isinstance(item, h5py.Group):
             return
         layer = str(item.attrs.get("name", name.rsplit("/", 1)[-1]))
         for value in item.values() if layer in found else ():
-            if isinstance(value, h5py.Dataset) and value.ndim in (1, 4):
+            if isinstance(value, h5py.Dataset) and value.ndim in map(len, expected[layer]):
                 found[layer][value.ndim] = np.asarray(value, np.float32)
 
     try:
@@ -185,20 +181,17 @@ def _read_file(path: Path, architecture: Architecture, last: str) -> Arrays:
         raise WeightsError(
             f"weights file '{path}' is not a readable HDF5 file ({' '.join(str(error).split())})"
         ) from error
-    channels = 3
-    for conv in wanted:
-        shapes = {rank: array.shape for rank, array in found[conv.name].items()}
-        expected = {4: (3, 3, channels, conv.filters), 1: (conv.filters,)}
-        if shapes != expected:
+    for name, (kernel, bias) in expected.items():
+        shapes = {rank: array.shape for rank, array in found[name].items()}
+        if shapes != {len(kernel): kernel, 1: bias}:
             what = f"has shapes {sorted(shapes.values())}" if shapes else "is missing"
             raise WeightsError(
-                f"weights file '{path}' does not fit {architecture.name}: {conv.name} {what}, "
-                f"expected {expected[4]} and {expected[1]}"
+                f"weights file '{path}' does not fit {network}: {name} {what}, "
+                f"expected {kernel} and {bias}"
             )
-        channels = conv.filters
     for name, arrays in found.items():
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise WeightsError(f"weights file '{path}': {name} holds non-finite values")
-        if not arrays[4].any():
+        if not arrays[max(arrays)].any():
             raise WeightsError(f"weights file '{path}': the filters of {name} are all zero")
-    return {n: a[4] for n, a in found.items()}, {n: a[1] for n, a in found.items()}
+    return {name: [arrays[max(arrays)], arrays[1]] for name, arrays in found.items()}

@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from decouple.config import EXPERIMENTS
 from decouple.errors import DecoupleError
+from decouple.pipeline.classify import classify
 from decouple.pipeline.compare import compare
 from decouple.pipeline.compare_flows import compare_flows
 from decouple.pipeline.gatys import gatys, resumed
@@ -36,6 +37,8 @@ def run(config: DictConfig) -> Path:
     DecoupleError : anything the user can mend. Where a stage ended early, what it reached is in
         the run folder all the same.
     """
+    if EXPERIMENTS[config.experiment] == "classify":
+        return classify(config)
     composition = _COMPOSITIONS[EXPERIMENTS[config.experiment]]
     job = Job.of(config)
     folder = _folder(job)

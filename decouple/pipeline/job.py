@@ -296,7 +296,7 @@ class Job:
 
     def origins(self) -> dict[str, dict[str, Any]]:
         """{role: which picture it was}."""
-        return {role: _origin(picture) for role, picture in self.pictures.items()}
+        return {role: origin_of(picture) for role, picture in self.pictures.items()}
 
     def metrics(self) -> dict[str, Any]:
         """What metrics.json holds; see DESIGN's contract."""
@@ -305,7 +305,7 @@ class Job:
             "experiment": config.experiment,
             "seed": config.seed,
             **environment(),
-            "device": _device(),
+            "device": device(),
             "seconds": time.perf_counter() - self.began,
             **({} if self.losses else {"tolerance": config.tolerance}),
             **self.origins(),
@@ -403,7 +403,7 @@ def _motion(flow: Flow, config: DictConfig, shape: tuple[int, ...]) -> dict[str,
     return {"flow": described, "stepper": stepping, "stop": asdict(flow.stop)}
 
 
-def _origin(picture: images.LoadedImage) -> dict[str, Any]:
+def origin_of(picture: images.LoadedImage) -> dict[str, Any]:
     """Which picture it was, its size, and the digest of the values that were used."""
     height, width = picture.pixels.shape[:2]
     return {
@@ -414,7 +414,7 @@ def _origin(picture: images.LoadedImage) -> dict[str, Any]:
     }
 
 
-def _device() -> str:
+def device() -> str:
     """What TensorFlow computes on."""
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:

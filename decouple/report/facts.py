@@ -13,7 +13,7 @@ from decouple.flows.stop import StopReason
 from decouple.overrides import settings
 from decouple.record.closing import active_and_held, recovered
 from decouple.record.progress import duration, scientific, stage_name
-from decouple.report.template import Cell, Column, Fact
+from decouple.report.template import Cell, Column, Fact, texts
 
 _NONE = "–"
 _EXPERIMENTS = {
@@ -25,6 +25,7 @@ _EXPERIMENTS = {
     "gatys_sbruzzi": ("Style transfer with Sbruzzi's settings", "from"),
     "gatys_course": ("Style transfer with the course's settings", "from"),
     "gatys_monet": ("Style transfer with the settings of Chavez et al.", "from"),
+    "classify": ("Classification", "of"),
 }
 _NAMES = {
     "psnr_db": "PSNR (dB)",
@@ -50,7 +51,7 @@ _PLACED = {
     *("schema", "experiment", "seed", "versions", "device", "seconds", "peak_memory_bytes"),
     *("tolerance", "tolerance_met", "source", "target", "network", "image", "noise", "flow"),
     *("stepper", "stages", "clipped_share", "difference_gain", "noisified_range"),
-    *("self_transfer", "transfer", "compare", "gatys"),
+    *("self_transfer", "transfer", "compare", "gatys", "classify"),
 }
 
 
@@ -78,7 +79,7 @@ def sentence(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     image = _part(metrics, "image")
     if image.get("height") and image.get("width"):
         words += f", {image['width']}\u00a0×\u00a0{image['height']}\u00a0px"
-    layers = network.get("layers")
+    layers = [] if _part(metrics, "classify") else network.get("layers")  # there it is all of it
     if layers:
         words += f", through {len(layers)} layer{'s' if len(layers) > 1 else ''}"
         words += f" of {network.get('name', 'the network')}"
@@ -266,6 +267,28 @@ def compare_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[C
         ]
         for row in found
     ]
+
+
+def label_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
+    """The most probable labels of a picture; no rows where it was not classified."""
+    columns = [
+        Column("number"),
+        Column("label"),
+        Column("synset of WordNet"),
+        Column("probability", number=True),
+    ]
+    rows = [
+        texts(
+            [
+                str(label.get("index")),
+                label.get("name") or _NONE,
+                label.get("synset") or _NONE,
+                _share(label.get("probability")),
+            ]
+        )
+        for label in _part(metrics, "classify").get("labels") or ()
+    ]
+    return _filled(columns, rows)
 
 
 def network_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:

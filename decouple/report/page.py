@@ -63,6 +63,7 @@ def write_page(run_dir: str | Path) -> Path:
         objective=facts.objective(metrics),
         stages=facts.stage_table(metrics),
         reasons=facts.stop_reasons(metrics),
+        labels=facts.label_table(metrics),
         compare=facts.compare_table(metrics),
         reading=(metrics.get("compare") or {}).get("reading"),
         others=facts.other_pairs(metrics),
@@ -77,7 +78,8 @@ def write_page(run_dir: str | Path) -> Path:
 def _has_result(run_dir: Path, metrics: Mapping[str, Any]) -> bool:
     """Whether the run came to what it was for, whichever experiment it was."""
     images = run_dir / "images"
-    return bool(metrics.get("compare")) or any(images.glob("result*.png"))
+    in_numbers = bool(metrics.get("compare") or metrics.get("classify"))
+    return in_numbers or any(images.glob("result*.png"))
 
 
 def _pictures(folder: Path, metrics: Mapping[str, Any]) -> list[Shown]:

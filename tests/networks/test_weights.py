@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from decouple.errors import WeightsError
-from decouple.networks import vgg19, weights
+from decouple.networks import downloads, vgg19, weights
 from decouple.networks.architecture import VGG16, VGG19
 
 LAST = "block3_conv1"
@@ -233,13 +233,13 @@ class TestImageNet:
             return str(whole_file)
 
         monkeypatch.setattr(module.file_utils, "get_file", get_file)
-        monkeypatch.setattr(weights, "_reachable", lambda _: True)
+        monkeypatch.setattr(weights, "reachable", lambda: True)
         return asked
 
     @pytest.fixture
     def no_network(self, monkeypatch, empty_cache):
-        monkeypatch.setattr(weights, "_is_cached", lambda _: False)
-        monkeypatch.setattr(weights, "_reachable", lambda _: False)
+        monkeypatch.setattr(weights, "is_cached", lambda _: False)
+        monkeypatch.setattr(weights, "reachable", lambda: False)
 
     @pytest.mark.parametrize("origin", ["imagenet", "auto"])
     def test_keras_loads_it(self, file_of_keras, keras_model, arrays, origin):
@@ -271,7 +271,7 @@ class TestImageNet:
             raise Exception("URL fetch failure on ...:\n 404 --\n Not Found")
 
         monkeypatch.setattr(module.file_utils, "get_file", get_file)
-        monkeypatch.setattr(weights, "_reachable", lambda _: True)
+        monkeypatch.setattr(weights, "reachable", lambda: True)
         with pytest.raises(WeightsError, match="404 -- Not Found") as caught:
             vgg19(weights="imagenet", last=LAST)
         assert "\n" not in str(caught.value)
@@ -280,7 +280,7 @@ class TestImageNet:
     def test_the_cache_is_where_keras_has_it(self, empty_cache):
         name = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
         (empty_cache / "models" / name).touch()
-        assert weights._is_cached(VGG19)
+        assert weights.is_cached(name)
 
 
 class TestProbe:
@@ -309,29 +309,29 @@ class TestProbe:
     @pytest.fixture(autouse=True)
     def direct(self, monkeypatch):
         monkeypatch.setenv("no_proxy", "*")
-        monkeypatch.setattr(weights, "PROBE_SECONDS", 5.0)
+        monkeypatch.setattr(downloads, "PROBE_SECONDS", 5.0)
 
     @pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "503 Busy"])
     def test_any_answer_will_do(self, answering, status):
         answer = f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n"
-        assert weights._reachable(answering(answer.encode()))
+        assert downloads.reachable(answering(answer.encode()))
 
     @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH_9.2\r\n"])
     def test_what_is_no_web_server_is_not_reachable(self, answering, answer):
-        assert not weights._reachable(answering(answer))
+        assert not downloads.reachable(answering(answer))
 
     def test_a_refused_connection_is_not_reachable(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-        assert not weights._reachable(f"http://127.0.0.1:{port}/")
+        assert not downloads.reachable(f"http://127.0.0.1:{port}/")
 
     def test_a_server_that_swallows_everything_is_given_up(self, monkeypatch):
-        monkeypatch.setattr(weights, "PROBE_SECONDS", 0.3)
+        monkeypatch.setattr(downloads, "PROBE_SECONDS", 0.3)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
             result = []
             asking = threading.Thread(
-                target=lambda: result.append(weights._reachable(url)), daemon=True
+                target=lambda: result.append(downloads.reachable(url)), daemon=True
             )
             asking.start()
             asking.join(30)
@@ -339,7 +339,7 @@ class TestProbe:
 
     def test_a_name_that_is_never_resolved_is_given_up(self, monkeypatch):
         """The resolver has a time limit of its own, of minutes."""
-        monkeypatch.setattr(weights, "PROBE_SECONDS", 0.3)
+        monkeypatch.setattr(downloads, "PROBE_SECONDS", 0.3)
         release = threading.Event()
 
         def resolve(*_, **__):
@@ -347,6 +347,6 @@ class TestProbe:
             raise socket.gaierror("no such name")
 
         monkeypatch.setattr(socket, "getaddrinfo", resolve)
-        assert not weights._reachable("http://nowhere.invalid/")
+        assert not downloads.reachable("http://nowhere.invalid/")
         assert not release.is_set()
         release.set()

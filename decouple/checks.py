@@ -41,7 +41,8 @@ _IGNORED = {
     ),
     "compare": (
         *("strength", "impose", "mix", "compare_flows", "flow", "stepper", "optimizer"),
-        *("stop.max_passes", "gatys.style.statistic", "checkpoint", "resume", "classify"),
+        *("stop.max_passes", "gatys.style.statistic", "gatys.scales", "checkpoint", "resume"),
+        "classify",
     ),
     "classify": (
         *("target", "layers", "strength", "tolerance", "seed", "noise", "mask", "impose", "mix"),
@@ -173,6 +174,9 @@ def _check_gatys(config: Config, kind: str) -> None:
                 )
     if gatys.save_every is not None and gatys.save_every < 1:
         raise ConfigError(f"gatys.save_every={gatys.save_every} is too small: at least 1")
+    scales = gatys.scales
+    if scales != "auto" and (isinstance(scales, bool) or not isinstance(scales, int) or scales < 1):
+        raise ConfigError(f"gatys.scales={scales} must be 'auto' or a number of scales from 1 on")
     if not 0 <= config.checkpoint.every_seconds < float("inf"):
         raise ConfigError(
             f"checkpoint.every_seconds={config.checkpoint.every_seconds} must be a finite number, "

@@ -25,6 +25,10 @@ SMALL = [
 MORENO = ["+experiment=gatys_moreno", *SMALL]
 COURSE = ["+experiment=gatys_course", "gatys.save_every=1", *SMALL]
 
+SCALES = [*MORENO, "gatys.scales=3", "image.size=32"]
+SCALES += ["stop.max_iterations=3", "optimizer.evaluations=8"]
+SCALE_STAGES = ("scale_1", "scale_2", "optimize")
+
 
 def read(folder: Path, name: str = "metrics.json") -> dict:
     return json.loads((folder / name).read_text(encoding="utf-8"))
@@ -150,6 +154,94 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert read(cut)["gatys"]["resumed_after"] == [3]
 
 
+@pytest.fixture(scope="module")
+def scales_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run over three scales, of 16, 23 and 32 px, three iterations each."""
+    folder = tmp_path_factory.mktemp("scales") / "run"
+    assert main([*SCALES, f"run_dir={folder}"]) == 0
+    return folder
+
+
+def test_each_scale_begins_where_the_one_before_ended(scales_dir: Path, tmp_path: Path) -> None:
+    assert main([*SCALES, "gatys.scales=1", f"run_dir={tmp_path / 'one'}"]) == 0
+    metrics, single = read(scales_dir), read(tmp_path / "one")
+    assert (metrics["gatys"]["scales"], single["gatys"]["scales"]) == (3, 1)
+    stages = metrics["stages"]
+    assert [row["stage"] for row in stages] == ["scale_1", "scale_2", "optimize"]
+    assert [row["steps"] for row in stages] == [3, 3, 3]
+    sizes = [
+        images.load(scales_dir / "images" / f"{name}.png").pixels.shape[0]
+        for name in ("scale_1", "scale_2", "result")
+    ]
+    assert sizes == [16, 23, 32]
+    # The same objective at full size, begun nearer to what it wants.
+    assert metrics["gatys"]["weights"] == single["gatys"]["weights"]
+    begun, unprepared = (m["stages"][-1]["losses_before"]["total"] for m in (metrics, single))
+    assert begun < 0.5 * unprepared
+    start = read_checkpoint(scales_dir)[0]["start"]
+    coarse = images.load(scales_dir / "images" / "scale_2.png").pixels
+    np.testing.assert_allclose(
+        np.clip(start, 0, 1), images.resized(coarse, start.shape[:2]), atol=0.3
+    )
+    assert np.abs(start - images.resized(coarse, start.shape[:2])).mean() < 0.03
+
+
+def test_scales_have_curves_and_a_place_on_the_sheet(scales_dir: Path) -> None:
+    names = {path.stem for path in (scales_dir / "plots").iterdir()}
+    assert names == {"contact_sheet", "panel", *(f"loss_{s}" for s in SCALE_STAGES)}
+    rows = read_history(scales_dir / "history.csv")
+    assert [row.stage for row in rows] == [stage for stage in SCALE_STAGES for _ in range(3)]
+    page = html.unescape((scales_dir / "report.html").read_text(encoding="utf-8"))
+    assert "Loss curves: scale 1" in page
+    assert page.count("<dt>loss</dt>") == 1, "that of the full size"
+    assert 'class="notice"' not in page
+
+
+def interrupted_at(name: str, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    """Run until the picture `name` is to be saved, and no further."""
+    save = RunFolder.save_image
+
+    def interrupted(self: RunFolder, saved: str, pixels: np.ndarray) -> float:
+        if saved == name:
+            raise KeyboardInterrupt
+        return save(self, saved, pixels)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "save_image", interrupted)
+        assert main(words) == 130
+
+
+def test_a_run_over_scales_goes_on_at_full_size(
+    scales_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = tmp_path / "cut"
+    words = [*SCALES, "checkpoint.every_seconds=0", f"run_dir={cut}"]
+    interrupted_at("iteration_3", monkeypatch, words)
+    assert main([f"resume={cut}"]) == 0
+    for name in ("scale_1", "scale_2", "iteration_3", "result"):
+        ours, theirs = (folder / "images" / f"{name}.png" for folder in (cut, scales_dir))
+        assert ours.read_bytes() == theirs.read_bytes(), name
+    rows, whole = (read_history(folder / "history.csv") for folder in (cut, scales_dir))
+    assert [(row.stage, row.losses) for row in rows] == [(row.stage, row.losses) for row in whole]
+    done, undivided = read(cut), read(scales_dir)
+    assert done["gatys"]["resumed_after"] == [2]
+    for key in ("stage", "steps", "evaluations", "losses", "losses_before"):
+        assert [row[key] for row in done["stages"]] == [row[key] for row in undivided["stages"]]
+
+
+def test_a_run_that_ended_at_a_coarser_scale_does_not_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = tmp_path / "cut"
+    words = [*SCALES, "checkpoint.every_seconds=0", f"run_dir={cut}"]
+    interrupted_at("scale_2", monkeypatch, words)
+    capsys.readouterr()
+    assert main([f"resume={cut}"]) == 2
+    line = capsys.readouterr().err.strip()
+    assert "\n" not in line
+    assert "had not begun at its full size" in line
+
+
 def test_what_cannot_go_on_is_refused(
     run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -225,6 +317,10 @@ def test_a_start_from_a_file_and_the_style(run_dir: Path, tmp_path: Path) -> Non
             [f"gatys.{term}.share=0" for term in ("content", "style", "variation")],
             "every gatys.*.share is 0",
         ),
+        (["gatys.scales=0"], "gatys.scales=0"),
+        (["gatys.scales=true"], "gatys.scales=True"),
+        (["gatys.scales=1.5"], "gatys.scales=1.5"),
+        (["gatys.scales=9"], "gatys.scales=9: an image of 1x1 pixels is too small"),
         (["gatys.save_every=0"], "gatys.save_every=0"),
         (["checkpoint.every_seconds=-1"], "checkpoint.every_seconds=-1"),
         (["optimizer.evaluations=1"], "optimizer.evaluations=1"),
@@ -258,6 +354,11 @@ def test_gatys_settings_mean_nothing_elsewhere(capsys: pytest.CaptureFixture[str
     for word in ("gatys.start=noise", "checkpoint.every_seconds=1", "compare.passes=3"):
         assert main(["+experiment=self_transfer", word]) == 2
         assert "has no meaning in self_transfer" in capsys.readouterr().err
+
+
+def test_comparisons_are_at_one_size(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["+experiment=compare", "gatys.scales=2"]) == 2
+    assert "gatys.scales= has no meaning in compare" in capsys.readouterr().err
 
 
 def test_choices_are_those_of_the_code() -> None:

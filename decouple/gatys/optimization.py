@@ -83,6 +83,7 @@ def optimize(
     observer: Observer = ignore,
     on_iteration: OnIteration = lambda _count, _image, _losses, _state: None,
     state: State | None = None,
+    stage: str = STAGE,
 ) -> Optimized:
     """Descend an objective from an image.
 
@@ -114,6 +115,7 @@ def optimize(
     observer : told at every look (see `StopRule.check_every`)
     on_iteration : told after every iteration
     state : to go on from, instead of from `image`
+    stage : what reports and the trace call it
 
     Raises
     ------
@@ -129,7 +131,7 @@ def optimize(
 
     def look(fraction: float, x: np.ndarray) -> None:
         losses = measured.losses(x)
-        observer(StepReport(STAGE, "", fraction, measured.passes, seconds(), {}, losses))
+        observer(StepReport(stage, "", fraction, measured.passes, seconds(), {}, losses))
 
     watch = Watch(rule, lambda: measured.passes, look)
     if state is None:
@@ -162,7 +164,7 @@ def optimize(
         watch.stuck()
     reason = watch.reason or StopReason.STAGNATED
     trace = LayerTrace(
-        stage=STAGE,
+        stage=stage,
         layer="",
         stepper=optimizer.name,
         # Nothing was to be reached: the iterations are what was asked for.

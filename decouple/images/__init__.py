@@ -6,7 +6,7 @@ exactly ``float32(k) / 255`` with a whole k. "The 8-bit source" that results are
 after rounding is therefore the loaded image itself, not an approximation of it.
 """
 
-from decouple.images.fitting import MAX_PIXELS, MIN_SIDE, Fit
+from decouple.images.fitting import MAX_PIXELS, MIN_SIDE, Fit, resized
 from decouple.images.loading import LoadedImage, load
 from decouple.images.locating import SAMPLE_PREFIX, sample_names
 from decouple.images.measures import differing_pixels_8bit, max_error_8bit, psnr_db
@@ -23,6 +23,7 @@ __all__ = [
     "load",
     "max_error_8bit",
     "psnr_db",
+    "resized",
     "sample_names",
     "save",
     "to_8bit",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
 
 import numpy as np
@@ -75,13 +76,35 @@ def fitted(picture: Image.Image, size: Size, fit: Fit, name: str) -> np.ndarray:
             f"size {size} would make {name} {target[0]}x{target[1]} pixels; "
             f"the limit is {MAX_PIXELS // 10**6} million: choose a smaller size"
         )
-    # Band by band in floats: Pillow's 8-bit resize rounds between its two passes.
-    bands = [
-        np.asarray(band.convert("F").resize(target, Image.Resampling.LANCZOS))
-        for band in picture.crop(box).split()
-    ]
-    levels = np.clip(np.rint(np.stack(bands, axis=-1)), 0, 255)
+    bands = [band.convert("F") for band in picture.crop(box).split()]
+    levels = np.clip(np.rint(_scaled(bands, target)), 0, 255)
     return np.broadcast_to(levels / np.float32(255), (*levels.shape[:2], 3)).copy()
+
+
+def resized(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """An image of another size, by Lanczos with antialiasing; neither rounded nor clipped.
+
+    Parameters
+    ----------
+    pixels : (H, W, 3), any range
+    shape : height and width wanted
+
+    Returns
+    -------
+    float32, (height, width, 3).
+    """
+    bands = [Image.fromarray(band) for band in np.moveaxis(np.asarray(pixels, np.float32), -1, 0)]
+    return _scaled(bands, shape[::-1])
+
+
+def _scaled(bands: Sequence[Image.Image], size: tuple[int, int]) -> np.ndarray:
+    """Bands in mode F at another (width, height), as (height, width, bands).
+
+    In floats, as Pillow's 8-bit resize rounds between its two passes.
+    """
+    return np.stack(
+        [np.asarray(band.resize(size, Image.Resampling.LANCZOS)) for band in bands], axis=-1
+    )
 
 
 def _plan(

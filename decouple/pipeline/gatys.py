@@ -14,57 +14,53 @@ from decouple.checks import stop_rules
 from decouple.errors import ConfigError
 from decouple.features.distances import KINDS, layer_statistics
 from decouple.flows import KerasOptimizer, Optimizer, StopReason, StopRule, optimizer
-from decouple.gatys import (
-    Objective,
-    Optimized,
-    Part,
-    State,
-    TotalVariation,
-    Weighted,
-    content,
-    optimize,
-    style,
-)
-from decouple.pipeline.job import Job, layers_of
+from decouple.gatys import Objective, Optimized, State, optimize
+from decouple.gatys.scales import number_of_scales
+from decouple.pipeline.job import Job
+from decouple.pipeline.objective import objective_of, plain_objective, start_image
+from decouple.pipeline.scales import warm_start
 from decouple.record.checkpoint import read_checkpoint, remove_checkpoint, write_checkpoint
 from decouple.record.metrics import stage_row
 from decouple.record.progress import losses_line
 from decouple.report.contact_sheet import plot_contact_sheet
-from decouple.report.curves import plot_objective
-from decouple.stages import noise_image
-
-# Standard deviation of the noise under which an objective is balanced, in units of the image's
-# range. Content has no gradient at the content picture itself, and total variation next to none
-# in its flat areas.
-BALANCE_NOISE = 0.1
+from decouple.report.curves import plot_objectives
 
 
 def gatys(job: Job) -> None:
     """One optimization, from `gatys.start` or from where the run that is resumed had come."""
     how = optimizer(**_plain(job.config.optimizer))
     rule = stop_rules(job.config.stop, job.chain.weights.origin).common
-    stylize(job, job.config.gatys.style.statistic, how, rule)
+    settings = job.config.gatys
+    count = number_of_scales(settings.scales, min(job.target.shape[:2]))
+    stylize(job, settings.style.statistic, how, rule, count)
 
 
-def stylize(job: Job, statistic: str, how: Optimizer, rule: StopRule) -> np.ndarray:
+def stylize(
+    job: Job, statistic: str, how: Optimizer, rule: StopRule, scales: int = 1
+) -> np.ndarray:
     """Optimize, record, and measure; returns the image (H, W, 3).
 
     Parameters
     ----------
     job : within `recorded_in`, with `losses`
     statistic : what describes the style
-    how, rule : how far to go at a time, and when to end
+    how, rule : how far to go at a time, and when to end, at each scale
+    scales : how many sizes to go through, coarse to fine
     """
     settings = job.config.gatys
     state, about = resumed(job)
     start = start_image(job)
     if state is None:
+        warm = warm_start(job, statistic, how, rule, scales)
         objective, weighting = objective_of(job, statistic, start)
+        start = start if warm is None else warm
     else:
         # Not balanced anew: the very same numbers.
         tree = plain_objective(job, statistic).tree.with_weights(about["weights"])
         objective, weighting = Objective(job.chain, tree), about["weighting"]
-        job.began -= state.seconds
+        coarser = about.get("scales", [])
+        job.stages += coarser
+        job.began -= state.seconds + sum(row["seconds"] for row in coarser)
         job.clipped.update(about["clipped"])
         job.progress.say(f"Going on after {state.iterations} iterations")
     job.progress.say(f"{objective!r}\nweights: {weighting}")
@@ -80,82 +76,11 @@ def stylize(job: Job, statistic: str, how: Optimizer, rule: StopRule) -> np.ndar
         "weights": objective.weights,
         "iterations": recorder.iterations,
         "resumed_after": recorder.resumed_after,
+        "scales": scales,
         **_distances(job, done.image),
     }
-    job.figures += [plot_objective, plot_contact_sheet]
+    job.figures += [plot_objectives, plot_contact_sheet]
     return done.image
-
-
-# The objective.
-
-
-def objective_of(job: Job, statistic: str, start: np.ndarray) -> tuple[Objective, str]:
-    """The objective with its weights, and one line on how they were found.
-
-    Raises
-    ------
-    ConfigError : a term that has a share has no gradient.
-    """
-    settings, objective = job.config.gatys, plain_objective(job, statistic)
-    if not balances(job):
-        return objective, "raw, as gatys.*.weight has them"
-    shares = {name: float(settings[name].share) for name in objective.tree.parts}
-    height, width = start.shape[:2]
-    noise = np.sqrt(12) * (noise_image(height, width, job.config.seed, draw=1) - 0.5)
-    place = start if settings.start == "noise" else start + BALANCE_NOISE * noise
-    return objective.balanced(place, shares), (
-        f"balanced, such that the initial gradient consists of {_shares(shares)}"
-    )
-
-
-def balances(job: Job) -> bool:
-    """Whether weights are found from shares of the gradient."""
-    weights = job.config.gatys.weights
-    return weights == "balanced" or (weights == "auto" and job.chain.weights.origin != "imagenet")
-
-
-def plain_objective(job: Job, statistic: str) -> Objective:
-    """The objective with raw weights; a term whose weight, or share, is 0 is left out."""
-    settings, chain = job.config.gatys, job.chain
-    wanted, texture, smooth = settings.content, settings.style, settings.variation
-    layers = layers_of(wanted.layers, chain.architecture)
-    described = {
-        "statistic": statistic,
-        "normalization": texture.normalization if statistic == "gram" else None,
-        "distance": texture.distance,
-    }
-    scale = smooth.scale if isinstance(smooth.scale, int | float) else tuple(smooth.scale)
-    exponent = {"exponent": smooth.exponent} if smooth.form == "power" else {}
-    parts: dict[str, Callable[[], Part]] = {
-        "content": lambda: content(chain, job.target, layers, wanted.distance),
-        "style": lambda: style(chain, job.source, job.extractor.layers, **described),
-        "variation": lambda: TotalVariation(smooth.form, scale=scale, **exponent),
-    }
-    used = "share" if balances(job) else "weight"
-    weighted = {
-        name: Weighted(settings[name].weight, make())
-        for name, make in parts.items()
-        if settings[name][used] > 0
-    }
-    return Objective(chain, weighted)
-
-
-def start_image(job: Job) -> np.ndarray:
-    """Where the optimization begins, (H, W, 3) of the target's shape, float64."""
-    start = job.config.gatys.start
-    if start == "noise":
-        height, width = job.target.shape[:2]
-        image = noise_image(height, width, job.config.seed)
-    elif start == "content":
-        image = job.target
-    else:
-        image = job.pictures["source" if start == "style" else "start"].pixels
-    return image.astype(np.float64)
-
-
-def _shares(shares: Mapping[str, float]) -> str:
-    total = sum(shares.values())
-    return ", ".join(f"{100 * share / total:.3g} % {name}" for name, share in shares.items())
 
 
 # The record.
@@ -221,6 +146,7 @@ class _Recorder:
             "iterations": self.iterations,
             "resumed_after": [*self.resumed_after, state.iterations],
             "clipped": self._job.clipped,
+            "scales": self._job.stages,
         }
         write_checkpoint(self._job.folder.path, arrays, about)
         self._written = time.monotonic()

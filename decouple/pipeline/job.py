@@ -17,9 +17,11 @@ from omegaconf import DictConfig, OmegaConf
 from decouple import images
 from decouple.checks import stop_rules
 from decouple.config import EXPERIMENTS, FIXED_STEPPERS, STARTS
+from decouple.errors import ImageError
 from decouple.features import ChannelMeans, Extractor, alive_on
 from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
 from decouple.flows.trace import Observer, ignore
+from decouple.gatys.scales import number_of_scales, scaled, scales
 from decouple.networks import Chain, architecture, network
 from decouple.networks.architecture import Architecture
 from decouple.record.closing import closing_table
@@ -83,7 +85,7 @@ class Job:
     results: dict[str, Any] = field(default_factory=dict)
     losses: tuple[str, ...] = ()
     motion: dict[str, Any] | None = None
-    figures: list[Callable[[Path], Path | None]] = field(default_factory=list)
+    figures: list[Callable[[Path], object]] = field(default_factory=list)
     _folder: RunFolder | None = None
     _reference: Reference | None = None
 
@@ -108,6 +110,8 @@ class Job:
                 progress.say(f"{picture.origin}: {note}")
             deepest = last if kind == "compare" or role != "source" else layers[-1]
             arch.check_size(deepest, *picture.pixels.shape[:2])
+            if kind == "gatys":
+                _check_scales(config, arch, deepest, pictures["target"], picture)
         chain = network(last=last, say=progress.say, **_named(config.network))
         extractor = ChannelMeans(chain, layers)
         flow = flow_of(config, extractor)
@@ -348,6 +352,21 @@ def flow_of(config: DictConfig, extractor: Extractor) -> Flow:
     if config.flow.name == "projected":
         return Projected(how, stop, config.flow.projection)
     return Gradient(how, stop)
+
+
+def _check_scales(
+    config: DictConfig,
+    arch: Architecture,
+    layer: str,
+    target: images.LoadedImage,
+    picture: images.LoadedImage,
+) -> None:
+    """Raise ImageError if nothing is left of a picture at the coarsest scale."""
+    count = number_of_scales(config.gatys.scales, min(target.pixels.shape[:2]))
+    try:
+        arch.check_size(layer, *scaled(picture.pixels.shape, scales(count)[0]))
+    except ImageError as error:
+        raise ImageError(f"gatys.scales={count}: {error}, or fewer scales") from error
 
 
 def layers_of(value: Any, arch: Architecture) -> tuple[str, ...]:

@@ -49,7 +49,8 @@ def read_checkpoint(folder: str | Path) -> tuple[dict[str, np.ndarray], dict[str
     path = Path(folder) / NAME
     if not path.exists():
         raise RunFolderError(
-            f"there is no '{path}' to go on from: the run ended by itself, or never began"
+            f"there is no '{path}' to go on from: the run ended by itself, or had not begun "
+            "at its full size"
         )
     try:
         # Opened here: np.load leaves a damaged file open.

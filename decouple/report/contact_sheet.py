@@ -14,7 +14,6 @@ from decouple.record.metrics import read_metrics
 from decouple.report import style
 from decouple.report.panel import Picture, picture_grid
 
-_ITERATION = re.compile(r"iteration_(\d+)")
 _ACROSS = 4
 # Of iterations; more are thinned out evenly, the first and the last are kept.
 MOST = 18
@@ -30,13 +29,14 @@ def plot_contact_sheet(run_dir: str | Path) -> Path | None:
     """
     run_dir = Path(run_dir)
     folder, metrics = run_dir / "images", read_metrics(run_dir)
-    found = iterations(folder)
+    found = numbered(folder, "iteration")
     if not found:
         return None
     shown = thinned(found, MOST)
     losses = (metrics.get("gatys") or {}).get("iterations") or {}
     entries = [_base(folder, "source", "style"), _base(folder, "target", "base")]
     entries.append(_base(folder, "start", "start"))
+    entries += [_scale(folder, n) for n in numbered(folder, "scale")]
     entries += [
         Picture(f"iteration {n}", _pixels(folder, f"iteration_{n}"), _loss(losses, n))
         for n in shown
@@ -49,9 +49,9 @@ def plot_contact_sheet(run_dir: str | Path) -> Path | None:
         return style.save_figure(figure, run_dir / "plots" / "contact_sheet.png")
 
 
-def iterations(folder: Path) -> list[int]:
-    """The numbers of the saved iterations, in their natural order."""
-    matches = (_ITERATION.fullmatch(path.stem) for path in folder.glob("iteration_*.png"))
+def numbered(folder: Path, name: str) -> list[int]:
+    """The numbers of the pictures `<name>_<number>.png`, in their natural order."""
+    matches = (re.fullmatch(rf"{name}_(\d+)", path.stem) for path in folder.glob(f"{name}_*.png"))
     return sorted(int(match[1]) for match in matches if match)
 
 
@@ -69,6 +69,12 @@ def thinned(numbers: Sequence[int], most: int) -> list[int]:
 def _base(folder: Path, name: str, title: str) -> Picture | None:
     exists = (folder / f"{name}.png").exists()
     return Picture(title, _pixels(folder, name)) if exists else None
+
+
+def _scale(folder: Path, number: int) -> Picture:
+    """Where a coarser scale ended."""
+    pixels = _pixels(folder, f"scale_{number}")
+    return Picture(f"scale {number}", pixels, f"{pixels.shape[1]} × {pixels.shape[0]} px")
 
 
 def _pixels(folder: Path, name: str) -> np.ndarray:

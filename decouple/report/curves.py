@@ -69,8 +69,12 @@ def plot_losses(run_dir: str | Path) -> list[Path]:
     return written
 
 
-def plot_objective(run_dir: str | Path) -> Path | None:
-    """Draw `plots/loss_optimize.png`: an objective and its weighted parts; None without any.
+def plot_objectives(run_dir: str | Path) -> list[Path]:
+    """Draw `plots/loss_<stage>.png` for each stage in history.csv that descended an objective.
+
+    Returns
+    -------
+    The files, in the order of the stages; none where there is no such stage.
 
     Raises
     ------
@@ -80,11 +84,13 @@ def plot_objective(run_dir: str | Path) -> Path | None:
     run_dir = Path(run_dir)
     path = run_dir / "history.csv"
     rows = [row for row in read_history(path) if row.losses] if path.exists() else []
-    if not rows:
-        return None
-    with style.context():
-        figure = objective_figure(rows, read_metrics(run_dir))
-        return style.save_figure(figure, run_dir / "plots" / "loss_optimize.png")
+    written = []
+    for stage in dict.fromkeys(row.stage for row in rows):
+        with style.context():
+            of_stage = [row for row in rows if row.stage == stage]
+            figure = objective_figure(of_stage, read_metrics(run_dir))
+            written.append(style.save_figure(figure, run_dir / "plots" / f"loss_{stage}.png"))
+    return written
 
 
 def objective_figure(rows: Sequence[HistoryRow], metrics: Mapping[str, Any]) -> Figure:
@@ -92,7 +98,7 @@ def objective_figure(rows: Sequence[HistoryRow], metrics: Mapping[str, Any]) -> 
 
     Parameters
     ----------
-    rows : with losses
+    rows : of one stage, with losses
     metrics : for the caption, and for the values at the start; may be empty
     """
     width, height = 6.6, 4.2
@@ -103,7 +109,11 @@ def objective_figure(rows: Sequence[HistoryRow], metrics: Mapping[str, Any]) -> 
     style.put_title(figure, f"{stage_name(rows[0].stage).capitalize()}{kind}")
     axes = figure.subplots()
     axes.set_yscale("log")
-    before = [row["losses_before"] for row in metrics.get("stages") or () if "losses_before" in row]
+    before = [
+        row["losses_before"]
+        for row in metrics.get("stages") or ()
+        if row.get("stage") == rows[0].stage and "losses_before" in row
+    ]
     # Each is counted after its evaluations; the start has been seen before all.
     points = [(0, losses) for losses in before[:1]]
     points += [(row.evaluations, row.losses) for row in rows]

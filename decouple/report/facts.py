@@ -143,6 +143,8 @@ def _optimized(metrics: Mapping[str, Any]) -> list[Fact]:
     found = []
     for row in metrics.get("stages") or ():
         before, after = _part(row, "losses_before"), _part(row, "losses")
+        if str(row.get("stage")).startswith("scale_"):
+            continue  # on the way to the full size
         if before.get("total") and after.get("total") is not None:
             found.append(
                 Fact("loss", f"{after['total']:.4g}", f"of {before['total']:.4g} at the start")

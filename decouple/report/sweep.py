@@ -23,6 +23,7 @@ from decouple.record.progress import scientific, stage_name
 from decouple.report import facts, style
 from decouple.report.curves import FLOOR
 from decouple.report.page import PAGE
+from decouple.report.sweep_pictures import Window, grid_of, telling_window
 from decouple.report.template import Cell, Column, Embedded, render, texts
 
 _THUMBNAIL = 480  # pixels, twice what is shown, for finely resolved screens
@@ -63,6 +64,16 @@ class _Cell:
         return f"{self.number}: {self.differing}" if self.differing else str(self.number)
 
 
+@dataclass(frozen=True)
+class _Tile:
+    """What is shown of a run: its result, a crop of that, and the address of its page."""
+
+    cell: _Cell
+    picture: Embedded | None = None
+    crop: Embedded | None = None
+    address: str = ""
+
+
 def write_sweep_page(outcomes: Sequence[str | Path | Failure], path: str | Path) -> Path:
     """Write one page for all runs of a sweep.
 
@@ -91,16 +102,21 @@ def write_sweep_page(outcomes: Sequence[str | Path | Failure], path: str | Path)
     runs = [cell for cell in cells if not cell.reason]
     done = f"{len(runs)} of {len(cells)} runs" if failed else f"{len(cells)} runs"
     experiments = dict.fromkeys(facts.title(cell.metrics, cell.config) for cell in cells)
+    pictures = [cell.folder / "images" / "result.png" for cell in cells if cell.folder is not None]
+    window = telling_window(pictures)
     html = render(
         "sweep.html.jinja",
         title=f"Sweep: {', '.join(experiments)}",
         name=path.resolve().parent.name,
         sentence=f"{done} finished. "
         + (f"They differ in {_listed(columns)}." if columns else "They do not differ."),
-        sheet=[(cell, _thumbnail(cell), _address(cell, path)) for cell in runs],
+        tiles=[_tile(cell, window, path) for cell in cells],
+        grid=grid_of(columns, values),
+        window=window,
         results=_results(columns, values, cells, path),
         failures=failed,
         curves=_curves(runs),
+        runs=len(runs),
         most=_MOST_CURVES,
     )
     with files.disk_errors("write", path):
@@ -148,10 +164,16 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _thumbnail(cell: _Cell) -> Embedded | None:
+def _tile(cell: _Cell, window: Window | None, path: Path) -> _Tile:
     if cell.folder is None:
-        return None
-    return Embedded.of(cell.folder / "images" / "result.png", largest=_THUMBNAIL)
+        return _Tile(cell)
+    result = cell.folder / "images" / "result.png"
+    return _Tile(
+        cell,
+        Embedded.of(result, largest=_THUMBNAIL),
+        None if window is None else window.crop(result),
+        _address(cell, path),
+    )
 
 
 def _address(cell: _Cell, path: Path) -> str:

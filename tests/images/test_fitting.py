@@ -5,7 +5,7 @@ import pytest
 from pictures import colours, levels, refusal, stored
 
 from decouple.errors import ConfigError
-from decouple.images import Fit, load
+from decouple.images import Fit, load, resized
 
 
 @pytest.mark.parametrize(
@@ -108,3 +108,16 @@ def test_unknown_fit(tmp_path):
     message = refusal(path, 16, "squish", error=ConfigError)
     assert "did you mean 'squash'" in message
     assert "keep, crop, squash" in message
+
+
+def test_images_are_scaled_as_pictures_are(tmp_path):
+    """But for rounding and clipping, which are left to the save."""
+    path = stored(tmp_path / "a.png", colours())
+    whole = load(path).pixels
+    scaled = resized(whole, (10, 15))
+    assert scaled.shape == (10, 15, 3)
+    assert scaled.dtype == np.float32
+    half_a_level = 0.501 / 255
+    np.testing.assert_allclose(np.clip(scaled, 0, 1), load(path, 10).pixels, atol=half_a_level)
+    np.testing.assert_allclose(resized(3 * whole - 1, (10, 15)), 3 * scaled - 1, atol=1e-5)
+    np.testing.assert_array_equal(resized(whole, whole.shape[:2]), whole)

@@ -12,8 +12,8 @@ from decouple import images
 from decouple.flows.trace import StepReport
 from decouple.record.history import History, read_history
 from decouple.report import contact_sheet
-from decouple.report.contact_sheet import iterations, plot_contact_sheet, thinned
-from decouple.report.curves import plot_losses, plot_objective
+from decouple.report.contact_sheet import numbered, plot_contact_sheet, thinned
+from decouple.report.curves import plot_losses, plot_objectives
 
 LOSSES = ("total", "content", "style", "variation")
 
@@ -39,7 +39,7 @@ def run_dir(tmp_path: Path) -> Path:
 
 
 def test_iterations_are_in_their_natural_order(run_dir: Path) -> None:
-    assert iterations(run_dir / "images") == [3, 6, 9, 12, 15, 18, 21, 24, 27, 30]
+    assert numbered(run_dir / "images", "iteration") == [3, 6, 9, 12, 15, 18, 21, 24, 27, 30]
 
 
 def test_the_sheet_shows_style_base_and_iterations(
@@ -86,18 +86,17 @@ def test_losses_come_back_and_are_drawn(run_dir: Path) -> None:
     assert rows[1].feature_mse == {}
     header = (run_dir / "history.csv").read_text().splitlines()[0]
     assert header.endswith(",seconds,loss_total,loss_content,loss_style,loss_variation")
-    path = plot_objective(run_dir)
+    (path,) = plot_objectives(run_dir)
     assert path == run_dir / "plots" / "loss_optimize.png"
-    assert path is not None
     first = path.read_bytes()
-    plot_objective(run_dir)
+    plot_objectives(run_dir)
     assert path.read_bytes() == first
     # No features moved: there is nothing for the curves of feature MSE.
     assert plot_losses(run_dir) == []
 
 
 def test_a_run_without_an_objective_has_no_such_curves(tmp_path: Path) -> None:
-    assert plot_objective(tmp_path) is None
+    assert plot_objectives(tmp_path) == []
     with History(tmp_path, ("block1_conv1",)) as history:
         history(StepReport("impose", "block1_conv1", 1.0, 3, 0.1, {"block1_conv1": 1e-9}))
-    assert plot_objective(tmp_path) is None
+    assert plot_objectives(tmp_path) == []

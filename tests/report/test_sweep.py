@@ -18,6 +18,7 @@ from decouple.overrides import composed
 from decouple.record.history import HistoryRow, read_history
 from decouple.report.page import write_page
 from decouple.report.sweep import Failure, overview_figure, write_sweep_page
+from decouple.report.sweep_pictures import grid_of, telling_window
 
 SEEDS = {0: 100.0, 1: 110.5}
 
@@ -130,6 +131,78 @@ def test_why_a_run_fell_short_is_in_its_row(tmp_path: Path) -> None:
     page = page_of([run], tmp_path / "report.html")
     assert page.rows()[1][-1] == "off target"
     assert {"title": StopReason.OFF_TARGET.value} in page.all("abbr")
+
+
+def two_settings(folder: Path, sizes: tuple[int, ...] = (40, 48)) -> list[Path]:
+    """A run for each of two seeds and two sizes, with results of 40 x 64 px."""
+    words = [(f"seed={seed}", f"image.size={size}") for seed in (0, 1) for size in sizes]
+    runs = [write_run(folder / f"r{k}", each, shape=(40, 64)) for k, each in enumerate(words)]
+    for run in runs:
+        write_page(run)
+    return runs
+
+
+def test_two_settings_make_a_grid(tmp_path: Path) -> None:
+    runs = two_settings(tmp_path)
+    page = page_of(list(runs), tmp_path / "report.html")
+    check_needs_nothing_else(page)
+    head, values, *runs_of = page.rows()[5:]  # behind the table of numbers
+    assert head == ["", "image.size"]
+    assert values == ["seed", "40", "48"]
+    assert runs_of == [["0", "run 1", "run 2"], ["1", "run 3", "run 4"]]
+    results = [(run / "images" / "result.png").read_bytes() for run in runs]
+    assert page.embedded[:4] == results
+    # Four links of the table above, and as many of the grid.
+    assert len(page.all("a")) == 8
+
+
+def test_a_failed_run_leaves_its_place_in_the_grid(tmp_path: Path) -> None:
+    runs = two_settings(tmp_path)
+    config = composed("+experiment=self_transfer", "seed=1", "image.size=40")
+    page = page_of([runs[0], runs[1], Failure(config, "no"), runs[3]], tmp_path / "report.html")
+    assert ["1", "failedrun 3", "run 4"] in page.rows()
+    assert page.text("figcaption") == ["run 1", "run 2", "run 3", "run 4"]
+
+
+def test_what_is_no_product_of_two_settings_makes_no_grid(tmp_path: Path) -> None:
+    runs = two_settings(tmp_path)
+    page = page_of(list(runs[:3]), tmp_path / "report.html")
+    assert page.text("figcaption")[0] == "run 1seed=0, image.size=40"
+    assert grid_of(["seed"], [["0"], ["1"]]) is None
+    assert grid_of(["a", "b"], [["0", "0"], ["0", "1"], ["1", "0"], ["0", "0"]]) is None
+
+
+def test_crops_are_of_where_the_results_differ(tmp_path: Path) -> None:
+    runs = two_settings(tmp_path)
+    levels = np.random.default_rng(0).integers(0, 255, (40, 64, 3), np.uint8)
+    for k, run in enumerate(runs):
+        other = levels.copy()
+        other[20:36, 30:46] ^= np.uint8(k)
+        Image.fromarray(other).save(run / "images" / "result.png")
+    page = page_of(list(runs), tmp_path / "report.html")
+    assert page.text("h2")[:3] == ["Results", "Pictures", "Zoomed crops"]
+    (sentence,) = (text for text in page.text("p") if "differ most" in text)
+    assert "16 × 16 px" in sentence
+    assert "30 px from the left and 20 px from the top, 20 times enlarged" in sentence
+    for k in range(4):
+        with Image.open(io.BytesIO(page.embedded[4 + k])) as crop:
+            pixels = np.asarray(crop)
+        assert pixels.shape == (320, 320, 3)
+        np.testing.assert_array_equal(pixels[::20, ::20], levels[20:36, 30:46] ^ np.uint8(k))
+        np.testing.assert_array_equal(pixels[19::20, 19::20], pixels[::20, ::20])
+
+
+def test_no_crops_of_what_does_not_differ_or_is_small(tmp_path: Path) -> None:
+    runs = two_settings(tmp_path)
+    paths = [run / "images" / "result.png" for run in runs]
+    assert telling_window(paths) is None
+    Image.new("RGB", (64, 40)).save(paths[0])
+    assert telling_window(paths) is not None
+    assert telling_window(paths[:1]) is None
+    assert telling_window([paths[0], tmp_path / "none.png"]) is None
+    for level, path in enumerate(paths):
+        Image.new("RGB", (31, 60), (level, 0, 0)).save(path)
+    assert telling_window(paths) is None
 
 
 def test_curves_of_all_runs_stand_in_one_figure(runs: list[Path], tmp_path: Path) -> None:

@@ -1,0 +1,85 @@
+"""The objective of a job of the Gatys family, with its weights, and where it is descended from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from decouple.gatys import Objective, Part, TotalVariation, Weighted, content, style
+from decouple.pipeline.job import Job, layers_of
+from decouple.stages import noise_image
+
+# Standard deviation of the noise under which an objective is balanced, in units of the image's
+# range. Content has no gradient at the content picture itself, and total variation next to none
+# in its flat areas.
+BALANCE_NOISE = 0.1
+
+
+def objective_of(job: Job, statistic: str, start: np.ndarray) -> tuple[Objective, str]:
+    """The objective with its weights, and one line on how they were found.
+
+    Raises
+    ------
+    ConfigError : a term that has a share has no gradient.
+    """
+    settings, objective = job.config.gatys, plain_objective(job, statistic)
+    if not balances(job):
+        return objective, "raw, as gatys.*.weight has them"
+    shares = {name: float(settings[name].share) for name in objective.tree.parts}
+    height, width = start.shape[:2]
+    noise = np.sqrt(12) * (noise_image(height, width, job.config.seed, draw=1) - 0.5)
+    place = start if settings.start == "noise" else start + BALANCE_NOISE * noise
+    return objective.balanced(place, shares), (
+        f"balanced, such that the initial gradient consists of {_shares(shares)}"
+    )
+
+
+def balances(job: Job) -> bool:
+    """Whether weights are found from shares of the gradient."""
+    weights = job.config.gatys.weights
+    return weights == "balanced" or (weights == "auto" and job.chain.weights.origin != "imagenet")
+
+
+def plain_objective(job: Job, statistic: str) -> Objective:
+    """The objective with raw weights; a term whose weight, or share, is 0 is left out."""
+    settings, chain = job.config.gatys, job.chain
+    wanted, texture, smooth = settings.content, settings.style, settings.variation
+    layers = layers_of(wanted.layers, chain.architecture)
+    described = {
+        "statistic": statistic,
+        "normalization": texture.normalization if statistic == "gram" else None,
+        "distance": texture.distance,
+    }
+    scale = smooth.scale if isinstance(smooth.scale, int | float) else tuple(smooth.scale)
+    exponent = {"exponent": smooth.exponent} if smooth.form == "power" else {}
+    parts: dict[str, Callable[[], Part]] = {
+        "content": lambda: content(chain, job.target, layers, wanted.distance),
+        "style": lambda: style(chain, job.source, job.extractor.layers, **described),
+        "variation": lambda: TotalVariation(smooth.form, scale=scale, **exponent),
+    }
+    used = "share" if balances(job) else "weight"
+    weighted = {
+        name: Weighted(settings[name].weight, make())
+        for name, make in parts.items()
+        if settings[name][used] > 0
+    }
+    return Objective(chain, weighted)
+
+
+def start_image(job: Job) -> np.ndarray:
+    """Where the optimization begins, (H, W, 3) of the target's shape, float64."""
+    start = job.config.gatys.start
+    if start == "noise":
+        height, width = job.target.shape[:2]
+        image = noise_image(height, width, job.config.seed)
+    elif start == "content":
+        image = job.target
+    else:
+        image = job.pictures["source" if start == "style" else "start"].pixels
+    return image.astype(np.float64)
+
+
+def _shares(shares: Mapping[str, float]) -> str:
+    total = sum(shares.values())
+    return ", ".join(f"{100 * share / total:.3g} % {name}" for name, share in shares.items())

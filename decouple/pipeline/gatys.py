@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
 
 from decouple.checks import stop_rules
 from decouple.errors import ConfigError
@@ -16,7 +15,7 @@ from decouple.features.distances import KINDS, layer_statistics
 from decouple.flows import KerasOptimizer, Optimizer, StopReason, StopRule, optimizer
 from decouple.gatys import Objective, Optimized, State, optimize
 from decouple.gatys.scales import number_of_scales
-from decouple.pipeline.job import Job
+from decouple.pipeline.job import Job, options_of
 from decouple.pipeline.objective import objective_of, plain_objective, start_image
 from decouple.pipeline.scales import warm_start
 from decouple.record.checkpoint import read_checkpoint, remove_checkpoint, write_checkpoint
@@ -28,7 +27,7 @@ from decouple.report.curves import plot_objectives
 
 def gatys(job: Job) -> None:
     """One optimization, from `gatys.start` or from where the run that is resumed had come."""
-    how = optimizer(**_plain(job.config.optimizer))
+    how = optimizer(**options_of(job.config.optimizer))
     rule = stop_rules(job.config.stop, job.chain.weights.origin).common
     settings = job.config.gatys
     count = number_of_scales(settings.scales, min(job.target.shape[:2]))
@@ -218,9 +217,3 @@ def _motion(
         "stepper": stepping,
         "stop": asdict(rule),
     }
-
-
-def _plain(group: Any) -> dict[str, Any]:
-    held = OmegaConf.to_container(group, resolve=True)
-    assert isinstance(held, dict)
-    return {str(key): value for key, value in held.items()}

@@ -112,7 +112,7 @@ class Job:
             arch.check_size(deepest, *picture.pixels.shape[:2])
             if kind == "gatys":
                 _check_scales(config, arch, deepest, pictures["target"], picture)
-        chain = network(last=last, say=progress.say, **_named(config.network))
+        chain = network(last=last, say=progress.say, **options_of(config.network))
         extractor = ChannelMeans(chain, layers)
         flow = flow_of(config, extractor)
         job = cls(config, progress, pictures, chain, extractor, flow, began)
@@ -344,10 +344,10 @@ def flow_of(config: DictConfig, extractor: Extractor) -> Flow:
     ConfigError : options that do not fit.
     """
     if config.flow.name == "lift":
-        options = _named(config.stepper)
+        options = options_of(config.stepper)
         automatic = options["name"] == "auto"
         return Lift.suited_to(extractor) if automatic else Lift(stepper(**options))
-    how = optimizer(**_named(config.optimizer))
+    how = optimizer(**options_of(config.optimizer))
     stop = stop_rules(config.stop, extractor.chain.weights.origin)
     if config.flow.name == "projected":
         return Projected(how, stop, config.flow.projection)
@@ -400,7 +400,8 @@ def _hold(config: DictConfig) -> str:
     return str(config.flow.get("hold", "reference"))
 
 
-def _named(group: DictConfig) -> dict[str, Any]:
+def options_of(group: DictConfig) -> dict[str, Any]:
+    """A group of the configuration as plain arguments by name."""
     held = OmegaConf.to_container(group, resolve=True)
     assert isinstance(held, dict)
     return {str(key): value for key, value in held.items()}

@@ -21,6 +21,10 @@ class Anderson:
         self._count = 0
         self._previous: tuple[np.ndarray, np.ndarray] | None = None
 
+    def restart(self) -> None:
+        """Begin with another start or a problem near by: what was learnt of g's changes stays."""
+        self._previous = None
+
     def next(self, u: np.ndarray, g: np.ndarray) -> np.ndarray:
         """The next iterate, from the present one and its residual g(u)."""
         if self._previous is not None:

@@ -12,8 +12,8 @@ The equations are solved by the iteration λ ← λ + K₀⁻¹ (way-point − f
 with Anderson acceleration over both unknowns: three passes each (linearize, VJP, features). The
 last condition is posed as f(x₁) − f(x₀) = difference of the way-points, and the left side computed
 as a change from x₀: its rounding is relative to the step, not to the features. Steps are short
-rather than few: a short step needs 5 iterations where a long one needs 50, and it amplifies the
-errors of the way back less.
+rather than few: a short step needs 8 iterations where a long one needs 50, and it amplifies the
+errors of the way back less. What Anderson acceleration learns in one step serves the next ones.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 _PASSES_PER_ITERATION = 3
 # A Jacobian row in a batch costs less than a pass of its own.
 _ROW_COST = 0.6
+# Steps get longer up to the first and shorter beyond the second; longer ones save iterations, but
+# need not have one solution only, so that the way back may not find theirs.
+_FEW, _MANY = 8, 11
 # Fewer iterations than this are not worth a new factor.
 _GOOD_ITERATIONS = 4
 # A start that is farther (RMS) from its nominal features than any rounding is another image's.
@@ -57,14 +60,14 @@ class Symmetric:
     smallest_step : below it the path has collapsed
     max_steps : then the motion ends with what was reached
     max_iterations : of one step; a step that needs more is halved
-    memory : of Anderson acceleration
+    memory : of Anderson acceleration, in iterations; they may be those of earlier steps
     """
 
     first_step: float = 1 / 32
     smallest_step: float = 1e-4
     max_steps: int = 500
-    max_iterations: int = 12
-    memory: int = 6
+    max_iterations: int = 20
+    memory: int = 16
     name: str = "symmetric"
 
     def walk(self, image: np.ndarray, motion: Motion, tell: Tell) -> Moved:
@@ -115,6 +118,11 @@ class _Walk:
         self.features = self.extractor.measure(image)
         self.direction = motion.end - motion.start
         self.refreshed_at: float | None = None
+        # Kept from step to step, as long as the factor stays: what it learnt of the equations
+        # changes little between them.
+        self.anderson: Anderson | None = None
+        self.learnt_with: Factor | None = None
+        self.scale = 1.0
         # Iterations spent beyond `_GOOD_ITERATIONS` since the last factor, in passes.
         self.excess = 0.0
 
@@ -190,9 +198,9 @@ class _Walk:
         return None
 
     def _growth(self, iterations: int) -> float:
-        if iterations <= 5:
+        if iterations <= _FEW:
             return 1.5
-        return 0.8 if iterations > 8 else 1.0
+        return 0.8 if iterations > _MANY else 1.0
 
     def _factor_cost(self) -> float:
         """Of a new factor, in passes."""
@@ -231,8 +239,10 @@ class _Walk:
         begin = extractor.linearize(x0)
         multipliers, x1 = self._predict(h, begin)
         size = len(multipliers)
-        anderson: Anderson | None = None
-        scale = 1.0
+        if self.anderson is not None and self.learnt_with is factor:
+            self.anderson.restart()
+        else:
+            self.anderson = None
         first = best = np.inf
         since_best = 0
         for iteration in range(1, self._limit() + 1):
@@ -244,6 +254,7 @@ class _Walk:
             lag = moved - x1
             lag_rms = float(np.sqrt(np.mean(np.square(lag))))
             if not np.isfinite(error + lag_rms) or error > 1e3 * first:
+                self.anderson = None
                 return _Solved(x0, multipliers, iteration, residual, False, np.isfinite(error))
             first = error if iteration == 1 else first
             settled = lag_rms < 10 * tolerance
@@ -252,16 +263,17 @@ class _Walk:
             # Rounding can hold the error just above the tolerance for good.
             if settled and (error < tolerance or (since_best >= 2 and error < 3 * tolerance)):
                 return _Solved(moved, multipliers, iteration, residual, True)
-            if anderson is None:
+            if self.anderson is None:
                 # λ in units of the motion, so that both unknowns weigh alike.
                 motion, size_of_multipliers = map(np.linalg.norm, (moved - x0, multipliers))
-                scale = float(motion / size_of_multipliers) if motion > 0 else 1.0
-                anderson = Anderson(size + x1.size, self.stepper.memory)
-            u = anderson.next(
-                np.concatenate([scale * multipliers, x1.ravel()]),
-                np.concatenate([scale * correction, lag.ravel()]),
+                self.scale = float(motion / size_of_multipliers) if motion > 0 else 1.0
+                self.anderson = Anderson(size + x1.size, self.stepper.memory)
+                self.learnt_with = factor
+            u = self.anderson.next(
+                np.concatenate([self.scale * multipliers, x1.ravel()]),
+                np.concatenate([self.scale * correction, lag.ravel()]),
             )
-            multipliers, x1 = u[:size] / scale, u[size:].reshape(x1.shape)
+            multipliers, x1 = u[:size] / self.scale, u[size:].reshape(x1.shape)
         return _Solved(x0, multipliers, self._limit(), residual, False)
 
     def _limit(self) -> int:

@@ -96,7 +96,9 @@ class TestWayPoints:
 
     def test_what_is_told_is_what_the_image_has(self, out):
         _, motion, told, moved = out
-        np.testing.assert_allclose(told[-1][1], motion.extractor.measure(moved.image), rtol=1e-6)
+        measured = motion.extractor.measure(moved.image)
+        # float32 rounds relative to the activations, not to a mean that happens to be small.
+        np.testing.assert_allclose(told[-1][1], measured, rtol=0, atol=1e-6 * measured.max())
 
 
 class TestReversibility:

@@ -102,6 +102,7 @@ def test_history_and_plots(run_dir: Path) -> None:
         "panel.png",
     }
     assert "size: 32" in (run_dir / "config.yaml").read_text(encoding="utf-8")
+    assert not (run_dir / "tensorboard").exists(), "nobody asked for it"
 
 
 def test_the_page_holds_the_pictures_and_the_command(run_dir: Path) -> None:

@@ -9,9 +9,11 @@ not. What remains is measured here, as a ratio:
     D_ij = sqrt( Σ_u ‖c_j(x + h u) − c_j(x)‖² / Σ_u ‖f_j(x + h u) − f_j(x)‖² ),    i < j
 
 over random directions u = J_i(x)ᵀ λ in the span of layer i's gradients, with λ standard normal
-and u of RMS 1 over the image's values. 0 is decoupled; 1 is as coupled as the raw features, which
-c_j = f_j gives. Nothing keeps it below 1: a way of noisifying whose arrival depends erratically on
-its start can be worse than doing nothing. c_j(x + h u) is found by noisifying x + h u.
+and u of RMS 1 over the image's values. They favour what layer i sees best; `isotropic` ones, all
+equally likely in that span, are a harder test. 0 is decoupled; 1 is as coupled as the raw
+features, which c_j = f_j gives. Nothing keeps it below 1: a way of noisifying whose arrival
+depends erratically on its start can be worse than doing nothing. c_j(x + h u) is found by
+noisifying x + h u.
 
 The same ratio *along layer j's own directions*, the part of u = J_jᵀ λ that is orthogonal to the
 gradients of all earlier layers, tells a small D_ij from a c_j that answers to nothing: it should
@@ -22,8 +24,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from scipy.linalg import cholesky, solve_triangular
 
 from decouple.errors import ConfigError
 from decouple.features.extractor import Extractor, Point
@@ -104,6 +108,7 @@ def decoupling_defect(
     directions: int = 3,
     size: float = ONE_LEVEL,
     seed: int = 0,
+    isotropic: bool = False,
 ) -> DecouplingDefect:
     """Measure D_ij and its controls at one image; see the module's text.
 
@@ -118,6 +123,7 @@ def decoupling_defect(
     directions : how many u for each layer
     size : h, RMS over the image's values in units of its range; by default one level of 8 bits
     seed : of the directions
+    isotropic : draw them equally likely in the span of layer i's gradients, instead of as Jᵀ λ
 
     Raises
     ------
@@ -156,15 +162,18 @@ def decoupling_defect(
             for layer in seen[0]
         }
 
+    rng = np.random.default_rng(seed)
+    draw = partial(
+        gradient_directions, rng, extractor, point, count=directions, isotropic=isotropic
+    )
     along: dict[tuple[str, str], tuple[Change, Change]] = {}
     own: dict[str, Change] = {}
-    rng = np.random.default_rng(seed)
     for depth, layer in enumerate(extractor.layers, start=1):
         if depth > 1:
-            us = list(gradient_directions(rng, extractor, point, depth, directions, True))
+            us = list(draw(depth, only_own=True))
             own[layer] = changes(us, size, depth)[layer]
         if depth < len(extractor.layers):
-            us = list(gradient_directions(rng, extractor, point, depth, directions))
+            us = list(draw(depth))
             full, half = (changes(us, h, len(extractor.layers)) for h in (size, size / 2))
             for later in extractor.layers[depth:]:
                 along[layer, later] = full[later], half[later]
@@ -178,19 +187,26 @@ def gradient_directions(
     depth: int,
     count: int,
     only_own: bool = False,
+    isotropic: bool = False,
 ) -> Iterator[np.ndarray]:
     """Random directions (H, W, 3), RMS 1, in the span of the gradients of layer number `depth`.
 
     With `only_own` their part that is orthogonal to the gradients of all earlier layers, of which
-    there must be one.
+    there must be one; with `isotropic` no direction of the span is likelier than another.
     """
     part, here = extractor.part(point, depth)
     size = part.sizes[-1]
     if only_own:
         earlier, before = extractor.part(point, depth - 1)
         factor = Factor(earlier, before)
+    if isotropic:
+        # With K = L Lᵀ the columns of Jᵀ L⁻ᵀ are orthonormal.
+        root = cholesky(part.gram(here)[-size:, -size:], lower=True)
     for _ in range(count):
-        multipliers = np.concatenate([np.zeros(part.size - size), rng.standard_normal(size)])
+        weights = rng.standard_normal(size)
+        if isotropic:
+            weights = solve_triangular(root, weights, lower=True, trans="T")
+        multipliers = np.concatenate([np.zeros(part.size - size), weights])
         u = part.vjp(here, multipliers)
         if only_own:
             u = u - earlier.vjp(before, factor.solve(earlier.jvp(before, u)))

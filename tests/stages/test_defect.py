@@ -110,6 +110,19 @@ def test_directions_lie_where_they_should(curved, image, only_own):
         assert (along_first < 1e-6) == only_own
 
 
+@pytest.mark.parametrize("isotropic", [False, True])
+def test_isotropic_directions_are_equally_likely(curved, image, isotropic):
+    point = curved.linearize(image)
+    first = np.concatenate(list(curved.jacobian_rows(point)))[:3]
+    basis = np.linalg.qr(first.T)[0]
+    rng = np.random.default_rng(2)
+    us = gradient_directions(rng, curved, point, 1, 300, isotropic=isotropic)
+    coordinates = np.stack([u.ravel() @ basis for u in us]) / np.sqrt(image.size)
+    np.testing.assert_allclose(np.linalg.norm(coordinates, axis=1), 1, rtol=1e-6)
+    variances = np.linalg.eigvalsh(coordinates.T @ coordinates / len(coordinates))
+    assert (variances.max() < 1.5 * variances.min()) == isotropic
+
+
 def test_the_matrix_has_a_row_for_what_moves(measured):
     matrix = measured.matrix()
     assert matrix[0, 1] == measured.along[ONE, TWO][0].ratio

@@ -103,7 +103,7 @@ def _draw_means(
 def _draw_stems(axes: Axes, v: np.ndarray, still: np.ndarray) -> None:
     channels = np.arange(v.size)
     for chosen, colour, marker, size in ((~still, "blue", "o", 2.5), (still, "vermillion", "x", 6)):
-        label = "dead" if marker == "x" else "alive"
+        label = "dead on noise or picture" if marker == "x" else "alive"
         axes.vlines(channels[chosen], 0, v[chosen], color=style.PALETTE[colour], linewidth=0.6)
         axes.plot(
             *(channels[chosen], v[chosen], marker),

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import pytest
-
-from decouple.run import main
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS, EXPERIMENTS = ROOT / "reports", ROOT / "experiments"
@@ -50,20 +47,3 @@ def test_all_runs_every_script_that_writes_a_page() -> None:
     }
     assert named == set(SCRIPTS)
     assert all((EXPERIMENTS / f"{name}.py").is_file() for name in SCRIPTS)
-
-
-def test_the_first_picture_of_the_front_page_still_comes_back(tmp_path: Path) -> None:
-    """Its run, at a small size: within the tolerance, and the same picture in 8 bits."""
-    from experiments.self_transfer import COMMON, HEADER, NAME, TWO_LAYERS, row
-
-    assert f"reports/{NAME}.png" in (ROOT / "README.md").read_text(encoding="utf-8")
-    page = (REPORTS / f"{NAME}.md").read_text(encoding="utf-8")
-    first = next(line for line in page.splitlines() if line.startswith(f"| {TWO_LAYERS[0]} "))
-    words = [*COMMON, f"source=sample:{TWO_LAYERS[0]}", "image.size=24"]
-    assert main([*words, f"run_dir={tmp_path / 'run'}"]) == 0
-    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
-    reported = [cell.strip() for cell in first.strip("|").split("|")]
-    psnr, differing = (HEADER.index(name) for name in ("PSNR (dB)", "values that differ in 8 bits"))
-    for cells in (reported, row(TWO_LAYERS[0], metrics)):
-        assert float(cells[psnr]) >= 80  # the default tolerance
-        assert cells[differing] == "0 %"

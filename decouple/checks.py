@@ -48,7 +48,7 @@ _IGNORED = {
         *("target", "layers", "strength", "tolerance", "seed", "noise", "mask", "impose", "mix"),
         *("compare_flows", "compare", "gatys", "checkpoint", "resume", "flow", "stepper"),
         *("optimizer", "stop", "image.size", "network.activation", "network.width"),
-        *("network.pooling", "network.dtype"),
+        *("network.pooling", "network.dtype", "record"),
     ),
 }
 FLOWS_COMPARED = ("lift", "projected_channel", "projected_layer", "gradient")
@@ -59,7 +59,7 @@ STATISTICS = CHOICES["gatys.style.statistic"]
 LABELS = 1000
 _TERMS, _TERM_NUMBERS = ("content", "style", "variation"), ("weight", "share")
 # What may be set anew when a run goes on.
-RESUMED_ANEW = ("resume", "stop", "gatys.save_every", "checkpoint")
+RESUMED_ANEW = ("resume", "stop", "gatys.save_every", "checkpoint", "record")
 
 
 def check(config: Config, overridden: Iterable[str] = ()) -> None:

@@ -281,6 +281,13 @@ class ClassifyConfig:
 
 
 @dataclass
+class RecordConfig:
+    """tensorboard: also write scalars and pictures for TensorBoard, to `tensorboard/`."""
+
+    tensorboard: bool = False
+
+
+@dataclass
 class CheckpointConfig:
     """every_seconds: between two states from which `resume=` goes on; written at iterations."""
 
@@ -346,6 +353,7 @@ class Config:
     compare: CompareStylesConfig = field(default_factory=CompareStylesConfig)
     classify: ClassifyConfig = field(default_factory=ClassifyConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    record: RecordConfig = field(default_factory=RecordConfig)
     flow: Any = MISSING
     stepper: Any = MISSING
     optimizer: Any = MISSING

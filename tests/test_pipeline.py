@@ -17,6 +17,7 @@ from PIL import Image
 from decouple import images
 from decouple.run import main
 
+ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["+experiment=self_transfer", "network.weights=calibrated", "image.size=32", "layers=2"]
 
 
@@ -48,6 +49,22 @@ def test_self_transfer_returns_the_source(metrics: dict) -> None:
     assert transfer["differing_pixels_8bit"] == 0
     assert transfer["max_error_8bit"] < 0.5
     assert transfer["excursion_recovered"] > 0.999
+
+
+@pytest.mark.skipif(not (ROOT / "reports").is_dir(), reason="only a checkout has reports")
+def test_what_the_front_page_reports_holds_here(metrics: dict) -> None:
+    """Its self-transfers met the tolerance and changed no 8-bit value; so did this small one."""
+    from experiments.self_transfer import HEADER, NAME, TWO_LAYERS, row
+
+    assert f"(reports/{NAME}.png)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    page = (ROOT / "reports" / f"{NAME}.md").read_text(encoding="utf-8").split("## Five layers")[0]
+    rows = [line.strip("|").split("|") for line in page.splitlines() if line.startswith("| ")]
+    reported = [[cell.strip() for cell in line] for line in rows[2:]]
+    assert [cells[0] for cells in reported] == [*TWO_LAYERS]
+    psnr, differing = (HEADER.index(name) for name in ("PSNR (dB)", "values that differ in 8 bits"))
+    for cells in (*reported, row("coffee", metrics)):
+        assert float(cells[psnr]) >= 80  # the default tolerance
+        assert cells[differing] == "0 %"
 
 
 def test_every_layer_is_on_target(metrics: dict) -> None:
@@ -102,6 +119,7 @@ def test_history_and_plots(run_dir: Path) -> None:
         "panel.png",
     }
     assert "size: 32" in (run_dir / "config.yaml").read_text(encoding="utf-8")
+    assert not (run_dir / "tensorboard").exists(), "nobody asked for it"
 
 
 def test_the_page_holds_the_pictures_and_the_command(run_dir: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +30,7 @@ from decouple.record.history import History
 from decouple.record.metrics import environment, stage_row, write_metrics
 from decouple.record.observers import fan_out
 from decouple.record.progress import Progress
+from decouple.record.tensorboard import TensorBoard
 from decouple.report.curves import plot_losses
 from decouple.report.page import write_page
 from decouple.report.panel import plot_panel
@@ -88,6 +89,7 @@ class Job:
     figures: list[Callable[[Path], object]] = field(default_factory=list)
     _folder: RunFolder | None = None
     _reference: Reference | None = None
+    _board: TensorBoard | None = None
 
     @classmethod
     def of(cls, config: DictConfig) -> Job:
@@ -157,18 +159,22 @@ class Job:
         """Open the record: configuration, pictures as they were used, history, step 0."""
         self._folder = folder
         folder.write_text("config.yaml", OmegaConf.to_yaml(self.config, resolve=True))
-        for role, picture in self.pictures.items():
-            self.save(role, picture.pixels)
         outermost = self._reference is None
         layers = () if self.losses else self.extractor.layers
-        with self.progress if outermost else nullcontext():
+        with ExitStack() as record:
+            if self.config.record.tensorboard:
+                self._board = record.enter_context(TensorBoard(folder.path))
+            for role, picture in self.pictures.items():
+                self.save(role, picture.pixels)
+            record.enter_context(self.progress if outermost else nullcontext())
             if outermost:
                 self.progress.say(f"{self._sentence()}, into {folder.path}")
                 if not self.losses:
                     self._measure_reference()
-            with History(folder.path, layers, self.losses) as history:
-                self.observer, self.flush = fan_out(self.progress, history), history.flush
-                yield
+            history = record.enter_context(History(folder.path, layers, self.losses))
+            also = () if self._board is None else (self._board,)
+            self.observer, self.flush = fan_out(self.progress, history, *also), history.flush
+            yield
 
     def beside(self, flow: Flow) -> Job:
         """Another job on the same pictures, network and reference, with another flow."""
@@ -267,6 +273,8 @@ class Job:
     def save(self, name: str, image: np.ndarray) -> None:
         """Save a picture as `images/<name>.png`, and note what was clipped."""
         self.clipped[name] = self.folder.save_image(name, image)
+        if self._board is not None:
+            self._board.image(name, image)
 
     # The end of a run.
 

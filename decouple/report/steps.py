@@ -9,6 +9,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from decouple.record.history import HistoryRow, read_history
 from decouple.record.metrics import read_metrics
@@ -61,6 +62,7 @@ def steps_figure(runs: Mapping[str, Path], title: str) -> Figure:
         axes.set_title(stage_name(stage))
     for axes in panels[-1]:
         axes.set_xlabel("network passes")
+        _label_few_decades(axes)
     figure.subplots_adjust(
         left=0.08,
         right=0.98,
@@ -70,6 +72,20 @@ def steps_figure(runs: Mapping[str, Path], title: str) -> Figure:
         hspace=0.16,
     )
     return figure
+
+
+def _label_few_decades(axes: Axes) -> None:
+    """Label an x axis of less than two decades at 1, 2 and 5, a y axis at decades alone.
+
+    Otherwise labels such as `3 × 10¹` run into each other.
+    """
+    low, high = axes.get_xlim()
+    if high < 100 * low:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    style.widen_to_decades(axes)
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _line(layer: str, place: int) -> Line2D:

@@ -1,5 +1,6 @@
 """The method's steps, each a function from an image to a new image and a trace."""
 
+from decouple.stages.defect import Change, DecouplingDefect, decoupling_defect
 from decouple.stages.impose import Imposed, impose
 from decouple.stages.layerwise import DecoupledFeatures, StageError, checked_image
 from decouple.stages.mixing import mix
@@ -8,13 +9,16 @@ from decouple.stages.reference import Reference, noise_image, noise_reference
 from decouple.stages.retrace import Retraced, distances, impose_retraced
 
 __all__ = [
+    "Change",
     "DecoupledFeatures",
+    "DecouplingDefect",
     "Imposed",
     "Noisified",
     "Reference",
     "Retraced",
     "StageError",
     "checked_image",
+    "decoupling_defect",
     "distances",
     "impose",
     "impose_retraced",

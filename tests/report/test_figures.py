@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from decouple.record.history import History
 from decouple.report import panel, style
 from decouple.report.curves import FLOOR, plot_losses
 from decouple.report.panel import Picture, picture_grid, plot_panel, run_pictures
+from decouple.report.steps import steps_figure
 
 LAYERS = ("block1_conv1", "block2_conv1")
 METRICS = {
@@ -73,6 +75,25 @@ def test_each_stage_gets_a_figure_with_the_layers_colours(tmp_path):
     first = [path.read_bytes() for path in written]
     assert b"Software" not in first[0]  # whose version would change the bytes
     assert [path.read_bytes() for path in plot_losses(tmp_path)] == first
+
+
+def test_one_run_in_the_manner_of_the_thesis(tmp_path):
+    """A panel a stage; its labels can be read, though the axes span less than two decades."""
+    write_history(tmp_path, ("noisify_source", "noisify_target", "impose", "noisify_result"), 1e-3)
+    write_metrics(tmp_path, stages=thresholds(1e-2, 1e-1))
+    with style.context():
+        figure = steps_figure({"run": tmp_path}, "Losses")
+        figure.canvas.draw()
+        titles = [axes.get_title() for axes in figure.axes]
+        assert titles[:3] == ["source noisification", "target noisification", "imposition"]
+        for axes in figure.axes:
+            for axis in (axes.xaxis, axes.yaxis):
+                ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+                inside = [t.label1 for t in ticks if axis.get_view_interval()[0] <= t.get_loc()]
+                boxes = [label.get_window_extent() for label in inside if label.get_text()]
+                assert len(boxes) >= 2
+                pairs = combinations(boxes, 2)
+                assert not any(one.overlaps(other) for one, other in pairs)
 
 
 def drawn_figure(monkeypatch, tmp_path):

@@ -1,0 +1,49 @@
+"""The pages of `reports/`: complete, small, and still true where that is quickly checked."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+REPORTS, EXPERIMENTS = ROOT / "reports", ROOT / "experiments"
+# Only a checkout has them.
+pytestmark = pytest.mark.skipif(not REPORTS.is_dir(), reason="there are no reports beside it")
+
+PAGES = sorted(path.name for path in REPORTS.glob("*.md"))
+MOST_BYTES = 15e6
+
+
+def test_the_index_names_every_page() -> None:
+    index = (REPORTS / "README.md").read_text(encoding="utf-8")
+    assert [page for page in PAGES if page != "README.md" and f"({page})" not in index] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_shows_or_links_is_there(page: str) -> None:
+    text = (REPORTS / page).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    assert [link for link in links if not (REPORTS / link).exists()] == []
+
+
+def test_every_picture_is_shown_and_they_are_small() -> None:
+    pages = [*REPORTS.glob("*.md"), ROOT / "README.md"]
+    shown = "\n".join(path.read_text(encoding="utf-8") for path in pages)
+    pictures = list(REPORTS.glob("*.png"))
+    assert [path.name for path in pictures if f"{path.name})" not in shown] == []
+    assert sum(path.stat().st_size for path in REPORTS.iterdir()) < MOST_BYTES
+
+
+def test_all_runs_every_script_that_writes_a_page() -> None:
+    from experiments.all import SCRIPTS
+
+    text = {page: (REPORTS / page).read_text(encoding="utf-8") for page in PAGES}
+    named = {
+        name
+        for words in text.values()
+        for name in re.findall(r"Made by `python experiments/(\w+)\.py", words)
+    }
+    assert named == set(SCRIPTS)
+    assert all((EXPERIMENTS / f"{name}.py").is_file() for name in SCRIPTS)

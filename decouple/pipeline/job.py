@@ -19,7 +19,6 @@ from decouple.checks import stop_rules
 from decouple.config import EXPERIMENTS, FIXED_STEPPERS, STARTS
 from decouple.errors import ImageError
 from decouple.features import ChannelMeans, Extractor, alive_on
-from decouple.features.tracing import trace_open_shapes
 from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
 from decouple.flows.trace import Observer, ignore
 from decouple.gatys.scales import number_of_scales, scaled, scales
@@ -52,7 +51,7 @@ from decouple.stages import (
     noise_reference,
     noisify,
 )
-from decouple.stages.layerwise import FLOAT32_STEP, move_layer, stage_tolerance
+from decouple.stages.layerwise import move_layer
 
 OnLayer = Callable[[str, np.ndarray], None]
 Done = TypeVar("Done")
@@ -242,9 +241,6 @@ class Job:
         alive = alive_on(self.extractor, [noise, *pixels], config.mask.min_slope)
         passes = self.extractor.passes.count - passes
         self.extractor = self.extractor.masked(alive)
-        trace_open_shapes(self.extractor)
-        if isinstance(self.flow, Lift) and self._in_float64():
-            trace_open_shapes(self.extractor.first(1).in_float64())
         left_out = {layer: int(np.sum(~kept)) for layer, kept in alive.items() if not kept.all()}
         if left_out:
             counts = ", ".join(
@@ -265,11 +261,6 @@ class Job:
                 "image_change_psnr_db": None,
             }
         )
-
-    def _in_float64(self) -> bool:
-        """Whether a first layer may be walked in float64: see `move_layer`, `impose_retraced`."""
-        steps = stage_tolerance(self.config.tolerance, depth=1)
-        return EXPERIMENTS[self.config.experiment] == "transfer" or steps < FLOAT32_STEP
 
     # The method's steps, recorded.
 

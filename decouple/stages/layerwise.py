@@ -23,7 +23,7 @@ AMPLIFICATION_FURTHER = 2.0
 DEFAULT_TOLERANCE = 1e-4
 # Steps at the first layer whose error must stay below this are computed in float64: in float32
 # they begin to fail.
-FLOAT32_STEP = 3e-10
+_FLOAT32_STEP = 3e-10
 
 
 class StageError(DecoupleError):
@@ -113,7 +113,7 @@ def move_layer(
 
     depth = len(extractor.layers)
     allowed = stage_tolerance(tolerance, depth, growth)
-    if depth == 1 and allowed < FLOAT32_STEP:
+    if depth == 1 and allowed < _FLOAT32_STEP:
         extractor = extractor.in_float64()
     motion = Motion(extractor, start, end, allowed, way, stage)
     moved = flow.move(image, motion, tell)

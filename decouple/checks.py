@@ -47,7 +47,7 @@ _IGNORED = {
     ),
     "classify": (
         *("target", "layers", "strength", "tolerance", "seed", "noise", "mask", "impose", "mix"),
-        *("compare_flows", "compare", "gatys", "checkpoint", "resume", "flow", "stepper"),
+        *("compare_flows", "compare", "gatys", "checkpoint", "resume", "plan", "flow", "stepper"),
         *("optimizer", "stop", "image.size", "network.activation", "network.width"),
         *("network.pooling", "network.dtype"),
     ),

@@ -66,8 +66,8 @@ def _dispatch(arguments: list[str]) -> int:
     return 0
 
 
-def _run(config: DictConfig) -> Path:
-    """One run, from a composed and checked configuration; returns its folder."""
+def _run(config: DictConfig) -> Path | None:
+    """One run, from a composed and checked configuration; returns its folder, if it has one."""
     _quiet_tensorflow()
     from decouple import pipeline
 
@@ -86,7 +86,8 @@ def _sweep(arguments: list[str]) -> int:
     def task(config: DictConfig) -> None:
         folders.add(Path(HydraConfig.get().sweep.dir))
         try:
-            outcomes.append(_run(config))
+            folder = _run(config)
+            outcomes.extend([folder] if folder is not None else [])
         except DecoupleError as error:
             cell = OmegaConf.to_container(config, resolve=True)
             outcomes.append(Failure(cast("dict[str, Any]", cell), str(error)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+import tensorflow as tf
 from omegaconf import DictConfig
 
 from decouple.config import EXPERIMENTS
@@ -17,12 +18,14 @@ from decouple.pipeline.gatys import gatys, resumed
 from decouple.pipeline.job import Job
 from decouple.pipeline.journal import Journal
 from decouple.pipeline.mix import mix
+from decouple.pipeline.plan import estimated_peak_bytes, said, shortage
 from decouple.pipeline.provenance import check_same_run
 from decouple.pipeline.self_transfer import self_transfer
 from decouple.pipeline.transfer import transfer
 from decouple.record.checkpoint import read_checkpoint, remove_checkpoint
 from decouple.record.folder import RunFolder
 from decouple.record.interrupts import Interrupted
+from decouple.record.memory import gib
 from decouple.stages import StageError
 
 _COMPOSITIONS = {
@@ -38,8 +41,8 @@ _COMPOSITIONS = {
 RESUMABLE = ("self_transfer", "transfer", "mix", "gatys")
 
 
-def run(config: DictConfig) -> Path:
-    """Carry out `config.experiment`; returns the run folder.
+def run(config: DictConfig) -> Path | None:
+    """Carry out `config.experiment`; returns the run folder, or None where it was only planned.
 
     Raises
     ------
@@ -52,6 +55,12 @@ def run(config: DictConfig) -> Path:
     kind = EXPERIMENTS[config.experiment]
     composition = _COMPOSITIONS[kind]
     job = Job.of(config)
+    if config.plan:
+        job.progress.say(said(job))
+        return None
+    lacking = shortage(job)
+    if lacking is not None:
+        job.progress.say(lacking)
     job.resumable = kind in RESUMABLE
     folder = _folder(job)
     failed: StageError | None = None
@@ -67,6 +76,11 @@ def run(config: DictConfig) -> Path:
     except DecoupleError:
         folder.remove_if_empty()
         raise
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise DecoupleError(
+            f"out of memory, of which this run takes about {gib(estimated_peak_bytes(job))}: give "
+            f"a smaller image.size or fewer layers. What was reached is in {folder.path}"
+        ) from error
     except KeyboardInterrupt as error:
         if job.resumable:
             raise Interrupted(resume_hint(folder.path)) from error

@@ -183,7 +183,7 @@ class Job:
         layers = () if self.losses else self.extractor.layers
         with self.progress if outermost else nullcontext():
             if outermost:
-                self.progress.say(f"{self._sentence()}, into {folder.path}")
+                self.progress.say(f"{self.sentence()}, into {folder.path}")
                 if not self.losses:
                     self._measure_reference()
             with (
@@ -217,7 +217,8 @@ class Job:
         job._reference, job.interrupts = self._reference, self.interrupts
         return job
 
-    def _sentence(self) -> str:
+    def sentence(self) -> str:
+        """What the run does, in a few words."""
         height, width = self.target.shape[:2]
         pictures = " and ".join(
             f"{picture.origin} ({role})" for role, picture in self.pictures.items()

@@ -62,6 +62,8 @@ def compose_checked(overrides: list[str]) -> DictConfig:
             raise ConfigError(
                 f"name an experiment: +experiment=NAME with one of {', '.join(_experiments())}"
             )
+        if missing:
+            raise ConfigError(f"{', '.join(sorted(missing))} must have a value")
         check(config, (o.key_or_group for o in parsed))  # type: ignore[arg-type]
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_first_line(error)) from error

@@ -21,7 +21,7 @@ from decouple.pipeline.mix import mix
 from decouple.pipeline.plan import estimated_peak_bytes, said, shortage
 from decouple.pipeline.provenance import check_same_run
 from decouple.pipeline.self_transfer import self_transfer
-from decouple.pipeline.transfer import transfer
+from decouple.pipeline.transfer import chosen, transfer
 from decouple.record.checkpoint import read_checkpoint, remove_checkpoint
 from decouple.record.folder import RunFolder
 from decouple.record.interrupts import Interrupted
@@ -55,6 +55,8 @@ def run(config: DictConfig) -> Path | None:
     kind = EXPERIMENTS[config.experiment]
     composition = _COMPOSITIONS[kind]
     job = Job.of(config)
+    if kind == "transfer":
+        chosen(job)
     if config.plan:
         job.progress.say(said(job))
         return None

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from decouple import __version__, files, images
 from decouple.checks import stop_rules
 from decouple.config import EXPERIMENTS, FIXED_STEPPERS, STARTS
-from decouple.errors import ImageError
+from decouple.errors import ConfigError, ImageError
 from decouple.features import ChannelMeans, Extractor, alive_on
 from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
 from decouple.flows.trace import Observer, ignore
@@ -428,7 +428,9 @@ def _check_scales(
 
 
 def layers_of(value: Any, arch: Architecture) -> tuple[str, ...]:
-    """The layers that a setting names: a number, a name, or a list."""
+    """The layers that a setting names: a number, a name, or a list; else ConfigError."""
+    if isinstance(value, bool) or not isinstance(value, int | str | list | tuple | ListConfig):
+        raise ConfigError(f"layers={value} must be a number, a layer's name or a list of names")
     return arch.resolve_layers(value if isinstance(value, int | str) else list(value))
 
 

@@ -32,9 +32,9 @@ def estimated_peak_bytes(job: Job) -> int:
       for a batch of backward passes, which `features.extractor` keeps below a limit, and J itself,
       unless it is above another limit; then K, its factor and its inverse root.
 
-    It cannot be below what the process has held already. Against what self-transfers on a CPU took,
-    it is 8, 9 and 14 % too high with two layers at 64, 128 and 192 px. What a style transfer's objective holds is taken to be that of
-    the points.
+    It cannot be below what the process has held already. Against what self-transfers on a CPU
+    took, it is 8, 9 and 14 % too high with two layers at 64, 128 and 192 px. What a style
+    transfer's objective holds is taken to be that of the points.
     """
     pixels = max(picture.pixels[..., 0].size for picture in job.pictures.values())
     size = np.dtype(job.chain.dtype).itemsize

@@ -43,6 +43,8 @@ examples
   python -m decouple.run +experiment=self_transfer source=photo.jpg layers=3 image.size=128
   python -m decouple.run +experiment=self_transfer stepper=rk4 stepper.steps=16
   python -m decouple.run -m +experiment=self_transfer layers=1,2 seed=0,1      one run for each
+  python -m decouple.run resume=RUN_DIR          go on with a run that was cut short
+  python -m decouple.run verify=RUN_DIR          run it again, and say how alike the two are
 
 flags: -m (sweep), --cfg job (show the composed configuration), --traceback (on errors)
 What each setting means: decouple/config.py, or the README.
@@ -91,6 +93,26 @@ def _resumed(parsed: list[Override], overrides: list[str]) -> list[str]:
             )
     own = [o.input_line or "" for o in parsed if o.key_or_group != "experiment"]
     return [*words_of(config), *own]
+
+
+def verified_run(overrides: list[str]) -> tuple[str, DictConfig] | None:
+    """The folder and the configuration of `verify=RUN_DIR`; None where nothing is verified.
+
+    Raises
+    ------
+    ConfigError : there is no such run, or other settings are given with it.
+    """
+    if not any(override.startswith("verify=") for override in overrides):
+        return None
+    parsed = {override.key_or_group: override.value() for override in _parse(overrides)}
+    if len(parsed) > 1:
+        other = next(key for key in parsed if key != "verify")
+        raise ConfigError(f"{other}= cannot be set with verify=: a run is repeated as it was")
+    run_dir = str(parsed["verify"])
+    config = read_config(run_dir)
+    if not config:
+        raise ConfigError(f"verify={run_dir}: there is no run folder with a config.yaml")
+    return run_dir, compose_checked(words_of(config))
 
 
 def _parse(overrides: list[str]) -> list[Override]:

@@ -15,7 +15,7 @@ from typing import Any, cast
 from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from decouple.command_line import cells, compose_checked, help_page
+from decouple.command_line import cells, compose_checked, help_page, verified_run
 from decouple.config import config_folder, register
 from decouple.errors import ConfigError, DecoupleError, unknown_name
 
@@ -52,6 +52,9 @@ def _dispatch(arguments: list[str]) -> int:
         unknown = [f for f in flags if f not in ("-m", "--multirun")]
         if unknown:
             raise ConfigError(unknown_name("flag", unknown[0], ["--help", "-m", "--cfg", "--info"]))
+        repeated = verified_run(overrides)
+        if repeated is not None:
+            return _verify(*repeated)
         if flags:
             # Every cell of the sweep is checked before the first one runs.
             for cell in cells(overrides):
@@ -72,6 +75,15 @@ def _run(config: DictConfig) -> Path | None:
     from decouple import pipeline
 
     return pipeline.run(config)
+
+
+def _verify(run_dir: str, config: DictConfig) -> int:
+    """Repeat a run, and print how alike the two are."""
+    _quiet_tensorflow()
+    from decouple.pipeline.verify import verify
+
+    print(verify(run_dir, config, _run))
+    return 0
 
 
 def _sweep(arguments: list[str]) -> int:

@@ -17,7 +17,8 @@ from decouple.flows import KERAS, STEPPERS, StopRule, StopRules, optimizer
 from decouple.images import MIN_SIDE
 
 # {variant: settings that it would ignore}
-_OF_GATYS = ("gatys", "checkpoint", "resume", "classify")
+_OF_GATYS = ("gatys", "classify")
+_OF_LONG_RUNS = ("checkpoint", "resume")
 _OF_FLOWS = ("stop.noisify_source", "stop.noisify_target", "stop.impose")
 _IGNORED = {
     "self_transfer": (
@@ -33,7 +34,7 @@ _IGNORED = {
     "mix": ("strength", "impose", "compare_flows", "compare", *_OF_GATYS),
     "compare_flows": (
         *("target", "strength", "impose", "mix", "flow", "stepper", "optimizer"),
-        *("stop.max_passes", "compare", *_OF_GATYS),
+        *("stop.max_passes", "compare", *_OF_GATYS, *_OF_LONG_RUNS),
     ),
     "gatys": (
         *("strength", "impose", "mix", "compare_flows", "compare", "flow", "stepper"),
@@ -46,7 +47,7 @@ _IGNORED = {
     ),
     "classify": (
         *("target", "layers", "strength", "tolerance", "seed", "noise", "mask", "impose", "mix"),
-        *("compare_flows", "compare", "gatys", "checkpoint", "resume", "flow", "stepper"),
+        *("compare_flows", "compare", "gatys", "checkpoint", "resume", "plan", "flow", "stepper"),
         *("optimizer", "stop", "image.size", "network.activation", "network.width"),
         *("network.pooling", "network.dtype", "record"),
     ),
@@ -58,8 +59,9 @@ STATISTICS = CHOICES["gatys.style.statistic"]
 # Of ImageNet, on which VGG was trained.
 LABELS = 1000
 _TERMS, _TERM_NUMBERS = ("content", "style", "variation"), ("weight", "share")
-# What may be set anew when a run goes on.
-RESUMED_ANEW = ("resume", "stop", "gatys.save_every", "checkpoint", "record")
+# What may be set anew when a run goes on; of noisification every layer follows from those before.
+RESUMED_ANEW = ("resume", "checkpoint", "record")
+GATYS_RESUMED_ANEW = (*RESUMED_ANEW, "stop", "gatys.save_every")
 
 
 def check(config: Config, overridden: Iterable[str] = ()) -> None:
@@ -105,6 +107,11 @@ def _check_ranges(config: Config) -> None:
             raise ConfigError(f"{name}={value} must be a positive number")
     if not 0 <= config.mask.min_slope < 1:
         raise ConfigError(f"mask.min_slope={config.mask.min_slope} must be from 0 to below 1")
+    if not 0 <= config.checkpoint.every_seconds < float("inf"):
+        raise ConfigError(
+            f"checkpoint.every_seconds={config.checkpoint.every_seconds} must be a finite number, "
+            "not negative"
+        )
     size = config.noise.size
     if size != "match" and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
         raise ConfigError(f"noise.size={size} must be 'match' or a number of pixels")
@@ -177,11 +184,6 @@ def _check_gatys(config: Config, kind: str) -> None:
     scales = gatys.scales
     if scales != "auto" and (isinstance(scales, bool) or not isinstance(scales, int) or scales < 1):
         raise ConfigError(f"gatys.scales={scales} must be 'auto' or a number of scales from 1 on")
-    if not 0 <= config.checkpoint.every_seconds < float("inf"):
-        raise ConfigError(
-            f"checkpoint.every_seconds={config.checkpoint.every_seconds} must be a finite number, "
-            "not negative"
-        )
     if gatys.style.normalization is not None and gatys.style.statistic != "gram":
         raise ConfigError(
             f"gatys.style.normalization= has no meaning with statistic {gatys.style.statistic}"

@@ -18,8 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from decouple import __version__
-from decouple.checks import RESUMED_ANEW, check
-from decouple.config import SCHEMAS, config_folder
+from decouple.checks import GATYS_RESUMED_ANEW, RESUMED_ANEW, check
+from decouple.config import EXPERIMENTS, SCHEMAS, config_folder
 from decouple.errors import ConfigError, unknown_name
 from decouple.overrides import overrides as words_of
 from decouple.overrides import read_config
@@ -43,6 +43,8 @@ examples
   python -m decouple.run +experiment=self_transfer source=photo.jpg layers=3 image.size=128
   python -m decouple.run +experiment=self_transfer stepper=rk4 stepper.steps=16
   python -m decouple.run -m +experiment=self_transfer layers=1,2 seed=0,1      one run for each
+  python -m decouple.run resume=RUN_DIR          go on with a run that was cut short
+  python -m decouple.run verify=RUN_DIR          run it again, and say how alike the two are
 
 flags: -m (sweep), --cfg job (show the composed configuration), --traceback (on errors)
 What each setting means: decouple/config.py, or the README.
@@ -62,6 +64,8 @@ def compose_checked(overrides: list[str]) -> DictConfig:
             raise ConfigError(
                 f"name an experiment: +experiment=NAME with one of {', '.join(_experiments())}"
             )
+        if missing:
+            raise ConfigError(f"{', '.join(sorted(missing))} must have a value")
         check(config, (o.key_or_group for o in parsed))  # type: ignore[arg-type]
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_first_line(error)) from error
@@ -79,14 +83,36 @@ def _resumed(parsed: list[Override], overrides: list[str]) -> list[str]:
         raise ConfigError(f"resume={run_dir}: there is no run folder with a config.yaml")
     if named.get("experiment", config.get("experiment")) != config.get("experiment"):
         raise ConfigError(f"resume={run_dir} is a run of +experiment={config.get('experiment')}")
+    gatys = EXPERIMENTS.get(str(config.get("experiment"))) == "gatys"
+    anew = GATYS_RESUMED_ANEW if gatys else RESUMED_ANEW
     for key in named:
-        if key != "experiment" and not any(f"{key}.".startswith(f"{k}.") for k in RESUMED_ANEW):
+        if key != "experiment" and not any(f"{key}.".startswith(f"{k}.") for k in anew):
             raise ConfigError(
                 f"{key}= cannot be set with resume=: a run goes on with its own settings; only "
-                f"{', '.join(k for k in RESUMED_ANEW if k != 'resume')} may change"
+                f"{', '.join(k for k in anew if k != 'resume')} may change"
             )
     own = [o.input_line or "" for o in parsed if o.key_or_group != "experiment"]
     return [*words_of(config), *own]
+
+
+def verified_run(overrides: list[str]) -> tuple[str, DictConfig] | None:
+    """The folder and the configuration of `verify=RUN_DIR`; None where nothing is verified.
+
+    Raises
+    ------
+    ConfigError : there is no such run, or other settings are given with it.
+    """
+    if not any(override.startswith("verify=") for override in overrides):
+        return None
+    parsed = {override.key_or_group: override.value() for override in _parse(overrides)}
+    if len(parsed) > 1:
+        other = next(key for key in parsed if key != "verify")
+        raise ConfigError(f"{other}= cannot be set with verify=: a run is repeated as it was")
+    run_dir = str(parsed["verify"])
+    config = read_config(run_dir)
+    if not config:
+        raise ConfigError(f"verify={run_dir}: there is no run folder with a config.yaml")
+    return run_dir, compose_checked(words_of(config))
 
 
 def _parse(overrides: list[str]) -> list[Override]:

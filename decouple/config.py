@@ -320,7 +320,8 @@ class Config:
     block{1..5}_conv1) or a list of names; strength: how much of the source's features is imposed,
     0 (the target's own) to 1, a number or one for each layer, {block1_conv1: 0.5}; tolerance: RMS
     error of the round trip, in units of the image's range; seed: of the noise; run_dir: where to
-    write (by default runs/<experiment>/<time>-<id>); resume: a run folder to go on with.
+    write (by default runs/<experiment>/<time>-<id>); resume: a run folder to go on with; plan: say
+    how much memory it would take, and do nothing.
     """
 
     defaults: list[Any] = field(
@@ -342,6 +343,7 @@ class Config:
     seed: int = 0
     run_dir: str | None = None
     resume: str | None = None
+    plan: bool = False
     image: ImageConfig = field(default_factory=ImageConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     network: NetworkConfig = MISSING

@@ -12,6 +12,8 @@ from enum import Enum
 from typing import TypeVar
 
 Choice = TypeVar("Choice", bound="NamedChoice")
+# More than these are no help in a line.
+_MOST_CHOICES = 40
 
 
 class DecoupleError(Exception):
@@ -43,6 +45,8 @@ def unknown_name(kind: str, name: object, choices: Iterable[str]) -> str:
     choices = list(choices)
     nearest = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
     hint = f"; did you mean '{nearest[0]}'?" if nearest else "."
+    if len(choices) > _MOST_CHOICES:
+        return f"unknown {kind} '{name}'{hint} --help lists all {len(choices)}"
     return f"unknown {kind} '{name}'{hint} Choices: {', '.join(choices)}"
 
 

@@ -30,11 +30,12 @@ def disk_errors(action: str, path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 @contextmanager
-def written_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
+def written_aside(path: str | os.PathLike[str], durable: bool = False) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` when the block ends well.
 
     A reader sees the former file or the new one, never a part. When the block fails, the
-    temporary file is removed and `path` stays as it was.
+    temporary file is removed and `path` stays as it was. `durable` waits until the disk has it, so
+    that this holds for a loss of power too.
 
     Raises
     ------
@@ -48,6 +49,9 @@ def written_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         with disk_errors("write", path):
             yield aside
+            if durable:
+                with aside.open("rb") as file:
+                    os.fsync(file.fileno())
             os.replace(aside, path)  # noqa: PTH105 (a file is replaced on every platform)
     finally:
         with suppress(OSError):  # the first error is the one that says what happened

@@ -29,7 +29,7 @@ from decouple.errors import ConfigError
 # Where a run wrote, and went on, says nothing of what it computed.
 # Settings that may themselves be a mapping with names of the user's own.
 _MAPPINGS = frozenset({"strength", "optimizer.options"})
-_OF_ONE_RUN = frozenset({"run_dir", "resume"})
+_OF_ONE_RUN = frozenset({"run_dir", "resume", "plan"})
 _MAYBE_PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./:%@+-]*")
 
 
@@ -84,7 +84,7 @@ def differences(config: Mapping[str, Any]) -> list[Difference]:
     choices = [choice for choice in choices if choice.value != choice.default]
     chosen = [experiment, *(f"{choice.setting}={word(choice.value)}" for choice in choices)]
     has, had = settings(config), settings(composed(*chosen))
-    strangers = sorted(has.keys() ^ had.keys())
+    strangers = sorted((has.keys() ^ had.keys()) - _OF_ONE_RUN)
     if strangers:
         raise ConfigError(f"settings of another version of decouple: {', '.join(strangers)}")
     found = choices + [

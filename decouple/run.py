@@ -15,7 +15,7 @@ from typing import Any, cast
 from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from decouple.command_line import cells, compose_checked, help_page
+from decouple.command_line import cells, compose_checked, help_page, verified_run
 from decouple.config import config_folder, register
 from decouple.errors import ConfigError, DecoupleError, unknown_name
 
@@ -34,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(": ".join(["interrupted", *map(str, error.args)]), file=sys.stderr)
         return 130
 
 
@@ -52,6 +52,9 @@ def _dispatch(arguments: list[str]) -> int:
         unknown = [f for f in flags if f not in ("-m", "--multirun")]
         if unknown:
             raise ConfigError(unknown_name("flag", unknown[0], ["--help", "-m", "--cfg", "--info"]))
+        repeated = verified_run(overrides)
+        if repeated is not None:
+            return _verify(*repeated)
         if flags:
             # Every cell of the sweep is checked before the first one runs.
             for cell in cells(overrides):
@@ -66,12 +69,21 @@ def _dispatch(arguments: list[str]) -> int:
     return 0
 
 
-def _run(config: DictConfig) -> Path:
-    """One run, from a composed and checked configuration; returns its folder."""
+def _run(config: DictConfig) -> Path | None:
+    """One run, from a composed and checked configuration; returns its folder, if it has one."""
     _quiet_tensorflow()
     from decouple import pipeline
 
     return pipeline.run(config)
+
+
+def _verify(run_dir: str, config: DictConfig) -> int:
+    """Repeat a run, and print how alike the two are."""
+    _quiet_tensorflow()
+    from decouple.pipeline.verify import verify
+
+    print(verify(run_dir, config, _run))
+    return 0
 
 
 def _sweep(arguments: list[str]) -> int:
@@ -86,7 +98,8 @@ def _sweep(arguments: list[str]) -> int:
     def task(config: DictConfig) -> None:
         folders.add(Path(HydraConfig.get().sweep.dir))
         try:
-            outcomes.append(_run(config))
+            folder = _run(config)
+            outcomes.extend([folder] if folder is not None else [])
         except DecoupleError as error:
             cell = OmegaConf.to_container(config, resolve=True)
             outcomes.append(Failure(cast("dict[str, Any]", cell), str(error)))

@@ -29,4 +29,7 @@ class ChannelMeans(Extractor):
     @staticmethod
     def cotangent(features: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
         """Constant in space: each position holds 1 / (h·w) of the mean."""
-        return (features / tf.cast(height * width, features.dtype))[:, None, None, :]
+        # No division: by a size that is known when the program is traced it would be compiled to
+        # this product, and results would depend in their last bit on which sizes came before.
+        share = tf.math.reciprocal(tf.cast(height * width, features.dtype))
+        return (features * share)[:, None, None, :]

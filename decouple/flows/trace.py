@@ -48,7 +48,8 @@ def ignore(_: StepReport) -> None:
 class LayerTrace:
     """How one stage went at one layer; the fields are those of `StepReport` at its end.
 
-    `feature_mse` is measured on the image that the stage hands on; `image_change_psnr_db` is
+    `feature_mse` is measured on the image that the stage hands on, whose values' SHA-256 digest is
+    `image_digest`; `image_change_psnr_db` is
     the PSNR (peak 1, unclipped) between the images before and after; `threshold` the loss at
     which a descent was to stop. `losses` is measured on that image too, `losses_before` on the
     one that the stage was given.
@@ -66,3 +67,4 @@ class LayerTrace:
     threshold: float | None = None
     losses: Mapping[str, float] = field(default_factory=dict)
     losses_before: Mapping[str, float] = field(default_factory=dict)
+    image_digest: str = ""

@@ -19,7 +19,7 @@ from decouple.flows.stop import StopReason
 from decouple.flows.stopping import StopRule, Watch
 from decouple.flows.trace import LayerTrace, Observer, StepReport, ignore
 from decouple.gatys.objective import Objective
-from decouple.images import psnr_db
+from decouple.images import digest, psnr_db
 
 STAGE = "optimize"
 # A forward pass and the way back of the gradient.
@@ -177,6 +177,7 @@ def optimize(
         threshold=watch.threshold,
         losses=measured.losses(watch.best),
         losses_before=before,
+        image_digest=digest(watch.best),
     )
     return Optimized(watch.best, trace, snapshot())
 

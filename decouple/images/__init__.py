@@ -9,7 +9,7 @@ after rounding is therefore the loaded image itself, not an approximation of it.
 from decouple.images.fitting import MAX_PIXELS, MIN_SIDE, Fit, resized
 from decouple.images.loading import LoadedImage, load
 from decouple.images.locating import SAMPLE_PREFIX, sample_names
-from decouple.images.measures import differing_pixels_8bit, max_error_8bit, psnr_db
+from decouple.images.measures import differing_pixels_8bit, digest, max_error_8bit, psnr_db
 from decouple.images.rounding import to_8bit
 from decouple.images.saving import save
 
@@ -20,6 +20,7 @@ __all__ = [
     "Fit",
     "LoadedImage",
     "differing_pixels_8bit",
+    "digest",
     "load",
     "max_error_8bit",
     "psnr_db",

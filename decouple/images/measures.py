@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 
 import numpy as np
@@ -27,6 +28,11 @@ def max_error_8bit(a: np.ndarray, b: np.ndarray) -> float:
 def differing_pixels_8bit(a: np.ndarray, b: np.ndarray) -> float:
     """Share (0 to 1) of values that differ after rounding both images to 8 bits."""
     return float(np.mean(_difference(to_8bit(a), to_8bit(b)) != 0))
+
+
+def digest(image: np.ndarray) -> str:
+    """SHA-256 of an image's values, in hexadecimal: equal for images that are equal to the bit."""
+    return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
 
 
 def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
+import tensorflow as tf
 from omegaconf import DictConfig
 
 from decouple.config import EXPERIMENTS
 from decouple.errors import DecoupleError
+from decouple.overrides import word
 from decouple.pipeline.classify import classify
 from decouple.pipeline.compare import compare
 from decouple.pipeline.compare_flows import compare_flows
 from decouple.pipeline.gatys import gatys, resumed
 from decouple.pipeline.job import Job
+from decouple.pipeline.journal import Journal
 from decouple.pipeline.mix import mix
+from decouple.pipeline.plan import estimated_peak_bytes, said, shortage
+from decouple.pipeline.provenance import check_same_run
 from decouple.pipeline.self_transfer import self_transfer
-from decouple.pipeline.transfer import transfer
+from decouple.pipeline.transfer import chosen, transfer
+from decouple.record.checkpoint import read_checkpoint, remove_checkpoint
 from decouple.record.folder import RunFolder
+from decouple.record.interrupts import Interrupted
+from decouple.record.memory import gib
 from decouple.stages import StageError
 
 _COMPOSITIONS = {
@@ -28,19 +37,33 @@ _COMPOSITIONS = {
     "gatys": gatys,
 }
 
+# Those that checkpoints are written of.
+RESUMABLE = ("self_transfer", "transfer", "mix", "gatys")
 
-def run(config: DictConfig) -> Path:
-    """Carry out `config.experiment`; returns the run folder.
+
+def run(config: DictConfig) -> Path | None:
+    """Carry out `config.experiment`; returns the run folder, or None where it was only planned.
 
     Raises
     ------
     DecoupleError : anything the user can mend. Where a stage ended early, what it reached is in
         the run folder all the same.
+    Interrupted : by a Ctrl-C; its message says how to go on.
     """
     if EXPERIMENTS[config.experiment] == "classify":
         return classify(config)
-    composition = _COMPOSITIONS[EXPERIMENTS[config.experiment]]
+    kind = EXPERIMENTS[config.experiment]
+    composition = _COMPOSITIONS[kind]
     job = Job.of(config)
+    if kind == "transfer":
+        chosen(job)
+    if config.plan:
+        job.progress.say(said(job))
+        return None
+    lacking = shortage(job)
+    if lacking is not None:
+        job.progress.say(lacking)
+    job.resumable = kind in RESUMABLE
     folder = _folder(job)
     failed: StageError | None = None
     try:
@@ -49,10 +72,21 @@ def run(config: DictConfig) -> Path:
                 composition(job)
             except StageError as error:
                 failed = error
+        job.close()
+        if not job.unfinished:
+            remove_checkpoint(folder.path)
     except DecoupleError:
         folder.remove_if_empty()
         raise
-    job.close()
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise DecoupleError(
+            f"out of memory, of which this run takes about {gib(estimated_peak_bytes(job))}: give "
+            f"a smaller image.size or fewer layers. What was reached is in {folder.path}"
+        ) from error
+    except KeyboardInterrupt as error:
+        if job.resumable:
+            raise Interrupted(resume_hint(folder.path)) from error
+        raise
     if failed is not None:
         raise DecoupleError(f"{failed} What was reached is in {folder.path}")
     return folder.path
@@ -60,7 +94,27 @@ def run(config: DictConfig) -> Path:
 
 def _folder(job: Job) -> RunFolder:
     """A new run folder, or that of the run to go on with."""
-    if job.config.resume is None:
-        return RunFolder.create(job.config.experiment, job.config.run_dir)
-    resumed(job)  # what does not fit is refused before anything is written
-    return RunFolder.open(job.config.resume)
+    config = job.config
+    if config.resume is None:
+        if job.resumable and not job.losses:
+            job.journal = Journal(config.checkpoint.every_seconds, [])
+        return RunFolder.create(config.experiment, config.run_dir)
+    # What does not fit is refused before anything is written.
+    if job.losses:
+        _, about = resumed(job)
+        job.history_length = about.get("history", 0)
+        return RunFolder.open(config.resume)
+    _, about = read_checkpoint(config.resume)
+    check_same_run(job, about, config.resume)
+    journal = Journal.read(config.resume, config.checkpoint.every_seconds)
+    job.journal, job.history_length = journal, journal.length
+    job.began -= journal.seconds
+    job.progress.say(f"Going on after {journal.known} layers' motions")
+    return RunFolder.open(config.resume)
+
+
+def resume_hint(folder: Path) -> str:
+    """The command that goes on with a run."""
+    return (
+        f"go on with: {shlex.join(['python', '-m', 'decouple.run', f'resume={word(str(folder))}'])}"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from decouple.gatys import Objective, Optimized, State, optimize
 from decouple.gatys.scales import number_of_scales
 from decouple.pipeline.job import Job, options_of
 from decouple.pipeline.objective import objective_of, plain_objective, start_image
+from decouple.pipeline.provenance import check_same_run, provenance
 from decouple.pipeline.scales import warm_start
-from decouple.record.checkpoint import read_checkpoint, remove_checkpoint, write_checkpoint
+from decouple.record.checkpoint import read_checkpoint, write_checkpoint
 from decouple.record.metrics import stage_row
 from decouple.record.progress import losses_line
 from decouple.report.contact_sheet import plot_contact_sheet
@@ -65,7 +67,8 @@ def stylize(
     job.progress.say(f"{objective!r}\nweights: {weighting}")
     job.motion = _motion(statistic, settings.start, how, rule, job.target.shape)
     recorder = _Recorder(job, objective, weighting, rule, about)
-    done = optimize(objective, start, how, rule, job.observer, recorder.after, state)
+    # `recorder` acts on a Ctrl-C, once the iteration has its state.
+    done = optimize(objective, start, how, rule, job.told, recorder.after, state)
     recorder.close(done)
     job.stages.append(stage_row(done.trace))
     job.save("result", done.image)
@@ -117,18 +120,22 @@ class _Recorder:
             self._job.save(f"iteration_{count}", image)
             self.iterations[str(count)] = losses["total"]
             self._job.progress.say(f"iteration {count}: {losses_line(losses)}")
-        if time.monotonic() - self._written >= settings.checkpoint.every_seconds:
+        interrupts = self._job.interrupts
+        stops = interrupts is not None and interrupts.pending
+        if stops or time.monotonic() - self._written >= settings.checkpoint.every_seconds:
             self._write(snapshot())
+        if interrupts is not None:
+            interrupts.check()
 
     def close(self, done: Optimized) -> None:
         """Keep a last state if there is more to do."""
         if done.trace.stop_reason is StopReason.COMPLETED:
             self._write(done.state)
-        else:
-            remove_checkpoint(self._job.folder.path)
+            self._job.unfinished = True
 
     def _write(self, state: State) -> None:
-        self._job.flush()
+        if not self._job.resumable:
+            return
         arrays = {
             "image": state.image,
             "start": state.start,
@@ -136,7 +143,8 @@ class _Recorder:
             **{f"optimizer_{k:03d}": value for k, value in enumerate(state.optimizer)},
         }
         about = {
-            "inputs": inputs(self._job),
+            **provenance(self._job),
+            "history": self._job.flush(),
             "weighting": self._weighting,
             "weights": {name: p.weight for name, p in self._objective.tree.parts.items()},
             "losses": state.losses,
@@ -151,12 +159,6 @@ class _Recorder:
         self._written = time.monotonic()
 
 
-def inputs(job: Job) -> dict[str, str]:
-    """Digests of what a run is made of; another picture or network is another run."""
-    digests = {role: origin["digest"] for role, origin in job.origins().items()}
-    return {"weights": job.chain.weights.digest, **digests}
-
-
 def resumed(job: Job) -> tuple[State | None, dict[str, Any]]:
     """The state to go on from, if this run is to, and what else its checkpoint holds.
 
@@ -168,10 +170,9 @@ def resumed(job: Job) -> tuple[State | None, dict[str, Any]]:
     if job.config.resume is None:
         return None, {}
     arrays, about = read_checkpoint(job.config.resume)
-    for name, digest in inputs(job).items():
-        if about["inputs"].get(name) != digest:
-            what = "network.weights are" if name == "weights" else f"{name} is"
-            raise ConfigError(f"{what} not what the run in '{job.config.resume}' was made with")
+    check_same_run(job, about, job.config.resume)
+    if not arrays:  # it was cut before the first state at full size: from its beginning
+        return None, {}
     watch = {k.removeprefix("watch_"): v for k, v in arrays.items() if k.startswith("watch_")}
     state = State(
         image=arrays["image"],
@@ -182,7 +183,8 @@ def resumed(job: Job) -> tuple[State | None, dict[str, Any]]:
         passes=about["passes"],
         seconds=about["seconds"],
     )
-    if state.iterations >= job.config.stop.max_iterations:
+    ended = (Path(job.config.resume) / "metrics.json").exists()
+    if ended and state.iterations >= job.config.stop.max_iterations:
         raise ConfigError(
             f"the run in '{job.config.resume}' has all its {state.iterations} iterations behind "
             f"it: give stop.max_iterations above {state.iterations}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -12,21 +12,25 @@ from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from decouple import images
+from decouple import __version__, files, images
 from decouple.checks import stop_rules
 from decouple.config import EXPERIMENTS, FIXED_STEPPERS, STARTS
-from decouple.errors import ImageError
+from decouple.errors import ConfigError, ImageError
 from decouple.features import ChannelMeans, Extractor, alive_on
 from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
 from decouple.flows.trace import Observer, ignore
 from decouple.gatys.scales import number_of_scales, scaled, scales
 from decouple.networks import Chain, architecture, network
 from decouple.networks.architecture import Architecture
+from decouple.pipeline.journal import Journal
+from decouple.pipeline.provenance import provenance
+from decouple.record.checkpoint import write_checkpoint
 from decouple.record.closing import closing_table
 from decouple.record.folder import RunFolder
 from decouple.record.history import History
+from decouple.record.interrupts import Interrupts
 from decouple.record.metrics import environment, stage_row, write_metrics
 from decouple.record.observers import fan_out
 from decouple.record.progress import Progress
@@ -48,6 +52,7 @@ from decouple.stages import (
     noise_reference,
     noisify,
 )
+from decouple.stages.layerwise import move_layer
 
 OnLayer = Callable[[str, np.ndarray], None]
 Done = TypeVar("Done")
@@ -65,11 +70,17 @@ class Job:
     chain : the network, down to the last layer that anything looks at
     extractor : channel means of `layers`
     stages : rows of metrics.json, in the order in which they happened
+    observer, told : of steps; the first stops the run where a Ctrl-C asked for it
     clipped : {picture's name: share of its values that were clipped at save}
     losses : names of an objective's parts, where one is optimized and no features are moved; such
         a job needs no noise reference
     motion : `flow` and `stepper` of metrics.json, where they are not those of `flow`
     figures : what to draw from the run folder, beside the panel and the loss curves
+    journal : of the layers' motions, in a run that can be gone on with
+    resumable : whether there are checkpoints
+    history_length : bytes of the earlier run's history.csv to go on after
+    unfinished : whether there is more to do when the run has ended, such as further iterations
+    arrays : {name: array}, in full precision: what result.npz holds
     """
 
     config: DictConfig
@@ -80,7 +91,14 @@ class Job:
     flow: Flow
     began: float = field(default_factory=time.perf_counter)
     observer: Observer = ignore
-    flush: Callable[[], None] = lambda: None
+    told: Observer = ignore
+    flush: Callable[[], int] = lambda: 0
+    interrupts: Interrupts | None = None
+    journal: Journal | None = None
+    resumable: bool = False
+    history_length: int = 0
+    unfinished: bool = False
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
     stages: list[dict[str, Any]] = field(default_factory=list)
     clipped: dict[str, float] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
@@ -159,6 +177,8 @@ class Job:
         """Open the record: configuration, pictures as they were used, history, step 0."""
         self._folder = folder
         folder.write_text("config.yaml", OmegaConf.to_yaml(self.config, resolve=True))
+        if self.resumable and self.config.resume is None:
+            write_checkpoint(folder.path, {}, provenance(self))
         outermost = self._reference is None
         layers = () if self.losses else self.extractor.layers
         with ExitStack() as record:
@@ -168,21 +188,42 @@ class Job:
                 self.save(role, picture.pixels)
             record.enter_context(self.progress if outermost else nullcontext())
             if outermost:
-                self.progress.say(f"{self._sentence()}, into {folder.path}")
+                self.progress.say(f"{self.sentence()}, into {folder.path}")
                 if not self.losses:
                     self._measure_reference()
-            history = record.enter_context(History(folder.path, layers, self.losses))
+            length = self.history_length
+            history = record.enter_context(History(folder.path, layers, self.losses, length))
+            interrupts = record.enter_context(self._interruptible())
             also = () if self._board is None else (self._board,)
-            self.observer, self.flush = fan_out(self.progress, history, *also), history.flush
-            yield
+            self.told, self.flush = fan_out(self.progress, history, *also), history.flush
+            self.observer = fan_out(self.told, interrupts.check)
+            if self.journal is not None:
+                self.journal.keep_in(folder.path, history.flush)
+            try:
+                yield
+            except KeyboardInterrupt:
+                if self.journal is not None:
+                    self.journal.write()
+                raise
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[Interrupts]:
+        """Listen for Ctrl-C, unless an outer job does."""
+        if self.interrupts is not None:
+            yield self.interrupts
+            return
+        with Interrupts(self.progress.say) as interrupts:
+            self.interrupts = interrupts
+            yield interrupts
 
     def beside(self, flow: Flow) -> Job:
         """Another job on the same pictures, network and reference, with another flow."""
         job = Job(self.config, self.progress, self.pictures, self.chain, self.extractor, flow)
-        job._reference = self._reference
+        job._reference, job.interrupts = self._reference, self.interrupts
         return job
 
-    def _sentence(self) -> str:
+    def sentence(self) -> str:
+        """What the run does, in a few words."""
         height, width = self.target.shape[:2]
         pictures = " and ".join(
             f"{picture.origin} ({role})" for role, picture in self.pictures.items()
@@ -232,7 +273,10 @@ class Job:
     def noisify(self, image: np.ndarray, stage: str, *, saved_as: str) -> Noisified:
         """`stages.noisify`, with its rows, and pictures called `<saved_as>_<number>_<layer>`."""
         save = self._saver(saved_as)
-        return self._kept(noisify, image, stage=stage, on_layer=save)
+        done: Noisified = self._kept(noisify, image, stage=stage, on_layer=save)
+        for layer, values in done.features.values.items():
+            self.arrays[f"{stage}/{layer}"] = values
+        return done
 
     def impose(self, image: np.ndarray, features: DecoupledFeatures) -> Imposed:
         """`stages.impose`, with its rows."""
@@ -252,6 +296,7 @@ class Job:
                 flow=self.flow,
                 tolerance=self.config.tolerance,
                 observer=self.observer,
+                move=move_layer if self.journal is None else self.journal.move,
                 **how,
             )
         except StageError as error:
@@ -271,8 +316,16 @@ class Job:
         self.stages += [stage_row(trace) for trace in done.trace]
 
     def save(self, name: str, image: np.ndarray) -> None:
-        """Save a picture as `images/<name>.png`, and note what was clipped."""
-        self.clipped[name] = self.folder.save_image(name, image)
+        """Save a picture as `images/<name>.png`, and note what was clipped.
+
+        That of the result says in its text chunks what the run was made of.
+        """
+        text = None
+        if name == "result":
+            self.arrays[name] = image
+            text = {key: json.dumps(value) for key, value in provenance(self).items()}
+            text = {"Software": f"decouple {__version__}", **text}
+        self.clipped[name] = self.folder.save_image(name, image, text)
         if self._board is not None:
             self._board.image(name, image)
 
@@ -281,6 +334,10 @@ class Job:
     def close(self, shown: bool = True) -> None:
         """Write metrics.json and the figures, and show the closing table."""
         metrics = self.metrics()
+        if self.arrays:
+            path = self.folder.path / "result.npz"
+            with files.written_aside(path) as aside, aside.open("wb") as file:
+                np.savez(file, **self.arrays)  # type: ignore[arg-type]
         write_metrics(self.folder, metrics)
         (self.folder.path / "plots").mkdir(exist_ok=True)
         plot_losses(self.folder.path)
@@ -378,7 +435,9 @@ def _check_scales(
 
 
 def layers_of(value: Any, arch: Architecture) -> tuple[str, ...]:
-    """The layers that a setting names: a number, a name, or a list."""
+    """The layers that a setting names: a number, a name, or a list; else ConfigError."""
+    if isinstance(value, bool) or not isinstance(value, int | str | list | tuple | ListConfig):
+        raise ConfigError(f"layers={value} must be a number, a layer's name or a list of names")
     return arch.resolve_layers(value if isinstance(value, int | str) else list(value))
 
 
@@ -436,7 +495,7 @@ def origin_of(picture: images.LoadedImage) -> dict[str, Any]:
     height, width = picture.pixels.shape[:2]
     return {
         "origin": picture.origin,
-        "digest": hashlib.sha256(picture.pixels.tobytes()).hexdigest(),
+        "digest": images.digest(picture.pixels),
         "height": height,
         "width": width,
     }

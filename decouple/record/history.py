@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,24 +45,29 @@ class History:
     """Observer that appends each step to `history.csv`; memory does not grow with the steps.
 
     While the context is open the rows lie in `.history.csv.part`, flushed every few seconds;
-    on leaving, by an exception too, that file becomes `history.csv`. Rows that an earlier run
-    left in the folder are kept, so that a resumed run goes on where its checkpoint was: those
-    that came after the checkpoint are dropped when its first step is reported.
+    on leaving, by an exception too, that file becomes `history.csv`. A resumed run goes on after
+    the rows that its checkpoint knows of; those that came later are dropped, as their steps are
+    taken again.
 
     Parameters
     ----------
     folder : the run folder
     layers : the layers whose feature MSE may be reported, in the network's order
     losses : the parts of an objective that may be reported
+    length : of the file to go on after, in bytes, as `flush` told it; 0 begins anew
 
     Raises
     ------
     RunFolderError
-        when a row cannot be written, or the earlier rows are about other layers.
+        when a row cannot be written, or the earlier rows are fewer or about other layers.
     """
 
     def __init__(
-        self, folder: str | Path, layers: Sequence[str], losses: Sequence[str] = ()
+        self,
+        folder: str | Path,
+        layers: Sequence[str],
+        losses: Sequence[str] = (),
+        length: int = 0,
     ) -> None:
         """Write nothing yet."""
         self.path = Path(folder) / "history.csv"
@@ -75,35 +79,46 @@ class History:
             *(_LOSS + name for name in self.losses),
         ]
         self._file: TextIO | None = None
-        self._resumes = False
+        self._length = length
         self._place = ("", "")
         self._step = 0
         self._evaluations = 0
         self._flushed = 0.0
 
     def __enter__(self) -> History:
-        """Open the file, with the rows of an earlier run if there are any."""
+        """Open the file, with the rows of an earlier run that are to stay."""
         with files.disk_errors("write", self.path):
             if not self._part.exists() and self.path.exists():
                 os.replace(self.path, self._part)  # noqa: PTH105
-            self._resumes = self._part.exists() and self._part.stat().st_size > 0
-            if self._resumes:
-                self._check_columns()
-            self._file = self._part.open("a", encoding="utf-8", newline="")
-            if not self._resumes:
+            if self._length:
+                self._go_on()
+            else:
+                self._file = self._part.open("w", encoding="utf-8", newline="")
                 self._write(self._columns)
                 self._file.flush()
         self._flushed = time.monotonic()
         return self
 
-    def _check_columns(self) -> None:
-        with self._part.open(encoding="utf-8", newline="") as rows:
-            found = next(csv.reader(rows), [])
-        if found != self._columns:
+    def _go_on(self) -> None:
+        """Check the earlier rows, drop those that came after `length`, and know the last one."""
+        earlier = self._part.read_bytes() if self._part.exists() else b""
+        if len(earlier) < self._length:
+            raise RunFolderError(
+                f"'{self.path}' is damaged: it has {len(earlier)} of the {self._length} bytes that "
+                "the checkpoint knows of"
+            )
+        rows = list(csv.reader(earlier[: self._length].decode("utf-8", "replace").splitlines()))
+        if rows[0] != self._columns:
             raise RunFolderError(
                 f"'{self.path}' has other columns than this run would write; "
                 "resume with the layers of the earlier run or name a new folder"
             )
+        last = _parse(self._columns, rows[-1])
+        if last is not None:
+            self._place = (last.stage, last.layer)
+            self._step, self._evaluations = last.step, last.evaluations
+        os.truncate(self._part, self._length)
+        self._file = self._part.open("a", encoding="utf-8", newline="")
 
     def __call__(self, report: StepReport) -> None:
         """Append one row."""
@@ -114,8 +129,6 @@ class History:
         if strangers:
             raise ValueError(f"history has no column for {', '.join(sorted(strangers))}")
         with files.disk_errors("write", self.path):
-            if self._resumes:
-                self._drop_superseded(report)
             place = (report.stage, report.layer)
             # Fewer evaluations than before: the same stage and layer has begun anew.
             anew = place != self._place or report.evaluations < self._evaluations
@@ -138,43 +151,18 @@ class History:
                 self._file.flush()
                 self._flushed = time.monotonic()
 
-    def flush(self) -> None:
-        """Hand all rows to the system, so that a checkpoint is not ahead of them."""
-        if self._file is not None:
-            with files.disk_errors("write", self.path):
-                self._file.flush()
+    def flush(self) -> int:
+        """Bring all rows to the disk, so that no checkpoint is ahead of them; their bytes."""
+        if self._file is None:
+            raise RuntimeError("open the history first: with History(...) as history")
+        with files.disk_errors("write", self.path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            return self._part.stat().st_size
 
     def _write(self, row: Sequence[object]) -> None:
         assert self._file is not None
         csv.writer(self._file, lineterminator="\n").writerow(row)
-
-    def _drop_superseded(self, report: StepReport) -> None:
-        """Cut the earlier rows off at the point where the resumed run takes over."""
-        assert self._file is not None
-        self._resumes = False
-        place = (report.stage, report.layer)
-        keep, keep_step = None, 0
-        end, previous = 0, ("", "")
-        with self._part.open("rb") as lines:
-            for line in lines:
-                start, end = end, end + len(line)
-                row = _parse(self._columns, next(csv.reader([line.decode()])))
-                if not line.endswith(b"\n"):
-                    row, end = None, start  # cut short by a crash
-                if row is None:
-                    continue
-                here = (row.stage, row.layer)
-                if here == place:
-                    if previous != place or row.step == 1:
-                        keep, keep_step = start, 0
-                    if row.evaluations < report.evaluations:
-                        keep, keep_step = end, row.step
-                previous = here
-        self._file.flush()
-        self._file.truncate(end if keep is None else keep)
-        self._file.seek(0, io.SEEK_END)
-        if keep_step:
-            self._place, self._step = place, keep_step
 
     def __exit__(
         self,

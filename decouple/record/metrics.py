@@ -128,6 +128,7 @@ def stage_row(trace: LayerTrace) -> dict[str, Any]:
         "seconds": trace.seconds,
         "feature_mse": dict(trace.feature_mse),
         "image_change_psnr_db": change if math.isfinite(change) else None,
+        **({"image_digest": trace.image_digest} if trace.image_digest else {}),
         **({} if trace.threshold is None else {"threshold": trace.threshold}),
         **({"losses": dict(trace.losses)} if trace.losses else {}),
         **({"losses_before": dict(trace.losses_before)} if trace.losses_before else {}),

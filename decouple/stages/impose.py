@@ -16,6 +16,7 @@ from decouple.stages.layerwise import (
     AMPLIFICATION_FIRST,
     DEFAULT_TOLERANCE,
     DecoupledFeatures,
+    Mover,
     StageError,
     checked_image,
     failure,
@@ -59,6 +60,7 @@ def impose(
     growth: float = AMPLIFICATION_FIRST,
     observer: Observer = ignore,
     on_layer: OnLayer = lambda _layer, _image: None,
+    move: Mover = move_layer,
 ) -> Imposed:
     """Move a noisified image until it carries `features`, from the last layer to the first.
 
@@ -68,7 +70,7 @@ def impose(
     ----------
     image : (H, W, 3), noisified with the same extractor and reference
     features : what to impose; where they hold a way, its steps are taken in reverse
-    extractor, reference, flow, tolerance, observer, on_layer : as in `noisify`
+    extractor, reference, flow, tolerance, observer, on_layer, move : as in `noisify`
     hold : towards what the layers before the active one are kept: the `reference`, as the thesis's
         text has it, or their own `features` to be imposed later, as its code does
     growth : as in `noisify`; see `impose_retraced` for a result that is to be noisified again
@@ -96,9 +98,7 @@ def impose(
         start = reference.vector(part)
         end = part.join({**held, layer: features.values[layer]})
         way = features.ways[layer].reversed() if layer in features.ways else None
-        moved, trace = move_layer(
-            "impose", x, part, start, end, flow, tolerance, way, observer, growth
-        )
+        moved, trace = move("impose", x, part, start, end, flow, tolerance, way, observer, growth)
         x = moved.image
         if moved.way is not None:
             ways[layer] = moved.way.reversed()

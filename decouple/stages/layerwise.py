@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from decouple.errors import DecoupleError, ImageError
 from decouple.features.extractor import Extractor
 from decouple.flows.motion import Flow, Motion, Moved, Way
 from decouple.flows.trace import LayerTrace, Observer, StepReport
-from decouple.images import psnr_db
+from decouple.images import digest, psnr_db
 
 # How much the errors of many steps grow on the way back through layer 1, and through each further
 # layer. 30 to 40 dB and 8 to 15 dB were measured for one error; those of several steps and stages
@@ -129,8 +129,13 @@ def move_layer(
         feature_mse=extractor.mean_square(reached - end),
         image_change_psnr_db=psnr_db(image, moved.image),
         threshold=moved.threshold,
+        image_digest=digest(moved.image),
     )
     return moved, trace
+
+
+# How a stage has its layers moved: as `move_layer` does.
+Mover = Callable[..., tuple[Moved, LayerTrace]]
 
 
 def failure(trace: LayerTrace, extractor: Extractor) -> str:

@@ -15,6 +15,7 @@ from decouple.stages.layerwise import (
     AMPLIFICATION_FIRST,
     DEFAULT_TOLERANCE,
     DecoupledFeatures,
+    Mover,
     StageError,
     checked_image,
     failure,
@@ -53,6 +54,7 @@ def noisify(
     features_only: bool = False,
     observer: Observer = ignore,
     on_layer: OnLayer = lambda _layer, _image: None,
+    move: Mover = move_layer,
 ) -> Noisified:
     """Take the decoupled features off an image (METHOD.md, section 1).
 
@@ -73,6 +75,7 @@ def noisify(
     features_only : leave out the last layer's motion: its features are known before its turn
     observer : told of each step
     on_layer : given (layer, image) after each layer
+    move : carries out a layer's motion
 
     Raises
     ------
@@ -96,9 +99,7 @@ def noisify(
         nominal = way.ends and way.ends[0] if way else None
         own = part.join({**reference.features, layer: values[layer]})
         start = own if nominal is None else nominal
-        moved, trace = move_layer(
-            stage, x, part, start, end, flow, tolerance, way, observer, growth
-        )
+        moved, trace = move(stage, x, part, start, end, flow, tolerance, way, observer, growth)
         x = moved.image
         traces.append(trace)
         on_layer(layer, x)

@@ -13,7 +13,13 @@ from decouple.flows.lift import Lift
 from decouple.flows.motion import Flow, Way
 from decouple.flows.trace import LayerTrace, Observer, ignore
 from decouple.stages.impose import Imposed, impose
-from decouple.stages.layerwise import DEFAULT_TOLERANCE, DecoupledFeatures, StageError
+from decouple.stages.layerwise import (
+    DEFAULT_TOLERANCE,
+    DecoupledFeatures,
+    Mover,
+    StageError,
+    move_layer,
+)
 from decouple.stages.noisify import noisify
 from decouple.stages.reference import Reference
 
@@ -60,6 +66,7 @@ def impose_retraced(
     tolerance: float = DEFAULT_TOLERANCE,
     hold: str = "reference",
     observer: Observer = ignore,
+    move: Mover = move_layer,
 ) -> Retraced:
     """Impose features, noisify the result again, and compare.
 
@@ -68,7 +75,7 @@ def impose_retraced(
 
     Parameters
     ----------
-    image, features, extractor, reference, flow, tolerance, hold, observer : as in `impose`
+    image, features, extractor, reference, flow, tolerance, hold, observer, move : as in `impose`
 
     Raises
     ------
@@ -79,6 +86,7 @@ def impose_retraced(
         "flow": flow or Lift.suited_to(extractor),
         "tolerance": tolerance,
         "observer": observer,
+        "move": move,
     }
     first = extractor.layers[0]
     before = image  # the first layer is imposed

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from decouple.errors import RunFolderError
-from decouple.record.checkpoint import NAME, read_checkpoint, remove_checkpoint, write_checkpoint
+from decouple.record.checkpoint import (
+    NAME,
+    read_checkpoint,
+    read_parts,
+    remove_checkpoint,
+    write_checkpoint,
+)
 
 ARRAYS = {
     "image": np.random.default_rng(0).standard_normal((4, 5, 3)),
@@ -21,7 +27,7 @@ def test_everything_comes_back_bit_for_bit(tmp_path):
     for name, array in ARRAYS.items():
         assert arrays[name].dtype == array.dtype
         assert arrays[name].tobytes() == array.tobytes()
-    assert about == {"schema": 1, **ABOUT}
+    assert about == {"schema": 2, **ABOUT}
 
 
 def test_a_failing_write_keeps_the_one_before(tmp_path):
@@ -59,3 +65,23 @@ def test_removing_what_is_not_there(tmp_path):
     write_checkpoint(tmp_path, ARRAYS, ABOUT)
     remove_checkpoint(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_added_comes_back_in_order_and_goes_with_the_rest(tmp_path):
+    write_checkpoint(tmp_path, {}, {})
+    for part in (1, 2, 4):
+        write_checkpoint(tmp_path, {}, {"part": part}, part)
+    # The fourth says nothing without the third.
+    assert [about["part"] for _, about in read_parts(tmp_path)] == [1, 2]
+    (tmp_path / "checkpoint.2.npz").write_bytes(b"cut short")
+    with pytest.raises(RunFolderError, match=r"checkpoint\.2\.npz' is damaged"):
+        list(read_parts(tmp_path))
+    (tmp_path / "checkpoint.4.npz").unlink()
+    remove_checkpoint(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_objects_are_not_unpickled(tmp_path):
+    np.savez(tmp_path / NAME, about=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(RunFolderError, match="no checkpoint"):
+        read_checkpoint(tmp_path)

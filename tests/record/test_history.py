@@ -96,40 +96,60 @@ def test_resumed_run_takes_over_at_its_checkpoint(tmp_path, killed):
     with History(tmp_path, LAYERS) as history:
         for evaluations in (1, 2, 3):
             history(report(evaluations))
-        for evaluations in (1, 2, 3, 4):
+        history(report(1, "block2_conv1"))
+        length = history.flush()
+        for evaluations in (2, 3, 4):
             history(report(evaluations, "block2_conv1"))
     if killed:  # the file has no name yet, and its last row is cut short
         text = (tmp_path / "history.csv").read_text()
         (tmp_path / "history.csv").unlink()
         (tmp_path / ".history.csv.part").write_text(text[:-12])
-    with History(tmp_path, LAYERS) as history:
-        history(report(3, "block2_conv1"))
-        history(report(5, "block2_conv1"))
+    with History(tmp_path, LAYERS, length=length) as history:
+        history(report(7, "block2_conv1"))
+    assert names(tmp_path) == ["history.csv"]
     rows = read_history(tmp_path / "history.csv")
     assert [(row.layer[5], row.step, row.evaluations) for row in rows] == [
-        ("1", 1, 1),
-        ("1", 2, 2),
-        ("1", 3, 3),
-        ("2", 1, 1),
-        ("2", 2, 2),
-        ("2", 3, 3),
-        ("2", 4, 5),
+        *(("1", 1, 1), ("1", 2, 2), ("1", 3, 3)),
+        *(("2", 1, 1), ("2", 2, 7)),
     ]
 
 
-def test_resumed_run_that_begins_a_layer_anew_or_a_new_one(tmp_path):
-    for first in (report(2), report(1), report(1, "block2_conv1")):
+def test_the_same_layer_begun_anew_counts_from_one(tmp_path):
+    with History(tmp_path, LAYERS) as history:
+        history(report(5))
+        length = history.flush()
+    with History(tmp_path, LAYERS, length=length) as history:
+        history(report(1))
+    assert [row.step for row in read_history(tmp_path / "history.csv")] == [1, 1]
+
+
+def test_without_a_checkpoint_the_rows_begin_anew(tmp_path):
+    for evaluations in (1, 2):
         with History(tmp_path, LAYERS) as history:
-            history(first)
-    rows = read_history(tmp_path / "history.csv")
-    assert [(row.layer, row.step) for row in rows] == [("block1_conv1", 1), ("block2_conv1", 1)]
-    assert rows[0].evaluations == 1
+            history(report(evaluations))
+    (row,) = read_history(tmp_path / "history.csv")
+    assert row.evaluations == 2
+
+
+def test_fewer_rows_than_the_checkpoint_knows_of_are_refused(tmp_path):
+    with History(tmp_path, LAYERS) as history:
+        history(report(1))
+        length = history.flush()
+    with (
+        pytest.raises(RunFolderError, match="damaged"),
+        History(tmp_path, LAYERS, length=length + 1),
+    ):
+        pass
 
 
 def test_resumed_with_other_layers_is_refused(tmp_path):
     with History(tmp_path, LAYERS) as history:
         history(report(1))
-    with pytest.raises(RunFolderError, match="other columns"), History(tmp_path, LAYERS[:1]):
+        length = history.flush()
+    with (
+        pytest.raises(RunFolderError, match="other columns"),
+        History(tmp_path, LAYERS[:1], length=length),
+    ):
         pass
 
 

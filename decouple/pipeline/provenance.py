@@ -1,0 +1,80 @@
+"""What a run is made of: its settings, its pictures and network, and the versions that ran."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import OmegaConf
+
+from decouple.errors import ConfigError
+from decouple.overrides import settings
+from decouple.record.metrics import environment
+from decouple.record.plain import plain
+
+if TYPE_CHECKING:
+    from decouple.pipeline.job import Job
+
+# Settings that say nothing of what is computed.
+_WITHOUT_EFFECT = ("run_dir", "resume", "plan", "checkpoint.every_seconds", "record.tensorboard")
+# What a Gatys run may be told anew when it goes on.
+_MAY_CHANGE = ("stop.", "gatys.save_every")
+
+
+def provenance(job: Job) -> dict[str, Any]:
+    """`config` (without where it is written), `inputs` (digests) and `versions`, plain values."""
+    config = OmegaConf.to_container(job.config, resolve=True)
+    assert isinstance(config, dict)
+    flat = settings({str(key): value for key, value in config.items()})
+    return {
+        "config": plain({k: v for k, v in flat.items() if k not in _WITHOUT_EFFECT}),
+        "inputs": inputs(job),
+        "versions": environment()["versions"],
+    }
+
+
+def inputs(job: Job) -> dict[str, str]:
+    """Digests of what a run is made of; another picture or network is another run."""
+    digests = {role: origin["digest"] for role, origin in job.origins().items()}
+    return {"weights": job.chain.weights.digest, **digests}
+
+
+def check_same_run(job: Job, about: dict[str, Any], run_dir: object) -> None:
+    """Compare a job with the `provenance` of the run that it goes on with.
+
+    Other versions of the libraries are said, since the last bits may then differ.
+
+    Raises
+    ------
+    ConfigError : it has other pictures, another network or other settings; the line names them.
+    """
+    own = provenance(job)
+    told, settled = own["config"], about["config"]
+    kept = [k for k in dict.fromkeys([*settled, *told]) if not _may_change(job, k)]
+    missing = object()
+    changed = [
+        f"{key} was {settled.get(key)} and is {told.get(key)}"
+        for key in kept
+        if settled.get(key, missing) != told.get(key, missing)
+    ]
+    if changed:
+        raise ConfigError(
+            f"the configuration in '{run_dir}' is not what its checkpoint was made with: "
+            + "; ".join(changed)
+        )
+    for name, digest in own["inputs"].items():
+        if about["inputs"].get(name) != digest:
+            what = "network.weights are" if name == "weights" else f"{name} is"
+            raise ConfigError(f"{what} not what the run in '{run_dir}' was made with")
+    others = [
+        f"{name} {version}"
+        for name, version in about["versions"].items()
+        if own["versions"].get(name) != version
+    ]
+    if others:
+        job.progress.say(
+            f"The run began with {', '.join(others)}: the last bits of its result may differ"
+        )
+
+
+def _may_change(job: Job, key: str) -> bool:
+    return bool(job.losses) and key.startswith(_MAY_CHANGE)

@@ -1,0 +1,262 @@
+"""Inputs that cannot be used, or look as if they could not: one line and exit code 2, or they work.
+
+Every row goes through the command line in this process. What works is only planned
+(`plan=true`): pictures are loaded, settings and network checked, and nothing is run.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from decouple.run import main
+from tests.images.pictures import colours, handmade_png, stored
+
+COMMON = ["network.weights=calibrated", "layers=1", "image.size=16"]
+Make = Callable[[Path], object]
+
+
+def saved(array: np.ndarray, mode: str | None = None, **options: object) -> Make:
+    return lambda path: stored(path, array, mode, **options)
+
+
+def written(content: bytes) -> Make:
+    return lambda path: path.write_bytes(content)
+
+
+def truncated(path: Path) -> None:
+    stored(path, colours())
+    path.write_bytes(path.read_bytes()[:900])
+
+
+def unreadable(path: Path) -> None:
+    stored(path, colours())
+    path.chmod(0)
+
+
+def animated(path: Path) -> None:
+    frames = [Image.fromarray(colours(seed=k)) for k in (1, 2)]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+
+
+def transparent_palette(path: Path) -> None:
+    picture = Image.fromarray(colours()).convert("P")
+    picture.save(path, transparency=0)
+
+
+def tiff_of(value: float) -> Make:
+    floats = np.random.default_rng(0).random((20, 20), np.float32)
+    floats[3, 3] = value
+    return saved(floats)
+
+
+def constant_channel() -> np.ndarray:
+    picture = colours()
+    picture[..., 2] = 7
+    return picture
+
+
+# {name: (file name, how it is made, words of the refusal; none if it works)}
+PICTURES: dict[str, tuple[str, Make, list[str]]] = {
+    "missing": ("a.png", lambda path: None, ["no picture"]),
+    "empty": ("a.png", written(b""), ["empty (0 bytes)"]),
+    "truncated": ("a.png", truncated, ["a.png"]),
+    "text": ("a.png", written(b"not a picture"), ["a.png"]),
+    "HTML": ("a.jpg", written(b"<!doctype html><html><body>404</body></html>"), ["a.jpg"]),
+    "zeros": ("a.bmp", written(b"\0" * 500), ["a.bmp"]),
+    "PostScript": ("a.eps", written(b"%!PS-Adobe-3.0 EPSF-3.0\n"), ["a.eps"]),
+    "directory": ("a.png", Path.mkdir, ["is a folder"]),
+    "pipe": ("a.png", os.mkfifo, ["not a plain file"]),
+    "1x1": ("a.png", saved(colours(1, 1)), ["1x1"]),
+    "1x5000": ("a.png", saved(colours(5000, 1)), ["1x5000"]),
+    "5000x1": ("a.png", saved(colours(1, 5000)), ["5000x1"]),
+    "all black": ("a.png", saved(np.zeros((20, 20, 3), np.uint8)), ["all one colour"]),
+    "all white": ("a.png", saved(np.full((20, 20, 3), 255, np.uint8)), ["all one colour"]),
+    "NaN": ("a.tif", tiff_of(np.nan), ["a.tif"]),
+    "infinite": ("a.tif", tiff_of(np.inf), ["a.tif"]),
+    "floats of unknown scale": ("a.tif", tiff_of(1e9), ["a.tif"]),
+    "decompression bomb": (
+        "a.png",
+        lambda path: handmade_png(path, 100_000, 100_000, 8, 2),
+        ["a.png"],
+    ),
+    "line break in its name": ("a\nb.png", written(b""), ["empty"]),
+    "one channel constant": ("a.png", saved(constant_channel()), []),
+    "16 bits": ("a.png", saved(257 * colours(channels=1)[..., 0].astype(np.uint16)), []),
+    "CMYK": ("a.jpg", saved(colours(), "CMYK"), []),
+    "palette with transparency": ("a.png", transparent_palette, []),
+    "animated GIF": ("a.gif", animated, []),
+    "wrong extension": ("a.png", lambda path: stored(path, colours(), format="BMP"), []),
+    "no extension": ("a", lambda path: stored(path, colours(), format="PNG"), []),
+    "blank in its name": ("my photo.png", saved(colours()), []),
+    "quotes in its name": ("it's \"mine\".png", saved(colours()), []),
+    "equals sign in its name": ("a=b.png", saved(colours()), []),
+    "commas in its name": ("a,b.png", saved(colours()), []),
+    "interpolation in its name": ("${seed}.png", saved(colours()), []),
+    "unicode in its name": ("föö 絵.png", saved(colours()), []),
+    "HTML in its name": ("<b>a.png", saved(colours()), []),
+}  # fmt: skip
+
+SELF, PAIR = "+experiment=self_transfer", ["+experiment=transfer", "target=sample:coffee"]
+# {name: (words, words of the refusal)}; see tests/test_command_line.py for the plainest mistakes.
+SETTINGS: dict[str, tuple[list[str], list[str]]] = {
+    "unknown group": ([SELF, "netwrk=vgg19"], ["netwrk", "network"]),
+    "unknown optimizer": ([SELF, "flow=gradient", "optimizer=adma"], ["adma", "adam,"]),
+    "unknown flow": ([SELF, "flow=lft"], ["lft", "'lift'"]),
+    "unknown stop": ([SELF, "stop=none"], ["none"]),
+    "unknown pooling": ([SELF, "network.pooling=averege"], ["'average'"]),
+    "negative size": ([SELF, "image.size=-5"], ["image.size=-5"]),
+    "fractional size": ([SELF, "image.size=1.5"], ["image.size"]),
+    "enormous size": ([SELF, "image.size=1000000"], ["1000000"]),
+    "no layers": ([SELF, "layers=0"], ["layers=0"]),
+    "negative layers": ([SELF, "layers=-1"], ["layers=-1"]),
+    "empty list of layers": ([SELF, "layers=[]"], ["layers"]),
+    "layers twice": ([SELF, "layers=[block1_conv1,block1_conv1]"], ["block1_conv1"]),
+    "layers of null": ([SELF, "layers=null"], ["layers"]),
+    "layers of a mapping": ([SELF, "layers={a:1}"], ["layers"]),
+    "infinite tolerance": ([SELF, "tolerance=inf"], ["tolerance=inf"]),
+    "tolerance in words": ([SELF, "tolerance=small"], ["tolerance", "small"]),
+    "seed of null": ([SELF, "seed=null"], ["seed"]),
+    "seed too large": ([SELF, "seed=1e400"], ["seed"]),
+    "source of null": ([SELF, "source=null"], ["source"]),
+    "source of a list": ([SELF, "source=[a,b]"], ["source"]),
+    "no iterations": ([SELF, "flow=gradient", "stop.max_iterations=0"], ["max_iterations=0"]),
+    "negative loss": ([SELF, "flow=gradient", "stop.loss=-1"], ["stop.loss=-1"]),
+    "negative rate": (
+        [SELF, "flow=gradient", "optimizer=adam", "optimizer.learning_rate=-1"],
+        ["learning_rate=-1"],
+    ),
+    "zero first step": ([SELF, "stepper=symmetric", "stepper.first_step=0"], ["first_step=0"]),
+    "zero iterations of a step": (
+        [SELF, "stepper=symmetric", "stepper.max_iterations=0"],
+        ["max_iterations=0"],
+    ),
+    "ignored optimizer": ([SELF, "optimizer=adam"], ["optimizer=", "flow=lift"]),
+    "ignored stepper": ([SELF, "flow=gradient", "stepper=rk4"], ["stepper=", "flow=gradient"]),
+    "ignored strength": ([SELF, "strength=0.5"], ["strength=", "self_transfer"]),
+    "ignored plan": (["+experiment=classify", "plan=true"], ["plan="]),
+    "strength above one": ([*PAIR, "strength=1.5"], ["strength=1.5"]),
+    "strength of no layer": ([*PAIR, "strength={block9:1}"], ["block9", "block1_conv1"]),
+    "no target": (["+experiment=transfer"], ["needs a target"]),
+    "features of no layer": ([*PAIR, "impose.from_source=[block7_conv1]"], ["block7_conv1"]),
+    "negative interval": ([SELF, "checkpoint.every_seconds=-1"], ["every_seconds=-1"]),
+    "target of injection": ([SELF, "+network._target_=os.system"], ["_target_"]),
+    "target of injection, plain": ([SELF, "network._target_=os.system"], ["_target_"]),
+    "injection as a mapping": ([SELF, "network={_target_:os.system}"], ["network"]),
+    "injection into a free value": ([SELF, "layers={_target_:os.system}"], ["layers"]),
+    "unknown resolver": ([SELF, "source='${oc.env:NO_SUCH_THING}'"], ["NO_SUCH_THING"]),
+    "mandatory value": ([SELF, "source='???'"], ["source"]),
+    "unbalanced brackets": ([SELF, "layers=[1"], ["'[1'"]),
+    "empty name": ([SELF, "=3"], ["unknown setting"]),
+    "removed setting": ([SELF, "~seed"], ["seed"]),
+    "group of a traversal": ([SELF, "network=../config"], ["../config"]),
+    "resume of nothing": (["resume=nowhere"], ["nowhere"]),
+    "run_dir that is a file": ([SELF, *COMMON, "run_dir=file"], ["file", "is a file"]),
+    "run_dir that is taken": ([SELF, *COMMON, "run_dir=taken"], ["taken", "not empty"]),
+    "run_dir below a file": ([SELF, *COMMON, "run_dir=file/run"], ["file"]),
+}
+
+
+def pickled(path: Path) -> None:
+    path.write_bytes(pickle.dumps({"block1_conv1": os.getcwd}))
+
+
+def wrong_shapes(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        group = file.create_group("block1_conv1/block1_conv1")
+        group["kernel:0"], group["bias:0"] = np.zeros((3, 3, 3, 32)), np.zeros(32)
+
+
+def archive(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("config.json", '{"class_name": "Lambda"}')
+
+
+WEIGHTS: dict[str, tuple[str, Make]] = {
+    "missing": ("a.h5", lambda path: None),
+    "empty": ("a.h5", written(b"")),
+    "corrupt": ("a.h5", written(b"\x89HDF\r\n\x1a\n" + b"\0" * 90)),
+    "text": ("a.h5", written(b"no weights")),
+    "directory": ("a.h5", Path.mkdir),
+    "wrong shapes": ("a.h5", wrong_shapes),
+    "pickle": ("a.pkl", pickled),
+    "pickle in disguise": ("a.h5", pickled),
+    "Keras archive": ("a.keras", archive),
+    "a word": ("imagnet", lambda path: None),
+}
+
+
+@pytest.fixture(autouse=True)
+def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a file and a folder that hold something."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "result.png").write_text("mine")
+    return tmp_path
+
+
+def said(capsys: pytest.CaptureFixture[str], words: list[str], code: int) -> str:
+    """The last line of a run that must end with `code`, and that nothing is left."""
+    before = sorted(Path().rglob("*"))
+    capsys.readouterr()
+    assert main(words) == code, capsys.readouterr().err
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert "Traceback" not in "".join(lines)
+    assert sorted(Path().rglob("*")) == before, "a refused run leaves nothing behind"
+    assert (Path("file").read_text(), Path("taken/result.png").read_text()) == ("mine", "mine")
+    assert code == 0 or (lines[-1].startswith("error: ") and len(lines[-1]) < 900)
+    return lines[-1]
+
+
+def quoted(name: str) -> str:
+    """A file's name as the command line takes it."""
+    return "'" + name.replace("'", r"\'").replace("${", r"\${") + "'"
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures(name: str, somewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, make, words = PICTURES[name]
+    make(somewhere / file)
+    setting = f"source={quoted(file)}"
+    line = said(capsys, [SELF, *COMMON, setting, "plan=true"], 2 if words else 0)
+    for word in words:
+        assert word in line
+    if not words:
+        assert file in line
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read")
+def test_a_picture_without_permission(somewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    unreadable(somewhere / "a.png")
+    assert "a.png" in said(capsys, [SELF, *COMMON, "source=a.png"], 2)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    settings, words = SETTINGS[name]
+    # Planned only, so that a mistake that is not noticed costs this test no time.
+    planned = [] if name.startswith(("run_dir", "resume", "ignored plan")) else ["plan=true"]
+    line = said(capsys, [*settings, *planned], 2)
+    for word in words:
+        assert word in line
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_weights(name: str, somewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, make = WEIGHTS[name]
+    make(somewhere / file)
+    words = [SELF, "layers=1", "image.size=16", f"network.weights={file}"]
+    assert file in said(capsys, words, 2)
+
+
+def test_there_are_enough() -> None:
+    assert len(PICTURES) + len(SETTINGS) + len(WEIGHTS) >= 60

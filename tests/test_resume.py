@@ -1,0 +1,166 @@
+"""Noisification runs that were cut short go on, and end as the uncut run does."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from decouple.record.checkpoint import NAME, read_checkpoint, read_parts, write_checkpoint
+from decouple.record.history import History, read_history
+from decouple.record.verification import compare_runs
+from decouple.run import main
+
+SMALL = ["network.weights=calibrated", "image.size=16", "tolerance=1e-2"]
+SMALL += ["checkpoint.every_seconds=0"]
+SELF_TRANSFER = ["+experiment=self_transfer", *SMALL]
+# Of different shapes: programs that were traced for one must not serve the other.
+PAIR = ["source=sample:brick", "target=sample:coffee", "layers=1"]
+DESCENT = ["+experiment=self_transfer", "network.weights=calibrated", "image.size=16", "layers=1"]
+DESCENT += ["flow=gradient", "stop.max_iterations=10", "checkpoint.every_seconds=0"]
+RUNS = {
+    "self_transfer": SELF_TRANSFER,
+    "transfer": ["+experiment=transfer", *SMALL, *PAIR, "strength=0.2"],
+    "mix": ["+experiment=mix", *SMALL, *PAIR, "mix.strengths=[0.1,0.2]"],
+    "descent": DESCENT,
+}
+
+
+def stopped(monkeypatch: pytest.MonkeyPatch, after: int, *words: str) -> None:
+    """Run with a Ctrl-C at a step."""
+    call, steps = History.__call__, 0
+
+    def interrupted(self: History, report: object) -> None:
+        nonlocal steps
+        call(self, report)  # type: ignore[arg-type]
+        steps += 1
+        if steps == after:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "__call__", interrupted)
+        assert main(list(words)) == 130
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "ended"
+    assert main([*DESCENT, f"run_dir={folder}"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was stopped in the middle of its second motion."""
+    folder = tmp_path_factory.mktemp("runs") / "cut it's"
+    with pytest.MonkeyPatch.context() as patch:
+        stopped(patch, 13, *DESCENT, f'run_dir="{folder}"')
+    return folder
+
+
+def test_a_stopped_run_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stopped(monkeypatch, 1, *RUNS["descent"], "run_dir=a run")
+    *_, stopping, last = capsys.readouterr().err.strip().splitlines()
+    assert "Ctrl-C again leaves at once" in stopping or "source noisification" in stopping
+    told, command = last.split(" with: ")
+    assert told == "interrupted: go on"
+    assert shlex.split(command) == ["python", "-m", "decouple.run", "resume='a run'"]
+    assert not (tmp_path / "a run" / "metrics.json").exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_cut_twice_is_the_uncut_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, folder = tmp_path / "whole", tmp_path / "cut"
+    assert main([*RUNS[name], f"run_dir={whole}"]) == 0
+    rows = len(read_history(whole / "history.csv"))
+    stopped(monkeypatch, 3 * rows // 5, *RUNS[name], f"run_dir={folder}")
+    assert list(read_parts(folder))
+    stopped(monkeypatch, 1, f"resume={folder}")
+    assert main([f"resume={folder}"]) == 0
+    verdict = compare_runs(whole, folder)
+    assert verdict.identical, verdict
+    # What is there depends on neither, and nothing is left of the checkpoints.
+    assert {p.name for p in folder.rglob("*")} == {p.name for p in whole.rglob("*")}
+    assert not list(folder.glob("checkpoint*"))
+
+
+def test_what_cannot_go_on_is_refused(
+    ended: Path, cut: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(folder: Path, *words: str) -> str:
+        before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+        capsys.readouterr()
+        assert main([f'resume="{folder}"', *words]) == 2
+        assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
+        line = capsys.readouterr().err.strip().splitlines()[-1]
+        assert line.startswith("error: ")
+        return line
+
+    assert "the run has ended" in refused(ended)
+    assert "seed= cannot be set" in refused(cut, "seed=3")
+    assert "stop.loss= cannot be set" in refused(cut, "stop.loss=1")
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(cut, tmp_path / name))
+
+    changed = copy("changed")
+    text = (changed / "config.yaml").read_text(encoding="utf-8")
+    (changed / "config.yaml").write_text(text.replace("seed: 0", "seed: 7"), encoding="utf-8")
+    assert "seed was 0 and is 7" in refused(changed)
+    truncated = copy("truncated")
+    data = (truncated / "checkpoint.1.npz").read_bytes()
+    (truncated / "checkpoint.1.npz").write_bytes(data[: len(data) // 2])
+    assert "checkpoint.1.npz' is damaged" in refused(truncated)
+    flipped = copy("flipped")
+    half = len(data) // 2
+    data = data[:half] + bytes([data[half] ^ 1]) + data[half + 1 :]
+    (flipped / "checkpoint.1.npz").write_bytes(data)
+    assert "checkpoint.1.npz' is damaged" in refused(flipped)
+    foreign = copy("foreign")
+    arrays, about = read_checkpoint(foreign)
+    other = {**about["inputs"], "source": "another"}
+    write_checkpoint(foreign, arrays, {**about, "inputs": other})
+    assert "source is not what the run" in refused(foreign)
+    np.savez(foreign / NAME, image=np.zeros(3))
+    assert "damaged, or is no checkpoint" in refused(foreign)
+    shortened = copy("shortened")
+    (shortened / "history.csv").write_text("stage\n", encoding="utf-8")
+    assert "history.csv' is damaged" in refused_late(shortened, capsys)
+
+
+def refused_late(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """The line of a refusal that comes when the record is opened."""
+    assert main([f'resume="{folder}"']) == 2
+    assert not (folder / "metrics.json").exists()
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_the_uncut_run(tmp_path: Path) -> None:
+    """See `experiments/kills.py` for twenty of them."""
+    whole, folder = tmp_path / "whole", tmp_path / "run"
+    assert main([*SELF_TRANSFER, f"run_dir={whole}"]) == 0
+    command = [sys.executable, "-m", "decouple.run", *SELF_TRANSFER, f"run_dir={folder}"]
+    run = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    while not (folder / "checkpoint.1.npz").exists():
+        assert run.poll() is None
+        time.sleep(0.01)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    assert not (folder / "metrics.json").exists()
+    assert main([f"resume={folder}"]) == 0
+    assert compare_runs(whole, folder).identical

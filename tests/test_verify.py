@@ -1,0 +1,85 @@
+"""A run says what it was made of, and can be repeated and compared."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from decouple.overrides import read_config
+from decouple.record.verification import Verdict, compare_runs
+from decouple.run import main
+
+FEW = ["+experiment=self_transfer", "network.weights=calibrated", "layers=1", "image.size=16"]
+FEW += ["flow=gradient", "stop.max_iterations=3"]
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    assert main([*FEW, f"run_dir={folder}"]) == 0
+    return folder
+
+
+def test_the_result_says_what_it_was_made_of(run_dir: Path) -> None:
+    metrics = json.loads((run_dir / "metrics.json").read_text(encoding="utf-8"))
+    with Image.open(run_dir / "images" / "result.png") as picture:
+        text = {key: json.loads(value) for key, value in picture.info.items() if value[0] == "{"}
+        assert picture.info["Software"].startswith("decouple ")
+    assert text["versions"] == metrics["versions"]
+    assert text["inputs"] == {
+        "source": metrics["source"]["digest"],
+        "weights": metrics["network"]["weights_digest"],
+    }
+    config = read_config(run_dir)
+    assert text["config"]["stop.max_iterations"] == 3
+    assert text["config"]["flow.name"] == config["flow"]["name"]
+    assert "run_dir" not in text["config"]
+
+
+def test_result_npz_holds_full_precision(run_dir: Path) -> None:
+    with np.load(run_dir / "result.npz") as held:
+        assert set(held.files) == {"result", "noisify_source/block1_conv1"}
+        assert held["result"].dtype == np.float64
+        assert held["noisify_source/block1_conv1"].shape == (64,)
+
+
+def test_a_repetition_is_identical(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([f"verify={run_dir}"]) == 0
+    line = capsys.readouterr().out.strip().splitlines()[-1]
+    assert line.startswith("identical (same versions); the repetition is in ")
+    assert compare_runs(run_dir, run_dir / "verification-1").identical
+
+
+def test_what_cannot_be_verified_is_refused(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*words: str) -> str:
+        assert main(list(words)) == 2
+        return capsys.readouterr().err.strip().splitlines()[-1]
+
+    assert "no run folder" in refused(f"verify={tmp_path}")
+    assert "seed= cannot be set" in refused(f"verify={run_dir}", "seed=1")
+    shutil.copytree(run_dir, tmp_path / "copy")
+    (tmp_path / "copy" / "metrics.json").unlink()
+    assert "no finished run" in refused(f"verify={tmp_path / 'copy'}")
+
+
+def test_grades(run_dir: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(run_dir, other)
+    metrics = json.loads((other / "metrics.json").read_text(encoding="utf-8"))
+    metrics["stages"][2]["image_digest"] = "another"
+    (other / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    with np.load(run_dir / "result.npz") as held:
+        arrays = {name: held[name] for name in held.files}
+    for apart, grade in ((3e-8, "equal to 1e-7"), (0.5, "different (by 5.0e-01)")):
+        np.savez(other / "result.npz", **{**arrays, "result": arrays["result"] + apart})
+        verdict = compare_runs(run_dir, other)
+        assert str(verdict) == f"{grade}; they part at impose, block1_conv1"
+        assert verdict.same == (apart < 1e-3)
+    assert str(Verdict(False, 0.0, "history.csv")).startswith("equal results")

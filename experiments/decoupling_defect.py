@@ -187,7 +187,7 @@ What it shows:
 - The lift's features are decoupled in good part and never wholly: {full["lift"]}. Those of
   projected descent have a defect of {full["projected"]}, those of gradient descent
   {full["gradient"]}. In {sum(lowest)} of {len(lowest)} matrices of the descents every entry is
-  above the lift's for the same picture. At block1_conv1, where nothing is held, the
+  above the lift's for the same picture and directions. At block1_conv1, where nothing is held, the
   two descents are one.
 - Half the motion gives {half["lift"]}, {half["projected"]} and {half["gradient"]}: how much c_j
   changes is proportional to the motion, nearly. How it changes is not: the nonlinearity is
@@ -204,9 +204,9 @@ small because the features are.
 {markdown_table(OWN_HEADER, own)}
 ## Directions that the layer hardly sees
 
-Directions $J_i^\\top \\lambda$ favour what layer i sees best, such as brightness. Of all
-directions in the span of its gradients, drawn equally likely, most are patterns that it hardly
-sees; along these the lift's features change more, relative to the raw ones:
+Directions $J_i^\\top \\lambda$ favour what layer i sees best. Of all directions in the span
+of its gradients, drawn equally likely, most are patterns that it hardly sees; along these
+the lift's features change more, relative to the raw ones:
 
 {markdown_table(HEADER[1:], isotropic)}
 Where it is above 1, c_j changes more than f_j does. So "decoupled in good part" holds for changes

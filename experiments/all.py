@@ -4,7 +4,8 @@
     python experiments/all.py transfer optimizers  # these alone
 
 The exit code is 1 where one of them failed; the others are made all the same. The benchmarks in
-`experiments/benchmarks/` are not among them: what they measure is this machine.
+`experiments/benchmarks/` are not among them, since what they measure is this machine; nor is
+`kills.py`, which writes no page.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from decouple.errors import unknown_name
 from decouple.record.progress import duration
 
 HERE = Path(__file__).resolve().parent
-NOT_SCRIPTS = ("__init__", "all", "common")
+NOT_SCRIPTS = ("__init__", "all", "common", "kills")
 SCRIPTS = tuple(sorted({path.stem for path in HERE.glob("*.py")} - {*NOT_SCRIPTS}))
 
 

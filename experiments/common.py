@@ -50,3 +50,18 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
     """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def fill(page: Path, name: str, text: str) -> None:
+    """Replace what a page has between `<!-- name -->` and `<!-- end of name -->`.
+
+    Raises
+    ------
+    ValueError : the page has no such place.
+    """
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"{page} has no place called {name}")
+    page.write_text(before + begin + text + end + after, encoding="utf-8")

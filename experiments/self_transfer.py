@@ -3,7 +3,8 @@
     python experiments/self_transfer.py
 
 Default runs (two layers, 150 px) on pictures of many kinds, and five layers at 128 px on two.
-Writes `reports/self_transfer.md`, and of the first run the panel and the loss curves.
+Writes `reports/self_transfer.md`, of the first run the panel and the loss curves, and the table of
+results in `README.md`.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run from any folder
 
-from experiments.common import REPORTS, markdown_table, measured
+from experiments.common import REPORTS, ROOT, fill, markdown_table, measured
 
 TWO_LAYERS = ("astronaut", "coffee", "chelsea", "camera", "brick", "rocket", "hubble_deep_field")
 FIVE_LAYERS = ("astronaut", "coffee")
 COMMON = ("+experiment=self_transfer", "network.weights=calibrated")
 NAME = "self_transfer"
+RESULTS = ["self-transfer of", "layers", "PSNR (dB)", "values that differ in 8 bits", "command"]
 HEADER = [
     "picture",
     "size",
@@ -54,19 +56,35 @@ def row(picture: str, metrics: dict[str, Any]) -> list[str]:
     ]
 
 
+def headline(metrics: dict[str, Any], *settings: str) -> list[str]:
+    """A line of README's table: what it was, what came out, and the command."""
+    transfer, layers = metrics["self_transfer"], len(metrics["network"]["layers"])
+    size = metrics["image"]
+    return [
+        f"{metrics['source']['origin'].removeprefix('sample:')}, {size['width']}×{size['height']}",
+        str(layers),
+        f"{transfer['psnr_db']:.1f}",
+        f"{100 * transfer['differing_pixels_8bit']:.2g} %",
+        f"`python -m decouple.run {' '.join((*COMMON, *settings))}`",
+    ]
+
+
 def main() -> None:
     """Run all, write the report."""
     plots = {"panel.png": NAME, "loss_noisify_source.png": f"{NAME}_loss"}
-    two, five = [], []
+    two, five, results = [], [], []
     for picture in TWO_LAYERS:
-        metrics = measured(*COMMON, f"source=sample:{picture}", keep=plots)
+        setting = f"source=sample:{picture}"
+        metrics = measured(*COMMON, setting, keep=plots)
         two.append(row(picture, metrics))
+        results.append(headline(metrics, setting))
         plots = {}
     plots = {"panel.png": f"{NAME}_five_layers"}
     for picture in FIVE_LAYERS:
         settings = (f"source=sample:{picture}", "layers=5", "image.size=128")
         metrics = measured(*COMMON, *settings, keep=plots)
         five.append(row(picture, metrics))
+        results.append(headline(metrics, *settings))
         plots = {}
     text = f"""# Self-transfer
 
@@ -96,6 +114,8 @@ imposition. Passes count a forward pass, a JVP or a VJP of one image as one, row
 included.
 """
     (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")
+    shown = [results[0], results[1], *results[len(TWO_LAYERS) :]]
+    fill(ROOT / "README.md", "results", markdown_table(RESULTS, shown))
 
 
 if __name__ == "__main__":

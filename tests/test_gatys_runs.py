@@ -354,6 +354,23 @@ def test_gatys_settings_mean_nothing_elsewhere(capsys: pytest.CaptureFixture[str
         assert "has no meaning in self_transfer" in capsys.readouterr().err
 
 
+def test_values_that_are_not_finite_end_the_run_with_iteration_and_term(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["optimizer=adam", "optimizer.learning_rate=1e30", "stop.max_iterations=3"]
+    run = tmp_path / "run"
+    assert main([*COURSE, "image.size=16", *words, f"run_dir={run}"]) == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "optimize stopped at iteration 1, where " in line
+    assert "style" in line
+    metrics = read(run)
+    assert metrics["stages"][0]["stop_reason"] == "not_finite"
+    assert metrics["gatys"]["not_finite"]["iteration"] == 1
+    # The last good image: here the first one.
+    assert np.isfinite(np.load(run / "result.npz")["result"]).all()
+    assert not (run / "checkpoint.npz").exists()
+
+
 def test_comparisons_are_at_one_size(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["+experiment=compare", "gatys.scales=2"]) == 2
     assert "gatys.scales= has no meaning in compare" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import tensorflow as tf
 from omegaconf import DictConfig
 
 from decouple.config import EXPERIMENTS
-from decouple.errors import DecoupleError
+from decouple.errors import DecoupleError, RunFolderError
 from decouple.overrides import word
 from decouple.pipeline.classify import classify
 from decouple.pipeline.compare import compare
@@ -22,7 +22,7 @@ from decouple.pipeline.plan import estimated_peak_bytes, said, shortage
 from decouple.pipeline.provenance import check_same_run
 from decouple.pipeline.self_transfer import self_transfer
 from decouple.pipeline.transfer import chosen, transfer
-from decouple.record.checkpoint import read_checkpoint, remove_checkpoint
+from decouple.record.checkpoint import NAME, read_checkpoint, remove_checkpoint
 from decouple.record.folder import RunFolder
 from decouple.record.interrupts import Interrupted
 from decouple.record.memory import gib
@@ -75,6 +75,13 @@ def run(config: DictConfig) -> Path | None:
         job.close()
         if not job.unfinished:
             remove_checkpoint(folder.path)
+    except RunFolderError as error:
+        if job.resumable and (folder.path / NAME).exists():
+            raise RunFolderError(
+                f"{error}; once that is mended, {resume_hint(folder.path)}"
+            ) from error
+        folder.remove_if_empty()
+        raise
     except DecoupleError:
         folder.remove_if_empty()
         raise

@@ -25,6 +25,7 @@ from decouple.record.metrics import stage_row
 from decouple.record.progress import losses_line
 from decouple.report.contact_sheet import plot_contact_sheet
 from decouple.report.curves import plot_objectives
+from decouple.stages import StageError
 
 
 def gatys(job: Job) -> None:
@@ -34,6 +35,14 @@ def gatys(job: Job) -> None:
     settings = job.config.gatys
     count = number_of_scales(settings.scales, min(job.target.shape[:2]))
     stylize(job, settings.style.statistic, how, rule, count)
+    lost = job.results["gatys"].get("not_finite")
+    if lost is not None:
+        raise StageError(
+            f"optimize stopped at iteration {lost['iteration']}, where {', '.join(lost['terms'])} "
+            f"became infinite or undefined. {StopReason.NOT_FINITE.value} Try another optimizer or "
+            "a smaller learning rate.",
+            None,
+        )
 
 
 def stylize(
@@ -79,6 +88,7 @@ def stylize(
         "iterations": recorder.iterations,
         "resumed_after": recorder.resumed_after,
         "scales": scales,
+        **({} if recorder.not_finite is None else {"not_finite": recorder.not_finite}),
         **_distances(job, done.image),
     }
     job.figures += [plot_objectives, plot_contact_sheet]
@@ -103,6 +113,8 @@ class _Recorder:
         # {number of iterations: loss} of the pictures that were saved.
         self.iterations: dict[str, float] = dict(about.get("iterations", {}))
         self.resumed_after: list[int] = list(about.get("resumed_after", []))
+        # Where it first happened, and to which terms.
+        self.not_finite: dict[str, Any] | None = None
         self._written = time.monotonic()
 
     def after(
@@ -114,6 +126,10 @@ class _Recorder:
     ) -> None:
         """See `gatys.OnIteration`."""
         settings = self._job.config
+        if not all(np.isfinite(value) for value in losses.values()):
+            terms = [name for name, v in losses.items() if name != "total" and not np.isfinite(v)]
+            self.not_finite = {"iteration": count, "terms": terms or ["total"]}
+            return
         every = settings.gatys.save_every
         due = every is not None and (count % every == 0 or count == self._rule.max_iterations)
         if due and np.isfinite(image).all():

@@ -339,12 +339,11 @@ class Job:
             with files.written_aside(path) as aside, aside.open("wb") as file:
                 np.savez(file, **self.arrays)  # type: ignore[arg-type]
         write_metrics(self.folder, metrics)
-        (self.folder.path / "plots").mkdir(exist_ok=True)
-        plot_losses(self.folder.path)
-        plot_panel(self.folder.path)
-        for plot in self.figures:
-            plot(self.folder.path)
-        write_page(self.folder.path)
+        with files.disk_errors("write into", self.folder.path):
+            (self.folder.path / "plots").mkdir(exist_ok=True)
+            for plot in (plot_losses, plot_panel, *self.figures):
+                plot(self.folder.path)
+            write_page(self.folder.path)
         if not shown:
             return
         self.progress.console.print(closing_table(metrics, self.folder.path))

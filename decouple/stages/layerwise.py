@@ -142,6 +142,7 @@ def failure(trace: LayerTrace, extractor: Extractor) -> str:
     """One line on a layer that did not arrive: where, how far off, and what to do."""
     held = f", {extractor.size - extractor.sizes[-1]} held" if len(extractor.layers) > 1 else ""
     return (
-        f"{trace.stage} stopped at {trace.layer} ({extractor.sizes[-1]} channels{held}) with a "
-        f"feature MSE of {trace.feature_mse[trace.layer]:.1e}. {trace.stop_reason.value}"
+        f"{trace.stage} stopped at {trace.layer} ({extractor.sizes[-1]} channels{held}) after "
+        f"{trace.steps} steps with a feature MSE of {trace.feature_mse[trace.layer]:.1e}. "
+        f"{trace.stop_reason.value}"
     )

@@ -4,8 +4,7 @@
     python experiments/all.py transfer optimizers  # these alone
 
 The exit code is 1 where one of them failed; the others are made all the same. The benchmarks in
-`experiments/benchmarks/` are not among them, since what they measure is this machine; nor is
-`kills.py`, which writes no page.
+`experiments/benchmarks/` are not among them: what they measure is this machine.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from decouple.errors import unknown_name
 from decouple.record.progress import duration
 
 HERE = Path(__file__).resolve().parent
-NOT_SCRIPTS = ("__init__", "all", "common", "kills")
+NOT_SCRIPTS = ("__init__", "all", "common")
 SCRIPTS = tuple(sorted({path.stem for path in HERE.glob("*.py")} - {*NOT_SCRIPTS}))
 
 

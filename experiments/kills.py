@@ -79,9 +79,13 @@ def main() -> int:
             same += verdict == "identical"
             rows.append([f"{after:.2f}", f"{kept} of 4", verdict])
             print(*rows[-1], sep="   ", flush=True)
-    text = f"# Kills\n\n`python experiments/kills.py`: {same} of {len(rows)} runs that were killed "
-    text += "(SIGKILL) and resumed are\nidentical to the one that was left alone: images and "
-    text += "features in full precision, history and\nmetrics, times aside.\n\n"
+    text = f"""# Kills
+
+Made by `python experiments/kills.py`: {same} of {len(rows)} runs that were killed (SIGKILL) and
+resumed are identical to the one that was left alone: images and features in full precision, history
+and metrics, times aside.
+
+"""
     (REPORTS / "kills.md").write_text(text + markdown_table(HEADER, rows), encoding="utf-8")
     return same < len(rows)
 

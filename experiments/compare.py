@@ -27,6 +27,7 @@ PAIRS = (("gravel", "astronaut"), ("chelsea", "astronaut"))
 TRADE_OFF = ("image.size=64",)
 DESCENTS = ("gram:lbfgs", "means:lbfgs")
 TRANSFERS = ("lift:auto", "projected:lbfgs")
+PASSES = 600
 SHARES = (2e-4, 2e-3, 2e-2, 2e-1)
 LOOKS = {
     "gram:lbfgs": ("vermillion", "o"),
@@ -78,16 +79,14 @@ def trade_off(source: str, target: str) -> Points:
         chosen = f"compare.methods=[{','.join(methods)}]"
         metrics = measured(*SETTINGS, *pictures, *TRADE_OFF, chosen, *settings)
         rows = {row["method"]: row for row in metrics["compare"]["rows"]}
-        passes.append(rows[methods[0]]["evaluations"])
         return {
             m: [(rows[m]["ssim"], rows[m]["gram_distance_held_out"])] for m in ("target", *methods)
         }
 
-    passes: list[int] = []
     seen = points(TRANSFERS)
-    budget = f"compare.passes={passes[0]}"
     for share in SHARES:
-        for method, more in points(DESCENTS, f"gatys.content.share={share}", budget).items():
+        weight = f"gatys.content.share={share}"
+        for method, more in points(DESCENTS, weight, f"compare.passes={PASSES}").items():
             if method != "target":
                 seen.setdefault(method, []).extend(more)
     return seen
@@ -98,8 +97,8 @@ def draw_trade_off(pairs: dict[tuple[str, str], Points]) -> None:
     shares = ", ".join(f"{share:g}" for share in SHARES)
     caption = (
         "vgg19 with calibrated random filters, softplus, average pooling, 3 layers, 64 px, seed 0; "
-        f"along the curves the content term's share of the initial gradient is {shares}. "
-        "Better is lower and further right."
+        f"along the curves, {PASSES} passes a point, the content term's share of the initial "
+        f"gradient is {shares}. Better is lower and further right."
     )
     with style.context():
         width, height = style.PAGE_INCHES, 4.6
@@ -185,9 +184,9 @@ network passes as the lift took, and ends earlier where its loss has converged.
 {chr(10).join(sections)}
 ## Style against structure
 
-One content weight is one compromise. Here Gram and means run with several, at 64 px, within as many
-passes as the lift took; a method is better where its points lie lower (nearer the source's style on
-layers that nobody optimized) at the same SSIM to the target.
+One content weight is one compromise. Here Gram and means run with several, at 64 px, {PASSES}
+passes each; a method is better where its points lie lower (nearer the source's style on layers that
+nobody optimized) at the same SSIM to the target.
 
 ![Gram and means as curves over content shares, lift and projected as points]({NAME}_trade_off.png)
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from decouple.config import EXPERIMENTS
 from decouple.features.extractor import BATCH_BYTES, JACOBIAN_BYTES
+from decouple.flows.symmetric import Symmetric
 from decouple.networks.architecture import Conv
 from decouple.pipeline.job import Job
 from decouple.record.memory import available_bytes, gib, resident_bytes
@@ -30,7 +31,8 @@ def estimated_peak_bytes(job: Job) -> int:
     - slopes and pre-activations of all convolutions, at three points at a time;
     - where K = J Jᵀ is formed (the lift and projected descent), three arrays of the widest layer
       for a batch of backward passes, which `features.extractor` keeps below a limit, and J itself,
-      unless it is above another limit; then K, its factor and its inverse root.
+      unless it is above another limit; then K, its factor and its inverse root; and what Anderson
+      acceleration remembers.
 
     It cannot be below what the process has held already. Against what self-transfers on a CPU
     took, it is 8, 9 and 14 % too high with two layers at 64, 128 and 192 px. What a style
@@ -53,6 +55,8 @@ def estimated_peak_bytes(job: Job) -> int:
         needed += batch * _ALIVE * _CHANNELS * pixels * size
         needed += jacobian if jacobian <= JACOBIAN_BYTES else 0
         needed += 3 * 8 * features**2
+        # Anderson acceleration's iterates and residuals, in float64.
+        needed += 2 * 8 * Symmetric.memory * 3 * pixels
     now = resident_bytes() or _RESIDENT
     return int(max(now + needed, peak_memory_bytes() or 0))
 

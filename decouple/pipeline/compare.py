@@ -23,10 +23,10 @@ from decouple.record.table import write_table
 from decouple.stages import DecoupledFeatures, StageError, noise_image, noisify
 
 READING = (
-    "Each row is an image; the first three are what the others lie between: the target, which "
+    "Each method made an image; the first three are what the others lie between: the target, which "
     "has all of its own structure and none of the source's style; the source, the reverse; and "
     "noise. Distances are to the source, relative to its own size, mean over the layers: 0 is the "
-    "source's style, and the target's row is where a method begins. Gram and means distance are "
+    "source's style, and the target's is where a method begins. Gram and means distance are "
     "what gram and means optimize at the layers used, and the decoupled distance what lift and "
     "projected bring to zero, so that none of them says alone which method is better; at held-out "
     "layers nobody optimized anything. SSIM, gradient similarity and PSNR are to the target: how "

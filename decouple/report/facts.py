@@ -19,7 +19,7 @@ _NONE = "–"
 _EXPERIMENTS = {
     "self_transfer": ("Self-transfer", "of"),
     "transfer": ("Transfer", "of"),
-    "compare": ("Comparison", "on"),
+    "compare": ("Comparison", "of"),
     "compare_flows": ("Comparison of flows", "on"),
     "gatys_moreno": ("Style transfer with Moreno's settings", "from"),
     "gatys_sbruzzi": ("Style transfer with Sbruzzi's settings", "from"),
@@ -34,8 +34,9 @@ _NAMES = {
     "max_error_8bit": "largest error (8 bits)",
     "differing_pixels_8bit": "differing share",
     "mse": "MSE",
+    "ssim": "SSIM",
 }
-_NAMES_BY_ENDING = {"_db": " (dB)", "_bytes": " (bytes)"}
+_NAMES_BY_ENDING = {"_db": " (dB)", "_bytes": " (GiB)"}
 _STAGE_COLUMNS = [
     Column("stage"),
     Column("layer"),
@@ -75,7 +76,7 @@ def sentence(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     if source:
         words += f" {preposition} {source}"
     if target:
-        words += f" to {target}"
+        words += f" {'on' if experiment == 'compare' else 'to'} {target}"
     image = _part(metrics, "image")
     if image.get("height") and image.get("width"):
         words += f", {image['width']}\u00a0×\u00a0{image['height']}\u00a0px"
@@ -255,12 +256,13 @@ def worst_reason(metrics: Mapping[str, Any]) -> str | None:
 
 
 def compare_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
-    """Columns (the union of the keys) and rows of `compare.rows`."""
+    """`compare.rows`, a row or a column for each method: whichever makes the narrower table."""
     found = [settings(row) for row in _part(metrics, "compare").get("rows") or ()]
     keys = list(dict.fromkeys(key for row in found for key in row))
     numbers = {key for key in keys if any(isinstance(row.get(key), int | float) for row in found)}
-    columns = [Column(_named(key), number=key in numbers) for key in keys]
-    return columns, [
+    # Where a method's own run folder lies is in metrics.json.
+    keys = [key for key in keys if key != "folder"]
+    rows = [
         [
             Cell(_words(value), title=explanation(value))
             if key == "stop_reason"
@@ -269,6 +271,11 @@ def compare_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[C
         ]
         for row in found
     ]
+    if len(rows) >= len(keys) or keys[0] != "method":
+        return [Column(_named(key), number=key in numbers) for key in keys], rows
+    names, *columns = zip(*rows, strict=True)
+    turned = [[Cell(_named(key)), *cells] for key, cells in zip(keys[1:], columns, strict=True)]
+    return [Column("method"), *(Column(name.text, number=True) for name in names)], turned
 
 
 def label_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
@@ -347,6 +354,8 @@ def shown(key: str, value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(shown(key, item) for item in value)
+    if key.endswith("_bytes") and isinstance(value, int):
+        return f"{value / 2**30:.2f}"
     if isinstance(value, int):
         return f"{value:,}"
     if not isinstance(value, float):

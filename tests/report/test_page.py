@@ -228,17 +228,32 @@ def test_pictures_of_different_sizes_are_not_laid_over_each_other(tmp_path: Path
     assert "Source and result" not in page_of(folder).text("h2")
 
 
-def test_comparison_has_a_column_for_every_key_of_any_row(tmp_path: Path) -> None:
+def compared(folder: Path, rows: list[dict]) -> list[list[str]]:
+    """The rows of the page's table of `compare.rows`."""
+    found = page_of(write_run(folder, compare={"rows": rows})).rows()
+    return found[next(k for k, row in enumerate(found) if row[0] == "method") :]
+
+
+def test_comparison_of_a_few_methods_has_a_row_for_every_key_of_any(tmp_path: Path) -> None:
     rows = [
         {"method": "lift", "psnr_db": 120.123, "evaluations": 1234, "seconds": 3.21},
         {"method": "gradient", "psnr_db": None, "stop_reason": "step_limit", "mse": {"a": 1e-9}},
     ]
-    page = page_of(write_run(tmp_path / "run", compare={"rows": rows}))
-    head = ["method", "PSNR (dB)", "passes", "seconds", "stop reason", "MSE, a"]
-    found = page.rows()
-    start = found.index(head)
-    assert found[start + 1] == ["lift", "120.12", "1,234", "3.2", "–", "–"]
-    assert found[start + 2] == ["gradient", "–", "–", "–", "step limit", "1.0e-09"]
+    assert compared(tmp_path / "run", rows)[:6] == [
+        ["method", "lift", "gradient"],
+        ["PSNR (dB)", "120.12", "–"],
+        ["passes", "1,234", "–"],
+        ["seconds", "3.2", "–"],
+        ["stop reason", "–", "step limit"],
+        ["MSE, a", "–", "1.0e-09"],
+    ]
+
+
+def test_comparison_of_many_methods_has_a_row_for_each(tmp_path: Path) -> None:
+    rows = [{"method": f"gradient:{k}", "psnr_db": 10.0 + k, "seconds": k / 2} for k in range(4)]
+    found = compared(tmp_path / "run", rows)
+    assert found[0] == ["method", "PSNR (dB)", "seconds"]
+    assert found[4] == ["gradient:3", "13.00", "1.5"]
 
 
 def test_numbers_of_an_unknown_experiment_are_shown(tmp_path: Path) -> None:

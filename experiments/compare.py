@@ -11,6 +11,7 @@ several of its weights. Writes `reports/compare.md`, a panel for each pair and
 from __future__ import annotations
 
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,11 @@ COST = {
     "seconds": "seconds",
     "ended": "stop_reasons",
 }
+
+
+def wrapped(text: str) -> str:
+    """In lines as long as those of the other reports."""
+    return "\n".join(textwrap.wrap(text, 100))
 
 
 def tables(rows: list[dict[str, Any]]) -> str:
@@ -147,6 +153,20 @@ def trade_off_table(pairs: dict[tuple[str, str], Points]) -> str:
     return markdown(rows)
 
 
+def verdict(pairs: dict[tuple[str, str], Points]) -> str:
+    """Whether the lift lies below the curves, in a sentence."""
+    beaten = 0
+    for seen in pairs.values():
+        ((structure, style_left),) = seen["lift:auto"]
+        others = [point for method in DESCENTS for point in seen[method]]
+        beaten += any(ssim >= structure and gram <= style_left for ssim, gram in others)
+    return (
+        f"On {len(pairs) - beaten} of {len(pairs)} pairs no result of Gram or means has both as "
+        "much structure and as little distance to the style as the lift's. That is with untrained "
+        "filters, small pictures, and descents that start from the target."
+    )
+
+
 def section(source: str, target: str) -> tuple[str, dict[str, Any]]:
     """Run one pair; its part of the report, and its metrics."""
     panel = f"{NAME}_{source}_{target}"
@@ -179,7 +199,7 @@ average pooling, seed {metrics["seed"]}; {", ".join(layers)} are used, {", ".joi
 out. The lift runs with tolerance {metrics["tolerance"]:g}; what descends a loss gets as many
 network passes as the lift took, and ends earlier where its loss has converged.
 
-{metrics["compare"]["reading"]}
+{wrapped(metrics["compare"]["reading"])}
 
 {chr(10).join(sections)}
 ## Style against structure
@@ -187,6 +207,7 @@ network passes as the lift took, and ends earlier where its loss has converged.
 One content weight is one compromise. Here Gram and means run with several, at 64 px, {PASSES}
 passes each; a method is better where its points lie lower (nearer the source's style on layers that
 nobody optimized) at the same SSIM to the target.
+{wrapped(verdict(traded))}
 
 ![Gram and means as curves over content shares, lift and projected as points]({NAME}_trade_off.png)
 

@@ -84,7 +84,6 @@ def main() -> None:
         settings = (f"source=sample:{picture}", "layers=5", "image.size=128")
         metrics = measured(*COMMON, *settings, keep=plots)
         five.append(row(picture, metrics))
-        results.append(headline(metrics, *settings))
         plots = {}
     text = f"""# Self-transfer
 
@@ -114,8 +113,7 @@ imposition. Passes count a forward pass, a JVP or a VJP of one image as one, row
 included.
 """
     (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")
-    shown = [results[0], results[1], *results[len(TWO_LAYERS) :]]
-    fill(ROOT / "README.md", "results", markdown_table(RESULTS, shown))
+    fill(ROOT / "README.md", "results", markdown_table(RESULTS, results))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ The equations are solved by the iteration λ ← λ + K₀⁻¹ (way-point − f
 with Anderson acceleration over both unknowns: three passes each (linearize, VJP, features). The
 last condition is posed as f(x₁) − f(x₀) = difference of the way-points, and the left side computed
 as a change from x₀: its rounding is relative to the step, not to the features. Steps are short
-rather than few: a short step needs 8 iterations where a long one needs 50, and it amplifies the
-errors of the way back less. What Anderson acceleration learns in one step serves the next ones.
+rather than few: a short step needs 5 to 8 iterations where a long one needs 50, and it amplifies
+the errors of the way back less. What Anderson acceleration learns in one step serves the next ones.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ if TYPE_CHECKING:
 _PASSES_PER_ITERATION = 3
 # A Jacobian row in a batch costs less than a pass of its own.
 _ROW_COST = 0.6
-# Steps get longer up to the first and shorter beyond the second; longer ones save iterations, but
-# need not have one solution only, so that the way back may not find theirs.
-_FEW, _MANY = 8, 11
+# Steps get longer up to the first number of iterations and shorter beyond the second. Longer steps
+# need fewer iterations in all, but amplify errors on the way back: at the first layer, where that
+# is most and passes cost least, they are kept short.
+_FIRST_LAYER, _FURTHER_LAYERS = (5, 8), (8, 11)
 # Fewer iterations than this are not worth a new factor.
 _GOOD_ITERATIONS = 4
 # A start that is farther (RMS) from its nominal features than any rounding is another image's.
@@ -198,9 +199,11 @@ class _Walk:
         return None
 
     def _growth(self, iterations: int) -> float:
-        if iterations <= _FEW:
+        first = len(self.extractor.layers) == 1
+        few, many = _FIRST_LAYER if first else _FURTHER_LAYERS
+        if iterations <= few:
             return 1.5
-        return 0.8 if iterations > _MANY else 1.0
+        return 0.8 if iterations > many else 1.0
 
     def _factor_cost(self) -> float:
         """Of a new factor, in passes."""

@@ -205,13 +205,17 @@ class Extractor(ABC):
         linearization = shorter._truncate(point.linearization)
         return shorter, Point(point.features[: shorter.size], point.shape, linearization)
 
+    def rows_at_a_time(self, pixels: int) -> int:
+        """How many rows of the Jacobian are formed in one batch, at an image of so many pixels."""
+        row_bytes = 4 * 64 * pixels * tf.as_dtype(self.chain.dtype).size
+        return max(1, min(_LARGEST_BATCH, BATCH_BYTES // row_bytes))
+
     def jacobian_rows(self, point: Point) -> Iterator[np.ndarray]:
         """The Jacobian in chunks of rows (B, H·W·3), from the first feature to the last.
 
         A feature of layer j needs no pass through the layers behind it.
         """
-        row_bytes = 4 * 64 * point.shape[0] * point.shape[1] * tf.as_dtype(self.chain.dtype).size
-        chunk = max(1, min(_LARGEST_BATCH, BATCH_BYTES // row_bytes))
+        chunk = self.rows_at_a_time(point.shape[0] * point.shape[1])
         for index, size in enumerate(self.sizes, start=1):
             shorter, part = self.part(point, index)
             unit = np.zeros((size, shorter.size), np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from decouple.config import EXPERIMENTS
-from decouple.features.extractor import BATCH_BYTES, JACOBIAN_BYTES
+from decouple.features.extractor import JACOBIAN_BYTES
 from decouple.flows.symmetric import Symmetric
 from decouple.networks.architecture import Conv
 from decouple.pipeline.job import Job
@@ -14,8 +14,9 @@ from decouple.record.metrics import peak_memory_bytes
 
 # TensorFlow and the network's numbers, where the system does not tell.
 _RESIDENT = 800 * 2**20
-_LARGEST_BATCH, _CHANNELS = 32, 64
-# Of a batch of backward passes at the widest layer: what comes in, its product with the slopes,
+# Of VGG's widest layer, the first.
+_CHANNELS = 64
+# Of a batch of backward passes at that layer: what comes in, its product with the slopes,
 # and what the convolution makes of it.
 _ALIVE = 3
 # The point at a step's start, the one at its middle, and the one being made.
@@ -48,8 +49,7 @@ def estimated_peak_bytes(job: Job) -> int:
             positions /= 4
     needed = _POINTS * 2 * activations * size
     if _forms_gram(job):
-        row = 4 * _CHANNELS * pixels * size  # as `Extractor.jacobian_rows` counts it
-        batch = max(1, min(_LARGEST_BATCH, BATCH_BYTES // row))
+        batch = job.extractor.rows_at_a_time(pixels)
         features = job.extractor.size
         jacobian = features * 3 * pixels * size
         needed += batch * _ALIVE * _CHANNELS * pixels * size

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from hydra import compose
@@ -135,6 +136,18 @@ def cells(overrides: list[str]) -> list[list[str]]:
         else:
             choices.append([override.input_line or ""])
     return [list(cell) for cell in product(*choices)]
+
+
+def launcher_of(overrides: list[str]) -> object:
+    """What `hydra/launcher=` names; None where it is not given."""
+    named = {override.key_or_group: override.value() for override in _parse(overrides)}
+    return named.get("hydra/launcher")
+
+
+def sweep_folder(cell: list[str]) -> Path:
+    """Where Hydra would keep a sweep, from the overrides of one of its cells."""
+    config = compose("config", overrides=cell, return_hydra_config=True)
+    return Path(str(config.hydra.sweep.dir))
 
 
 def _first_line(error: Exception) -> str:

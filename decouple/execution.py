@@ -1,0 +1,42 @@
+"""One run, from a composed and checked configuration, in whichever process it is to be."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+
+def carry_out(config: DictConfig) -> Path | None:
+    """Do what a configuration says; returns the run folder, if it has one.
+
+    TensorFlow is imported here, and not before: see `pipeline.run` for what is raised.
+    """
+    quiet_tensorflow()
+    from decouple import pipeline
+
+    return pipeline.run(config)
+
+
+def quiet_tensorflow() -> None:
+    """Import TensorFlow without its start-up chatter, which no setting of its own stops."""
+    if "tensorflow" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        import tensorflow as tf
+
+        tf.constant(0.0)  # the devices report at the first operation
+        # Each depth of the network is traced once, which TensorFlow takes for retracing.
+        tf.get_logger().setLevel("ERROR")
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)

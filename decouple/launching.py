@@ -1,0 +1,66 @@
+"""Hydra's ways to start runs: in this process, in several, or as the jobs of a cluster."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import Any
+
+from hydra.core.global_hydra import GlobalHydra
+
+from decouple.config import config_folder
+from decouple.errors import ConfigError
+
+# {launcher: the module of the plugin that brings it}; they come with the extra `cluster`.
+LAUNCHERS = {
+    "joblib": "hydra_plugins.hydra_joblib_launcher",
+    "submitit_local": "hydra_plugins.hydra_submitit_launcher",
+    "submitit_slurm": "hydra_plugins.hydra_submitit_launcher",
+}
+
+
+def check_launcher(name: object, sweeping: bool) -> None:
+    """Refuse a launcher that has nothing to launch, or is not installed.
+
+    Parameters
+    ----------
+    name : value of `hydra/launcher=`, None where it is not given
+    sweeping : whether there is `-m`
+
+    Raises
+    ------
+    ConfigError : in one line.
+    """
+    if name is None:
+        return
+    if not sweeping:
+        raise ConfigError(f"hydra/launcher={name} starts the runs of a sweep: it needs -m")
+    module = LAUNCHERS.get(str(name))
+    if module is not None and not _installed(module):
+        raise ConfigError(
+            f"hydra/launcher={name} needs a plugin that is not installed: "
+            "pip install 'decouple[cluster]'"
+        )
+    if name == "submitit_slurm" and shutil.which("sbatch") is None:
+        raise ConfigError(
+            "hydra/launcher=submitit_slurm submits jobs by Slurm's sbatch, which is not on this "
+            "machine: start it where there is one, or give hydra/launcher=joblib"
+        )
+
+
+def _installed(module: str) -> bool:
+    with suppress(ModuleNotFoundError):  # of the package that all plugins lie in
+        return find_spec(module) is not None
+    return False
+
+
+def hand_to_hydra(arguments: Sequence[str], task: Any = lambda _: None) -> None:
+    """Let Hydra read the command line, and call `task` with each configuration it gives."""
+    import hydra
+
+    GlobalHydra.instance().clear()
+    sys.argv = [sys.argv[0], *arguments]
+    hydra.main(config_path=str(config_folder()), config_name="config", version_base="1.3")(task)()

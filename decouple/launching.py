@@ -44,9 +44,9 @@ def check_launcher(name: object, sweeping: bool) -> None:
             f"hydra/launcher={name} needs a plugin that is not installed: "
             "pip install 'decouple[cluster]'"
         )
-    if name == "submitit_slurm" and shutil.which("sbatch") is None:
+    if name == "submitit_slurm" and shutil.which("srun") is None:
         raise ConfigError(
-            "hydra/launcher=submitit_slurm submits jobs by Slurm's sbatch, which is not on this "
+            "hydra/launcher=submitit_slurm needs Slurm, whose srun is not on this "
             "machine: start it where there is one, or give hydra/launcher=joblib"
         )
 

@@ -78,14 +78,14 @@ def test_what_is_not_installed_is_one_line(
     assert line.endswith("pip install 'decouple[cluster]'")
 
 
-def test_slurm_needs_sbatch(
+def test_slurm_needs_a_machine_that_has_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(launching, "_installed", lambda _: True)
     monkeypatch.setenv("PATH", "")
     assert main(["-m", *FEW, "seed=0,1", "hydra/launcher=submitit_slurm"]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert "sbatch" in line
+    assert "srun" in line
 
 
 def test_a_launcher_needs_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:

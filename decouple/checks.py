@@ -60,8 +60,23 @@ STATISTICS = CHOICES["gatys.style.statistic"]
 LABELS = 1000
 _TERMS, _TERM_NUMBERS = ("content", "style", "variation"), ("weight", "share")
 # What may be set anew when a run goes on; of noisification every layer follows from those before.
-RESUMED_ANEW = ("resume", "checkpoint", "record")
-GATYS_RESUMED_ANEW = (*RESUMED_ANEW, "stop", "gatys.save_every")
+_RESUMED_ANEW = ("resume", "checkpoint", "record")
+_GATYS_RESUMED_ANEW = (*_RESUMED_ANEW, "stop", "gatys.save_every")
+
+
+def resumed_anew(experiment: str) -> tuple[str, ...]:
+    """What may be set anew when a run of an experiment goes on: groups, and dotted keys."""
+    gatys = EXPERIMENTS.get(experiment) == "gatys"
+    return _GATYS_RESUMED_ANEW if gatys else _RESUMED_ANEW
+
+
+def may_change(experiment: str, key: str) -> bool:
+    """Whether a setting is among those of `resumed_anew`.
+
+    >>> may_change("gatys_moreno", "stop.loss"), may_change("transfer", "stop.loss")
+    (True, False)
+    """
+    return f"{key}.".startswith(tuple(f"{anew}." for anew in resumed_anew(experiment)))
 
 
 def check(config: Config, overridden: Iterable[str] = ()) -> None:

@@ -19,8 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from decouple import __version__
-from decouple.checks import GATYS_RESUMED_ANEW, RESUMED_ANEW, check
-from decouple.config import EXPERIMENTS, SCHEMAS, config_folder
+from decouple.checks import check, may_change, resumed_anew
+from decouple.config import SCHEMAS, config_folder
 from decouple.errors import ConfigError, unknown_name
 from decouple.overrides import overrides as words_of
 from decouple.overrides import read_config
@@ -84,13 +84,13 @@ def _resumed(parsed: list[Override], overrides: list[str]) -> list[str]:
         raise ConfigError(f"resume={run_dir}: there is no run folder with a config.yaml")
     if named.get("experiment", config.get("experiment")) != config.get("experiment"):
         raise ConfigError(f"resume={run_dir} is a run of +experiment={config.get('experiment')}")
-    gatys = EXPERIMENTS.get(str(config.get("experiment"))) == "gatys"
-    anew = GATYS_RESUMED_ANEW if gatys else RESUMED_ANEW
+    experiment = str(config.get("experiment"))
     for key in named:
-        if key != "experiment" and not any(f"{key}.".startswith(f"{k}.") for k in anew):
+        if key != "experiment" and not may_change(experiment, key):
+            anew = (k for k in resumed_anew(experiment) if k != "resume")
             raise ConfigError(
                 f"{key}= cannot be set with resume=: a run goes on with its own settings; only "
-                f"{', '.join(k for k in anew if k != 'resume')} may change"
+                f"{', '.join(anew)} may change"
             )
     own = [o.input_line or "" for o in parsed if o.key_or_group != "experiment"]
     return [*words_of(config), *own]

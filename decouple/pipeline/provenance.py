@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
+from decouple.checks import may_change
 from decouple.errors import ConfigError
 from decouple.overrides import settings
 from decouple.record.metrics import environment
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 # Settings that say nothing of what is computed.
 _WITHOUT_EFFECT = ("run_dir", "resume", "plan", "checkpoint.every_seconds", "record.tensorboard")
-# What a Gatys run may be told anew when it goes on.
-_MAY_CHANGE = ("stop.", "gatys.save_every")
 
 
 def provenance(job: Job) -> dict[str, Any]:
@@ -49,7 +48,8 @@ def check_same_run(job: Job, about: dict[str, Any], run_dir: object) -> None:
     """
     own = provenance(job)
     told, settled = own["config"], about["config"]
-    kept = [k for k in dict.fromkeys([*settled, *told]) if not _may_change(job, k)]
+    experiment = job.config.experiment
+    kept = [k for k in dict.fromkeys([*settled, *told]) if not may_change(experiment, k)]
     missing = object()
     changed = [
         f"{key} was {settled.get(key)} and is {told.get(key)}"
@@ -74,7 +74,3 @@ def check_same_run(job: Job, about: dict[str, Any], run_dir: object) -> None:
         job.progress.say(
             f"The run began with {', '.join(others)}: the last bits of its result may differ"
         )
-
-
-def _may_change(job: Job, key: str) -> bool:
-    return bool(job.losses) and key.startswith(_MAY_CHANGE)

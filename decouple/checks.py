@@ -18,7 +18,6 @@ from decouple.images import MIN_SIDE
 
 # {variant: settings that it would ignore}
 _OF_GATYS = ("gatys", "classify")
-_OF_LONG_RUNS = ("checkpoint", "resume")
 _OF_FLOWS = ("stop.noisify_source", "stop.noisify_target", "stop.impose")
 _IGNORED = {
     "self_transfer": (
@@ -34,7 +33,7 @@ _IGNORED = {
     "mix": ("strength", "impose", "compare_flows", "compare", *_OF_GATYS),
     "compare_flows": (
         *("target", "strength", "impose", "mix", "flow", "stepper", "optimizer"),
-        *("stop.max_passes", "compare", *_OF_GATYS, *_OF_LONG_RUNS),
+        *("stop.max_passes", "compare", *_OF_GATYS),
     ),
     "gatys": (
         *("strength", "impose", "mix", "compare_flows", "compare", "flow", "stepper"),
@@ -42,12 +41,11 @@ _IGNORED = {
     ),
     "compare": (
         *("strength", "impose", "mix", "compare_flows", "flow", "stepper", "optimizer"),
-        *("stop.max_passes", "gatys.style.statistic", "gatys.scales", "checkpoint", "resume"),
-        "classify",
+        *("stop.max_passes", "gatys.style.statistic", "gatys.scales", "classify"),
     ),
     "classify": (
         *("target", "layers", "strength", "tolerance", "seed", "noise", "mask", "impose", "mix"),
-        *("compare_flows", "compare", "gatys", "checkpoint", "resume", "plan", "flow", "stepper"),
+        *("compare_flows", "compare", "gatys", "checkpoint", "plan", "flow", "stepper"),
         *("optimizer", "stop", "image.size", "network.activation", "network.width"),
         *("network.pooling", "network.dtype", "record"),
     ),

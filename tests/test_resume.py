@@ -26,12 +26,22 @@ SELF_TRANSFER = ["+experiment=self_transfer", *SMALL]
 PAIR = ["source=sample:brick", "target=sample:coffee", "layers=1"]
 DESCENT = ["+experiment=self_transfer", "network.weights=calibrated", "image.size=16", "layers=1"]
 DESCENT += ["flow=gradient", "stop.max_iterations=10", "checkpoint.every_seconds=0"]
+SEVERAL = ["network.weights=calibrated", "layers=1", "image.size=16", "tolerance=1e-2"]
+SEVERAL += ["stop.max_iterations=4", "checkpoint.every_seconds=0"]
+COMPARE = ["+experiment=compare", *SEVERAL, "source=sample:gravel", "target=sample:chelsea"]
+COMPARE += ["compare.methods=['gradient:adam','gram:lbfgs','gradient:sgd']"]
+COMPARE += ["gatys.content.layers=[block1_conv2]", "compare.held_out=[block1_conv2]"]
+FLOWS = ["+experiment=compare_flows", *SEVERAL]
+FLOWS += ["compare_flows.methods=['gradient:adam','gradient:sgd','projected_channel:adam']"]
 RUNS = {
     "self_transfer": SELF_TRANSFER,
     "transfer": ["+experiment=transfer", *SMALL, *PAIR, "strength=0.2"],
     "mix": ["+experiment=mix", *SMALL, *PAIR, "mix.strengths=[0.1,0.2]"],
     "descent": DESCENT,
+    "projected": [*DESCENT, "layers=2", "flow=projected"],
 }
+
+SLOW = pytest.mark.slow
 
 
 def stopped(monkeypatch: pytest.MonkeyPatch, after: int, *words: str) -> None:
@@ -82,7 +92,7 @@ def test_a_stopped_run_says_how_to_go_on(
 
 @pytest.mark.parametrize(
     "name",
-    ["self_transfer", "transfer", pytest.param("mix", marks=pytest.mark.slow), "descent"],
+    ["self_transfer", "transfer", pytest.param("mix", marks=SLOW), "descent", "projected"],
 )
 def test_a_run_that_was_cut_is_the_uncut_run(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -100,6 +110,91 @@ def test_a_run_that_was_cut_is_the_uncut_run(
     # What is there depends on neither, and nothing is left of the checkpoints.
     assert {p.name for p in folder.rglob("*")} == {p.name for p in whole.rglob("*")}
     assert not list(folder.glob("checkpoint*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "every_seconds"), [(COMPARE, 0), (FLOWS, 1000)], ids=["compare", "compare_flows"]
+)
+def test_a_comparison_that_was_cut_is_the_uncut_one(
+    words: list[str], every_seconds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut in every method, one after the other."""
+    whole, folder = tmp_path / "whole", tmp_path / "cut"
+    assert main([*words, f"run_dir={whole}"]) == 0
+    methods = sorted(path.name for path in (whole / "methods").iterdir())
+    often = f"checkpoint.every_seconds={every_seconds}"
+    stopped(monkeypatch, 7, *words, often, f"run_dir={folder}")
+    for _ in methods[1:]:
+        stopped(monkeypatch, 9, f"resume={folder}")
+    kept = sorted((folder / "methods").glob("*/metrics.json"))
+    finished = {path: path.stat().st_mtime_ns for path in kept}
+    assert finished, "a method that has ended is not carried out again"
+    assert main([f"resume={folder}"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in kept} == finished
+    for part in (".", *(f"methods/{name}" for name in methods)):
+        verdict = compare_runs(whole / part, folder / part)
+        assert verdict.identical, (part, verdict)
+    assert {p.relative_to(folder) for p in folder.rglob("*")} == {
+        p.relative_to(whole) for p in whole.rglob("*")
+    }
+
+
+def test_rows_of_the_motion_under_way_are_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the motion before was not yet written, as it is every 30 seconds only."""
+    whole, folder = tmp_path / "whole", tmp_path / "cut"
+    words = [*DESCENT, "checkpoint.every_seconds=1000"]
+    assert main([*words, f"run_dir={whole}"]) == 0
+    stopped(monkeypatch, 15, *words, f"run_dir={folder}")
+    assert len(list(read_parts(folder))) == 1
+    assert main([f"resume={folder}"]) == 0
+    verdict = compare_runs(whole, folder)
+    assert verdict.identical, verdict
+
+
+def test_a_second_ctrl_c_leaves_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    passed = []
+
+    def twice(self: History, report: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        passed.append("the first")
+        os.kill(os.getpid(), signal.SIGINT)
+        passed.append("the second")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "__call__", twice)
+        assert main([*DESCENT, f"run_dir={tmp_path / 'run'}"]) == 130
+    assert passed == ["the first"], "within a step, which is not finished"
+    assert capsys.readouterr().err.strip().endswith(f"resume={tmp_path / 'run'}")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert main([f"resume={tmp_path / 'run'}"]) == 0
+
+
+def test_two_processes_do_not_go_on_with_one_run(
+    cut: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(cut, tmp_path / "run"))
+    program = "import sys; from decouple.record.lock import locked\n"
+    program += "with locked(sys.argv[1]): print('mine', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"mine\n"
+        assert main([f"resume={folder}"]) == 2
+        line = capsys.readouterr().err.strip().splitlines()[-1]
+        assert line.startswith(f"error: another process is at work in '{folder}'")
+        # What a process held goes with it, however it ends.
+        other.kill()
+    assert (folder / ".lock").exists()
+    assert main([f"resume={folder}"]) == 0
+    assert not (folder / ".lock").exists()
 
 
 def test_what_cannot_go_on_is_refused(

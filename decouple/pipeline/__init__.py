@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import tensorflow as tf
@@ -25,6 +27,7 @@ from decouple.pipeline.transfer import chosen, transfer
 from decouple.record.checkpoint import NAME, read_checkpoint, remove_checkpoint
 from decouple.record.folder import RunFolder
 from decouple.record.interrupts import Interrupted
+from decouple.record.lock import locked
 from decouple.record.memory import gib
 from decouple.stages import StageError
 
@@ -37,8 +40,8 @@ _COMPOSITIONS = {
     "gatys": gatys,
 }
 
-# Those that checkpoints are written of.
-RESUMABLE = ("self_transfer", "transfer", "mix", "gatys")
+# Those whose methods have a folder, and thereby a history, each.
+OF_METHODS = ("compare_flows", "compare")
 
 
 def run(config: DictConfig) -> Path | None:
@@ -63,8 +66,16 @@ def run(config: DictConfig) -> Path | None:
     lacking = shortage(job)
     if lacking is not None:
         job.progress.say(lacking)
-    job.resumable = kind in RESUMABLE
-    folder = _folder(job)
+    job.resumable = True
+    with _claimed(job) as folder:
+        failed = _recorded(job, composition, folder)
+    if failed is not None:
+        raise DecoupleError(f"{failed} What was reached is in {folder.path}")
+    return folder.path
+
+
+def _recorded(job: Job, composition: Callable[[Job], None], folder: RunFolder) -> StageError | None:
+    """Carry a job out in its folder; returns how a stage ended early, if one did."""
     failed: StageError | None = None
     try:
         with job.recorded_in(folder):
@@ -76,14 +87,10 @@ def run(config: DictConfig) -> Path | None:
         if not job.unfinished:
             remove_checkpoint(folder.path)
     except RunFolderError as error:
-        if job.resumable and (folder.path / NAME).exists():
+        if (folder.path / NAME).exists():
             raise RunFolderError(
                 f"{error}; once that is mended, {resume_hint(folder.path)}"
             ) from error
-        folder.remove_if_empty()
-        raise
-    except DecoupleError:
-        folder.remove_if_empty()
         raise
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         raise DecoupleError(
@@ -91,33 +98,43 @@ def run(config: DictConfig) -> Path | None:
             f"a smaller image.size or fewer layers. What was reached is in {folder.path}"
         ) from error
     except KeyboardInterrupt as error:
-        if job.resumable:
-            raise Interrupted(resume_hint(folder.path)) from error
+        raise Interrupted(resume_hint(folder.path)) from error
+    return failed
+
+
+@contextmanager
+def _claimed(job: Job) -> Iterator[RunFolder]:
+    """The folder of the run, for this process alone; removed if nothing was written to it."""
+    resumed_dir = job.config.resume
+    if resumed_dir is not None:
+        with locked(resumed_dir):
+            yield _reopened(job, resumed_dir)
+        return
+    if not job.losses:
+        job.journal = Journal(job.config.checkpoint.every_seconds, [])
+    folder = RunFolder.create(job.config.experiment, job.config.run_dir)
+    try:
+        with locked(folder.path):
+            yield folder
+    except DecoupleError:
+        folder.remove_if_empty()
         raise
-    if failed is not None:
-        raise DecoupleError(f"{failed} What was reached is in {folder.path}")
-    return folder.path
 
 
-def _folder(job: Job) -> RunFolder:
-    """A new run folder, or that of the run to go on with."""
-    config = job.config
-    if config.resume is None:
-        if job.resumable and not job.losses:
-            job.journal = Journal(config.checkpoint.every_seconds, [])
-        return RunFolder.create(config.experiment, config.run_dir)
-    # What does not fit is refused before anything is written.
+def _reopened(job: Job, run_dir: str) -> RunFolder:
+    """The folder of the run to go on with; what does not fit is refused, and nothing written."""
     if job.losses:
         _, about = resumed(job)
         job.history_length = about.get("history", 0)
-        return RunFolder.open(config.resume)
-    _, about = read_checkpoint(config.resume)
-    check_same_run(job, about, config.resume)
-    journal = Journal.read(config.resume, config.checkpoint.every_seconds)
-    job.journal, job.history_length = journal, journal.length
+        return RunFolder.open(run_dir)
+    _, about = read_checkpoint(run_dir)
+    check_same_run(job, about, run_dir)
+    job.journal = journal = Journal.read(run_dir, job.config.checkpoint.every_seconds)
+    if EXPERIMENTS[job.config.experiment] not in OF_METHODS:
+        job.history_length = journal.length
     job.began -= journal.seconds
     job.progress.say(f"Going on after {journal.known} layers' motions")
-    return RunFolder.open(config.resume)
+    return RunFolder.open(run_dir)
 
 
 def resume_hint(folder: Path) -> str:

@@ -10,10 +10,12 @@ from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
 
 from decouple import images
+from decouple.errors import ConfigError
 from decouple.networks.classifier import SIDE, Classifier, Label, classifier, most_probable
 from decouple.pipeline.job import device, origin_of
 from decouple.record.folder import RunFolder
-from decouple.record.metrics import environment, write_metrics
+from decouple.record.lock import locked
+from decouple.record.metrics import environment, read_metrics, write_metrics
 from decouple.record.progress import Progress
 from decouple.report.page import PAGE, write_page
 
@@ -26,6 +28,8 @@ def classify(config: DictConfig) -> Path:
     DecoupleError : anything the user can mend; then no folder is made.
     """
     began = time.perf_counter()
+    if config.resume is not None and read_metrics(config.resume):
+        raise ConfigError(f"there is nothing to go on with in '{config.resume}': the run has ended")
     progress = Progress()
     picture = images.load(config.source, (SIDE, SIDE), config.image.fit)
     for note in picture.notes:
@@ -33,7 +37,25 @@ def classify(config: DictConfig) -> Path:
     network = classifier(config.network.name, config.network.weights)
     labels = most_probable(network.probabilities(picture.pixels), config.classify.top, progress.say)
 
-    folder = RunFolder.create(config.experiment, config.run_dir)
+    if config.resume is None:
+        folder = RunFolder.create(config.experiment, config.run_dir)
+    else:  # a run is short: it is repeated into its folder
+        folder = RunFolder.open(config.resume)
+    with locked(folder.path):
+        _record(folder, config, picture, network, labels, began)
+    progress.console.print(_table(labels))
+    progress.say(f"report  {folder.path / PAGE}")
+    return folder.path
+
+
+def _record(
+    folder: RunFolder,
+    config: DictConfig,
+    picture: images.LoadedImage,
+    network: Classifier,
+    labels: list[Label],
+    began: float,
+) -> None:
     folder.write_text("config.yaml", OmegaConf.to_yaml(config, resolve=True))
     folder.save_image("source", picture.pixels)
     metrics = {
@@ -53,9 +75,6 @@ def classify(config: DictConfig) -> Path:
     }
     write_metrics(folder, metrics)
     write_page(folder.path)
-    progress.console.print(_table(labels))
-    progress.say(f"report  {folder.path / PAGE}")
-    return folder.path
 
 
 def _described(network: Classifier) -> dict[str, object]:

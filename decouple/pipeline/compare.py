@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,6 @@ from decouple.flows.optimizers import Lbfgs
 from decouple.images import similarity
 from decouple.pipeline.gatys import stylize
 from decouple.pipeline.job import LOSSES, Job, layers_of
-from decouple.record.folder import RunFolder
 from decouple.record.metrics import forget_peak_memory, peak_memory_bytes
 from decouple.record.table import write_table
 from decouple.stages import DecoupledFeatures, StageError, noise_image, noisify
@@ -39,6 +40,9 @@ READING = (
     "as many passes as there are held channels."
 )
 
+# Of what no method made.
+_NO_COST = dict.fromkeys(("evaluations", "seconds", "peak_memory_bytes"))
+
 
 def compare(job: Job) -> None:
     """Each method in a run folder of its own below this one; then one table and one panel."""
@@ -55,14 +59,17 @@ def compare(job: Job) -> None:
         job.progress.finish()
         job.progress.say(f"{method}:")
         forget_peak_memory()
-        done.append(_carry_out(job, ruler, method, passes))
+        done.append(_of_method(job, ruler, method, passes))
         peaks.append(done[-1].cost["peak_memory_bytes"] or 0)
         if passes is None:
             passes = done[-1].cost["evaluations"]
     job.progress.finish()
     job.progress.say("Measuring all images")
     known = (("target", job.target), ("source", job.source), ("noise", noise))
-    rows = [{**ruler.row(name, x), **_cost(job.clipped.get(name, 0.0))} for name, x in known]
+    rows = [
+        {**ruler.row(name, x), "clipped_share": job.clipped.get(name, 0.0), **_NO_COST}
+        for name, x in known
+    ]
     rows += [{**ruler.row(m.method, m.image), **m.cost, **m.ending} for m in done]
     job.results["compare"] = {
         "rows": rows,
@@ -84,18 +91,38 @@ class _Done:
     ending: dict[str, str]
 
 
-def _carry_out(job: Job, ruler: _Ruler, method: str, passes: int | None) -> _Done:
-    """Run one method, within a budget of passes."""
+def _of_method(job: Job, ruler: _Ruler, method: str, passes: int | None) -> _Done:
+    """One method's image, saved and made known; carried out unless it had ended already."""
+    told = job.once(method, partial(_carried_out, job, method, passes))
+    image, name = told["image"], f"result_{method.replace(':', '_')}"
+    if image is not None:
+        job.save(name, image)
+    for role, values in told["features"].items():
+        # What measuring would find out once more.
+        ruler.know(job.pictures[role].pixels, DecoupledFeatures(values))
+    cost = {"clipped_share": job.clipped.get(name), **told["cost"]}
+    return _Done(method, image, cost, told["ending"])
+
+
+def _carried_out(job: Job, method: str, passes: int | None) -> dict[str, Any]:
+    """Run one method, within a budget of passes; see `Journal.once` for what may be returned.
+
+    Returns
+    -------
+    image : (H, W, 3) float64, None where it failed
+    features : {role of a picture: {layer: its decoupled features}}, as far as the lift found them
+    cost, ending : parts of the method's row
+    """
     kind, how = split_compared(method)
     failure = image = None
-    name = method.replace(":", "_")
-    path = job.folder.path / "methods" / name
+    features: dict[str, Mapping[str, np.ndarray]] = {}
     one = job.beside(transfer_flow(job, kind, how, passes) if kind in TRANSFERS else job.flow)
     one.losses = () if kind in TRANSFERS else LOSSES
-    with one.recorded_in(RunFolder.create("", path)):
+    folder = job.folder_of(method)
+    with one.recorded_in(folder):
         try:
             if kind in TRANSFERS:
-                image = _transferred(one, ruler)
+                image = _transferred(one, features)
             else:
                 rule = stop_rules(job.config.stop, job.chain.weights.origin).common
                 image = stylize(one, kind, _stepping(how), replace(rule, max_passes=passes))
@@ -104,20 +131,18 @@ def _carry_out(job: Job, ruler: _Ruler, method: str, passes: int | None) -> _Don
             job.progress.say(failure)
     peak = peak_memory_bytes()
     one.close(shown=False)
-    if image is not None:
-        job.save(f"result_{name}", image)
     stages = [row for row in one.stages if row["stage"] != "reference"]
-    cost = _cost(
-        job.clipped.get(f"result_{name}"),
-        sum(row["evaluations"] for row in stages),
-        sum(row["seconds"] for row in stages),
-        peak,
-    )
+    cost = {
+        "evaluations": sum(row["evaluations"] for row in stages),
+        "seconds": sum(row["seconds"] for row in stages),
+        "peak_memory_bytes": peak,
+    }
     ending = {
         "stop_reasons": ", ".join(dict.fromkeys(row["stop_reason"] for row in stages)),
-        "folder": str(Path("methods") / name),
+        "folder": str(Path("methods") / folder.path.name),
+        **({"failure": failure} if failure else {}),
     }
-    return _Done(method, image, cost, {**ending, **({"failure": failure} if failure else {})})
+    return {"image": image, "features": features, "cost": cost, "ending": ending}
 
 
 def transfer_flow(job: Job, kind: str, how: str, passes: int | None) -> Flow:
@@ -131,14 +156,12 @@ def transfer_flow(job: Job, kind: str, how: str, passes: int | None) -> Flow:
     return Gradient(optimizer(how), stop) if kind == "gradient" else Projected(optimizer(how), stop)
 
 
-def _transferred(job: Job, ruler: _Ruler) -> np.ndarray:
-    """Steps 1 to 3 of the method."""
+def _transferred(job: Job, features: dict[str, Mapping[str, np.ndarray]]) -> np.ndarray:
+    """Steps 1 to 3 of the method; those that the lift takes off are put into `features`."""
     source = job.noisify(job.source, "noisify_source", saved_as="noisified_source")
     target = job.noisify(job.target, "noisify_target", saved_as="noisified_target")
     if isinstance(job.flow, Lift):
-        # What measuring would find out once more.
-        ruler.know(job.source, source.features)
-        ruler.know(job.target, target.features)
+        features.update(source=source.features.values, target=target.features.values)
     image = job.impose(target.image, source.features).image
     job.save("result", image)
     return image
@@ -147,20 +170,6 @@ def _transferred(job: Job, ruler: _Ruler) -> np.ndarray:
 def _stepping(how: str) -> Optimizer:
     """The optimizer of an objective; L-BFGS as in the named experiments."""
     return Lbfgs(evaluations=20) if how == "lbfgs" else optimizer(how)
-
-
-def _cost(
-    clipped: float | None,
-    passes: int | None = None,
-    seconds: float | None = None,
-    peak: int | None = None,
-) -> dict[str, Any]:
-    return {
-        "clipped_share": clipped,
-        "evaluations": passes,
-        "seconds": seconds,
-        "peak_memory_bytes": peak,
-    }
 
 
 class _Ruler:

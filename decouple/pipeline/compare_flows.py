@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from decouple.checks import split_method, stop_rules
 from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
 from decouple.pipeline.job import Job
 from decouple.pipeline.self_transfer import self_transfer
-from decouple.record.folder import RunFolder
 from decouple.record.table import write_table
 from decouple.report.flows import plot_flows
 from decouple.stages import StageError
@@ -24,7 +24,7 @@ def compare_flows(job: Job) -> None:
     for method in settings.methods:
         job.progress.finish()
         job.progress.say(f"{method}:")
-        row, spent = _row(job, method, passes)
+        row, spent = job.once(method, partial(_row, job, method, passes))
         rows.append(row)
         if passes is None:
             passes = spent
@@ -49,8 +49,8 @@ def method_flow(job: Job, method: str, passes: int | None) -> Flow:
 def _row(job: Job, method: str, passes: int | None) -> tuple[dict[str, Any], int]:
     """One method's row, and the passes it took a stage and layer on average."""
     one = job.beside(method_flow(job, method, passes))
-    path = job.folder.path / "methods" / method.replace(":", "_")
-    with one.recorded_in(RunFolder.create("", path)):
+    folder = job.folder_of(method)
+    with one.recorded_in(folder):
         failure = None
         try:
             self_transfer(one)
@@ -74,7 +74,7 @@ def _row(job: Job, method: str, passes: int | None) -> tuple[dict[str, Any], int
         "evaluations": spent,
         "seconds": sum(row["seconds"] for row in stages),
         "stop_reasons": ", ".join(dict.fromkeys(row["stop_reason"] for row in stages)),
-        "folder": str(Path("methods") / path.name),
+        "folder": str(Path("methods") / folder.path.name),
     }
     if failure is None and not moved:
         failure = "the image was never moved: its first step already failed or was not needed"

@@ -183,7 +183,8 @@ def resumed(job: Job) -> tuple[State | None, dict[str, Any]]:
     ConfigError : the run was made with other inputs, or has nothing left to do.
     RunFolderError : there is no checkpoint that can be read.
     """
-    if job.config.resume is None:
+    # A comparison that goes on has no checkpoint of a single method's iterations.
+    if job.config.resume is None or not job.resumable:
         return None, {}
     arrays, about = read_checkpoint(job.config.resume)
     check_same_run(job, about, job.config.resume)

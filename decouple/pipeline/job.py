@@ -198,7 +198,7 @@ class Job:
             self.told, self.flush = fan_out(self.progress, history, *also), history.flush
             self.observer = fan_out(self.told, interrupts.check)
             if self.journal is not None:
-                self.journal.keep_in(folder.path, history.flush)
+                record.enter_context(self.journal.kept_in(folder.path, history.flush))
             try:
                 yield
             except KeyboardInterrupt:
@@ -220,7 +220,20 @@ class Job:
         """Another job on the same pictures, network and reference, with another flow."""
         job = Job(self.config, self.progress, self.pictures, self.chain, self.extractor, flow)
         job._reference, job.interrupts = self._reference, self.interrupts
+        if self.journal is not None:
+            job.journal, job.history_length = self.journal, self.journal.length_under_way
         return job
+
+    def once(self, method: str, carry_out: Callable[[], Done]) -> Done:
+        """What a method comes to, or had come to before the run was cut; see `Journal.once`."""
+        return carry_out() if self.journal is None else self.journal.once(method, carry_out)
+
+    def folder_of(self, method: str) -> RunFolder:
+        """That of a method, below this run's; one that was cut is written over."""
+        path = self.folder.path / "methods" / method.replace(":", "_")
+        if self.config.resume is not None and path.exists():
+            return RunFolder.open(path)
+        return RunFolder.create("", path)
 
     def sentence(self) -> str:
         """What the run does, in a few words."""

@@ -3,15 +3,17 @@
 A layer's motion is a function of what it is given. A run that goes on carries out the same
 composition of stages from its beginning, and each motion that had ended is handed its result
 instead of being walked once more: so it does not matter where in the composition it was cut.
+Where a run compares methods, what a method came to is kept in the same way, `once` it has ended.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -26,12 +28,13 @@ from decouple.stages.layerwise import move_layer
 if TYPE_CHECKING:
     from decouple.features import Extractor
 
+Done = TypeVar("Done")
 # Nothing else is ever made from a checkpoint.
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in (Moved, LayerTrace, Way, Factor)}
 
 
 class Journal:
-    """`stages.layerwise.move_layer`, with a memory on the disk.
+    """`stages.layerwise.move_layer`, and whole methods, with a memory on the disk.
 
     Factors of K are kept too: reading one takes a thousandth of the time of forming it.
 
@@ -42,7 +45,7 @@ class Journal:
 
     Attributes
     ----------
-    length : of history.csv, in bytes, when the last of the known motions had ended
+    length : of the history.csv that the last of the known motions is in, in bytes, at its end
     seconds : that the run had taken until then
     known : how many motions had ended
     """
@@ -52,14 +55,15 @@ class Journal:
     ) -> None:
         self._every = every_seconds
         self._parts = len(known)
-        self._results: list[tuple[Moved, LayerTrace]] = []
+        # Of a motion (Moved, LayerTrace), of a method (its name, what it came to).
+        self._results: list[tuple[Any, Any]] = []
         self.length, self.seconds = 0, 0.0
         for arrays, about in known:
             self._results += decoded(about["motions"], arrays)
             self.length, self.seconds = int(about["history"]), float(about["seconds"])
-        self.known = len(self._results)
+        self.known = sum(isinstance(first, Moved) for first, _ in self._results)
         self._next = 0
-        self._pending: list[tuple[Moved, LayerTrace]] = []
+        self._pending: list[tuple[Any, Any]] = []
         self._written = self._began = time.monotonic()
         self._folder: Path | None = None
         self._flush: Callable[[], int] = lambda: 0
@@ -79,9 +83,26 @@ class Journal:
                 f"the checkpoint in '{folder}' is damaged, or of another version: {error!r}"
             ) from error
 
-    def keep_in(self, folder: Path, flush: Callable[[], int]) -> None:
-        """Say where to write; `flush` brings history.csv to the disk and tells its bytes."""
-        self._folder, self._flush = folder, flush
+    @property
+    def length_under_way(self) -> int:
+        """`length`, if the next motion is known; 0 where a history begins anew."""
+        return self.length if self._next < len(self._results) else 0
+
+    @contextmanager
+    def kept_in(self, folder: Path, flush: Callable[[], int]) -> Iterator[None]:
+        """Say whose motions follow.
+
+        Parameters
+        ----------
+        folder : of the run; that of a method within it is not written to
+        flush : brings the run's, or the method's, history.csv to the disk and tells its bytes
+        """
+        former = self._folder, self._flush
+        self._folder, self._flush = self._folder or folder, flush
+        try:
+            yield
+        finally:
+            self._folder, self._flush = former
 
     def move(
         self, stage: str, image: np.ndarray, extractor: Extractor, *what: Any, **how: Any
@@ -94,27 +115,51 @@ class Journal:
         """
         if self._next < len(self._results):
             moved, trace = self._results[self._next]
-            if (trace.stage, trace.layer) != (stage, extractor.layers[-1]):
+            place = (stage, extractor.layers[-1])
+            if not isinstance(moved, Moved) or (trace.stage, trace.layer) != place:
+                of = f"{trace.stage}, {trace.layer}" if isinstance(moved, Moved) else moved
                 raise RunFolderError(
-                    f"the checkpoint does not fit this run: its motion {self._next + 1} is of "
-                    f"{trace.stage}, {trace.layer}, not of {stage}, {extractor.layers[-1]}"
+                    f"the checkpoint does not fit this run: its entry {self._next + 1} is of {of}, "
+                    f"not of {', '.join(place)}"
                 )
             self._next += 1
             return moved, trace
         done = move_layer(stage, image, extractor, *what, **how)
+        # Now: rows of the next motion will have to be dropped.
+        self.length = self._flush()
+        self._keep(done)
+        return done
+
+    def once(self, name: str, carry_out: Callable[[], Done]) -> Done:
+        """What a method came to: plain values and arrays, in mappings, lists and tuples.
+
+        Parameters
+        ----------
+        name : of the method; there is one of that name
+        carry_out : called if it had not ended; its motions may be known all the same
+        """
+        for place in range(self._next, len(self._results)):
+            known, result = self._results[place]
+            if known == name:
+                self._next = place + 1
+                return result
+        done = carry_out()
+        self._keep((name, done))
+        return done
+
+    def _keep(self, done: tuple[Any, Any]) -> None:
         self._pending.append(done)
         if time.monotonic() - self._written >= self._every:
             self.write()
-        return done
 
     def write(self) -> None:
-        """Write the motions that have ended since the last time."""
+        """Write what has ended since the last time."""
         if self._folder is None or not self._pending:
             return
         arrays: dict[str, np.ndarray] = {}
         about = {
             "motions": encoded(self._pending, arrays),
-            "history": self._flush(),
+            "history": self.length,
             "seconds": self.seconds + time.monotonic() - self._began,
         }
         write_checkpoint(self._folder, arrays, about, part=self._parts + 1)

@@ -17,8 +17,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from decouple import images
+from decouple.networks import classifier, weights
 from decouple.run import main
 from tests.images.pictures import colours, handmade_png, stored
+from tests.permissions import bound_by_permissions
 
 COMMON = ["network.weights=calibrated", "layers=1", "image.size=16"]
 Make = Callable[[Path], object]
@@ -194,6 +197,58 @@ WEIGHTS: dict[str, tuple[str, Make]] = {
 }
 
 
+# Of single experiments: (words, a part of the refusal).
+CLASSIFY = ["+experiment=classify", "source=sample:coffee"]
+OF_CLASSIFY: list[tuple[list[str], str]] = [
+    ([], "not in Keras's cache"),
+    (["network.weights=imagenet"], "a file of the complete network"),
+    (["network.weights=calibrated"], "learned no labels"),
+    (["network.weights=none.h5"], "'none.h5' does not exist"),
+    (["classify.top=0"], "classify.top=0"),
+    (["classify.top=1001"], "classify.top=1001"),
+    (["image.fit=keep"], "image.fit=keep"),
+    (["image.size=100"], "image.size= has no meaning"),
+    (["network.pooling=average"], "network.pooling= has no meaning"),
+    (["layers=2"], "layers= has no meaning"),
+    (["target=sample:coffee"], "target= has no meaning"),
+    (["flow=gradient"], "flow= has no meaning"),
+    (["source=none.png"], "none.png"),
+]
+GATYS = ["+experiment=gatys_moreno", "network.weights=calibrated", "layers=2", "image.size=12"]
+GATYS += ["gatys.content.layers=[block2_conv1]"]
+OF_GATYS: list[tuple[list[str], str]] = [
+    (["gatys.style.fit=keep", "gatys.start=style"], "gatys.start=style needs"),
+    (["gatys.weights=balancd"], "did you mean 'balanced'"),
+    (["gatys.style.normalization=kers"], "did you mean 'keras'"),
+    (["gatys.style.weight=-1"], "gatys.style.weight=-1"),
+    (["gatys.content.share=inf"], "gatys.content.share=inf"),
+    (["gatys.style.statistic=means"], "normalization"),
+    (["gatys.style.fit=keep", "gatys.style.normalization=raw"], "raw needs"),
+    (["gatys.variation.exponent=0.5"], "exponent=0.5"),
+    (["gatys.variation.form=absolute", "gatys.variation.exponent=1.5"], "no meaning"),
+    (["gatys.variation.scale=[1,2]"], "scale=[1, 2]"),
+    (
+        [f"gatys.{term}.share=0" for term in ("content", "style", "variation")],
+        "every gatys.*.share is 0",
+    ),
+    (["gatys.scales=0"], "gatys.scales=0"),
+    (["gatys.scales=true"], "gatys.scales=True"),
+    (["gatys.scales=1.5"], "gatys.scales=1.5"),
+    (["gatys.scales=9"], "gatys.scales=9: an image of 1x1 pixels is too small"),
+    (["gatys.save_every=0"], "gatys.save_every=0"),
+    (["checkpoint.every_seconds=-1"], "checkpoint.every_seconds=-1"),
+    (["optimizer.evaluations=1"], "optimizer.evaluations=1"),
+    (["optimizer=adam", "optimizer.evaluations=20"], "evaluations"),
+    (["gatys.content.layers=[block9_conv1]"], "block9_conv1"),
+    (["gatys.start=no_such.png"], "no_such.png"),
+    (["target=null"], "needs a target"),
+    (["flow=gradient"], "flow= has no meaning"),
+    (["tolerance=1e-3"], "tolerance= has no meaning"),
+    (["mask.min_slope=0.1"], "mask.min_slope= has no meaning"),
+    (["layers=5"], "block5_conv1"),
+]
+
+
 @pytest.fixture(autouse=True)
 def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a file and a folder that hold something."""
@@ -234,10 +289,18 @@ def test_pictures(name: str, somewhere: Path, capsys: pytest.CaptureFixture[str]
         assert file in line
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read")
-def test_a_picture_without_permission(somewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    unreadable(somewhere / "a.png")
-    assert "a.png" in said(capsys, [SELF, *COMMON, "source=a.png"], 2)
+def test_a_picture_without_permission(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load = images.load
+
+    def refused(*what: object) -> object:
+        with bound_by_permissions() as folder:
+            unreadable(folder / "a.png")
+            return load(folder / "a.png")
+
+    monkeypatch.setattr(images, "load", refused)
+    assert "no permission to read" in said(capsys, [SELF, *COMMON, "source=a.png"], 2)
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -248,6 +311,27 @@ def test_settings(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     line = said(capsys, [*settings, *planned], 2)
     for word in words:
         assert word in line
+
+
+@pytest.mark.parametrize(("words", "refusal"), OF_CLASSIFY)
+def test_settings_of_classify(
+    words: list[str],
+    refusal: str,
+    somewhere: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for module in (weights, classifier):  # no network
+        monkeypatch.setattr(module, "is_cached", lambda _: False)
+        monkeypatch.setattr(module, "reachable", lambda: False)
+    assert refusal in said(capsys, [*CLASSIFY, *words], 2)
+
+
+@pytest.mark.parametrize(("words", "refusal"), OF_GATYS)
+def test_settings_of_gatys(
+    words: list[str], refusal: str, somewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refusal in said(capsys, [*GATYS, *words], 2)
 
 
 @pytest.mark.parametrize("name", WEIGHTS)

@@ -187,41 +187,6 @@ def test_the_digest_is_of_all_arrays() -> None:
 
 
 @pytest.mark.usefixtures("no_network")
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ([], "not in Keras's cache"),
-        (["network.weights=imagenet"], "a file of the complete network"),
-        (["network.weights=calibrated"], "learned no labels"),
-        (["network.weights=none.h5"], "'none.h5' does not exist"),
-        (["classify.top=0"], "classify.top=0"),
-        (["classify.top=1001"], "classify.top=1001"),
-        (["image.fit=keep"], "image.fit=keep"),
-        (["image.size=100"], "image.size= has no meaning"),
-        (["network.pooling=average"], "network.pooling= has no meaning"),
-        (["layers=2"], "layers= has no meaning"),
-        (["target=sample:coffee"], "target= has no meaning"),
-        (["flow=gradient"], "flow= has no meaning"),
-        (["source=none.png"], "none.png"),
-    ],
-)
-def test_a_mistake_costs_one_line(
-    words: list[str],
-    said: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main([*CLASSIFY, *words]) == 2
-    line = capsys.readouterr().err.strip()
-    assert line.startswith("error: ")
-    assert "\n" not in line
-    assert said in line
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.usefixtures("no_network")
 def test_a_file_without_dense_layers_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -298,56 +298,6 @@ def test_a_start_from_a_file_and_the_style(run_dir: Path, tmp_path: Path) -> Non
     np.testing.assert_array_equal(read_checkpoint(tmp_path / "style")[0]["start"], source)
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["gatys.style.fit=keep", "gatys.start=style"], "gatys.start=style needs"),
-        (["gatys.weights=balancd"], "did you mean 'balanced'"),
-        (["gatys.style.normalization=kers"], "did you mean 'keras'"),
-        (["gatys.style.weight=-1"], "gatys.style.weight=-1"),
-        (["gatys.content.share=inf"], "gatys.content.share=inf"),
-        (["gatys.style.statistic=means"], "normalization"),
-        (["gatys.style.fit=keep", "gatys.style.normalization=raw"], "raw needs"),
-        (["gatys.variation.exponent=0.5"], "exponent=0.5"),
-        (["gatys.variation.form=absolute", "gatys.variation.exponent=1.5"], "no meaning"),
-        (["gatys.variation.scale=[1,2]"], "scale=[1, 2]"),
-        (
-            [f"gatys.{term}.share=0" for term in ("content", "style", "variation")],
-            "every gatys.*.share is 0",
-        ),
-        (["gatys.scales=0"], "gatys.scales=0"),
-        (["gatys.scales=true"], "gatys.scales=True"),
-        (["gatys.scales=1.5"], "gatys.scales=1.5"),
-        (["gatys.scales=9"], "gatys.scales=9: an image of 1x1 pixels is too small"),
-        (["gatys.save_every=0"], "gatys.save_every=0"),
-        (["checkpoint.every_seconds=-1"], "checkpoint.every_seconds=-1"),
-        (["optimizer.evaluations=1"], "optimizer.evaluations=1"),
-        (["optimizer=adam", "optimizer.evaluations=20"], "evaluations"),
-        (["gatys.content.layers=[block9_conv1]"], "block9_conv1"),
-        (["gatys.start=no_such.png"], "no_such.png"),
-        (["target=null"], "needs a target"),
-        (["flow=gradient"], "flow= has no meaning"),
-        (["tolerance=1e-3"], "tolerance= has no meaning"),
-        (["mask.min_slope=0.1"], "mask.min_slope= has no meaning"),
-        (["layers=5"], "block5_conv1"),
-    ],
-)
-def test_a_mistake_costs_one_line(
-    words: list[str],
-    said: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main([*MORENO, "image.size=12", *words]) == 2
-    line = capsys.readouterr().err.strip()
-    assert line.startswith("error: ")
-    assert "\n" not in line
-    assert said in line
-    assert not list(tmp_path.iterdir())
-
-
 def test_gatys_settings_mean_nothing_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
     for word in ("gatys.start=noise", "compare.passes=3"):
         assert main(["+experiment=self_transfer", word]) == 2

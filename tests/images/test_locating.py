@@ -9,6 +9,7 @@ from PIL import Image
 from decouple.errors import ConfigError
 from decouple.images import MIN_SIDE, load, sample_names
 from decouple.images.locating import sample_files
+from tests.permissions import bound_by_permissions
 
 # Files
 
@@ -67,13 +68,11 @@ def test_pipe_is_refused_at_once(tmp_path):
     assert "plain file" in refusal(tmp_path / "a.png")
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read everything"
-)
-def test_no_permission(tmp_path):
-    path = stored(tmp_path / "a.png", colours())
-    path.chmod(0)
-    message = refusal(path)
+def test_no_permission():
+    with bound_by_permissions() as folder:
+        path = stored(folder / "a.png", colours())
+        path.chmod(0)
+        message = refusal(path)
     assert "a.png" in message
     assert "permission" in message
 

@@ -13,6 +13,8 @@ import pytest
 from decouple import images
 from decouple.errors import RunFolderError
 from decouple.record.folder import RunFolder
+from decouple.record.lock import locked
+from tests.permissions import bound_by_permissions
 
 
 def assert_one_line(error, *parts):
@@ -108,15 +110,26 @@ def test_experiment_that_is_a_file_does_not_loop(tmp_path):
     assert_one_line(error, "File exists")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
-def test_read_only_parent_is_one_line(tmp_path):
-    tmp_path.chmod(0o500)
-    try:
+def test_read_only_parent_is_one_line():
+    with bound_by_permissions() as folder:
+        folder.chmod(0o500)
         with pytest.raises(RunFolderError) as error:
-            RunFolder.create("x", tmp_path / "run")
+            RunFolder.create("x", folder / "run")
         assert_one_line(error, "Permission denied", "run")
-    finally:
-        tmp_path.chmod(0o700)
+        assert not list(folder.iterdir())
+
+
+def test_read_only_run_folder_is_one_line():
+    with bound_by_permissions() as folder:
+        run = RunFolder.create("x", folder / "run")
+        run.path.chmod(0o500)
+        with pytest.raises(RunFolderError) as error:
+            run.write_text("config.yaml", "seed: 0\n")
+        assert_one_line(error, "Permission denied", "config.yaml")
+        with pytest.raises(RunFolderError) as error, locked(run.path):
+            pass
+        assert_one_line(error, "Permission denied", "run")
+        run.path.chmod(0o700)
 
 
 def test_full_disk_while_making_the_folder(tmp_path, monkeypatch):

@@ -321,7 +321,7 @@ class Config:
     0 (the target's own) to 1, a number or one for each layer, {block1_conv1: 0.5}; tolerance: RMS
     error of the round trip, in units of the image's range; seed: of the noise; run_dir: where to
     write (by default runs/<experiment>/<time>-<id>); resume: a run folder to go on with; plan: say
-    how much memory it would take, and do nothing.
+    how much memory, passes and time it would take, and do nothing.
     """
 
     defaults: list[Any] = field(

@@ -6,10 +6,16 @@ import re
 from pathlib import Path
 
 import pytest
+from hydra import initialize_config_dir
 
-from decouple.pipeline import plan
+from decouple.command_line import compose_checked
+from decouple.config import config_folder, register
+from decouple.pipeline import forecast, plan
+from decouple.pipeline.job import Job
+from decouple.record.metrics import read_metrics
 from decouple.run import main
 
+ONE_LAYER = forecast._FIRST_OFF + forecast._FIRST_BACK
 SMALL = ["+experiment=self_transfer", "network.weights=calibrated", "layers=1"]
 
 
@@ -37,6 +43,61 @@ def test_a_plan_says_the_memory_and_leaves_nothing(
     assert small < large < 16 * small
     assert planned(capsys, "image.size=128", "flow=gradient") < 0.3 * small
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "passes"),
+    [
+        # Of the lift: the first layer; behind it a factor, too, with a pass for each feature.
+        (["layers=1"], ONE_LAYER),
+        (["layers=2"], ONE_LAYER + forecast._FURTHER_OFF + forecast._FURTHER_BACK + 64 + 128),
+        # Of descents: as many iterations as they may take.
+        (["flow=gradient", "optimizer=adam", "stop.max_iterations=30"], 2 * 30 * 2),
+        (["flow=gradient", "stop.max_iterations=30", "stop.max_passes=20"], 2 * 20),
+        (["+experiment=compare_flows", "compare_flows.passes=7",
+          "compare_flows.methods=['gradient:adam','gradient:sgd']"], 2 * 2 * 7),
+        (["+experiment=gatys_moreno", "stop.max_iterations=3"], 3 * 20 * 2),
+        (["+experiment=gatys_moreno", "optimizer=adam", "gatys.scales=2",
+          "stop.max_iterations=50"], 2 * 50 * 2),
+    ],
+)  # fmt: skip
+def test_passes_are_foretold(words: list[str], passes: int) -> None:
+    told = forecast.forecast(job_of(*words))
+    assert told is not None
+    assert told.passes == passes
+    assert 0 < told.seconds < passes, "at 16 px a pass takes milliseconds"
+    lift = not any("gradient" in word or "experiment" in word for word in words)
+    assert told.bound == (not lift)
+
+
+def test_a_lift_takes_about_what_was_foretold(tmp_path: Path) -> None:
+    words = ["image.size=32", "layers=1"]
+    told = forecast.forecast(job_of(*words))
+    assert told is not None
+    assert main([*SMALL, *words, f"run_dir={tmp_path / 'run'}"]) == 0
+    stages = read_metrics(tmp_path / "run")["stages"]
+    taken = sum(row["evaluations"] for row in stages if row["stage"] != "reference")
+    assert told.passes / 3 < taken < 3 * told.passes
+
+
+def test_passes_of_other_steppers_cannot_be_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert forecast.forecast(job_of("stepper=rk45")) is None
+    assert main([*SMALL, "image.size=16", "stepper=rk45", "plan=true"]) == 0
+    assert "passes cannot be told" in capsys.readouterr().err
+
+
+def job_of(*words: str) -> Job:
+    """At a size at which nothing takes long."""
+    register()
+    few = ["network.weights=calibrated", "image.size=16"]
+    experiment = [] if any("experiment" in word for word in words) else [SMALL[0]]
+    few += ["layers=1"] if not any(word.startswith("layers") for word in words) else []
+    if any("gatys" in word for word in words):
+        few += ["gatys.content.layers=[block1_conv2]", "target=sample:coffee"]
+    given = {word.split("=")[0] for word in words}
+    few = [word for word in few if word.split("=")[0] not in given]
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        return Job.of(compose_checked([*experiment, *few, *words]))
 
 
 def test_a_shortage_is_one_line(

@@ -1,0 +1,177 @@
+"""How many passes through the network a run will take, and how long they take at its size."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from decouple.checks import TRANSFERS, split_compared, split_method, stop_rules
+from decouple.config import EXPERIMENTS
+from decouple.flows import Flow, Gradient, Lift, Optimizer, Projected, StopRule, optimizer
+from decouple.flows.optimizers import Lbfgs
+from decouple.flows.symmetric import Symmetric
+from decouple.gatys.scales import number_of_scales, scales
+from decouple.pipeline.compare import transfer_flow
+from decouple.pipeline.compare_flows import method_flow
+from decouple.pipeline.job import Job, options_of
+from decouple.pipeline.objective import plain_objective
+from decouple.record.progress import duration
+
+# Passes of the lift in symmetric steps with tolerance=1e-4, at the first layer and at each further
+# one, when features are taken off and when they are put back. Measured on the astronaut: 662 to
+# 727 and 390 to 440 at the first layer (48 to 96 px), 146 to 177 and 172 to 188 at the second and
+# third, beside a factor of K, which costs a pass for each feature.
+_FIRST_OFF, _FIRST_BACK = 700, 420
+_FURTHER_OFF, _FURTHER_BACK = 165, 180
+# A loss with its gradient.
+_EVALUATION = 2
+# Evaluations of an iteration of L-BFGS, line searches included.
+_LINE_SEARCH = 1.25
+# Passes of an iteration of projected descent: its gradient, off the held ones, and the way back to
+# where the held features were.
+_PROJECTED = 30
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run will take.
+
+    Attributes
+    ----------
+    passes : of one image through the network
+    seconds : that these take; what is done beside them is not counted
+    bound : whether it is the most that stop.* allows, and not what is to be expected
+    """
+
+    passes: int
+    seconds: float
+    bound: bool
+
+    def __str__(self) -> str:
+        """Give it in a few words.
+
+        >>> print(Forecast(1600, 19.2, False))
+        about 1600 passes of 12 ms, 0:00:19
+        """
+        # Two digits, which is more than is known.
+        digits = max(len(str(self.passes)) - 2, 0)
+        each = 1000 * self.seconds / max(self.passes, 1)
+        return (
+            f"{'at most about' if self.bound else 'about'} {round(self.passes, -digits)} passes of "
+            f"{float(f'{each:.2g}'):g} ms, {duration(self.seconds)}"
+        )
+
+
+def forecast(job: Job) -> Forecast | None:
+    """Passes and time of a run; None where they cannot be told before (steppers but `symmetric`).
+
+    The lift's passes are what it took elsewhere (`_FIRST_OFF` and what follows it): they depend on
+    the picture, by a factor of up to two on those that were tried. Descents may end before
+    stop.max_iterations, which is what is counted. In a comparison every further method is given
+    the passes of the first. A pass is timed at this size, at every depth that there is, on the
+    source.
+    """
+    kind = EXPERIMENTS[job.config.experiment]
+    if kind == "gatys":
+        return _of_objective(job)
+    times, bound = 1, not isinstance(job.flow, Lift)
+    flow, walks = job.flow, _walks(job, kind)
+    if kind in ("compare", "compare_flows"):
+        methods = job.config[kind].methods
+        first = _flow_of(job, kind, methods[0])
+        if first is None:
+            return None
+        flow, times, bound = first, len(methods), True
+    of_depths = [
+        _passes(job, flow, depth, walks) for depth in range(1, len(job.extractor.sizes) + 1)
+    ]
+    if None in of_depths:
+        return None
+    passes = [times * each for each in of_depths if each is not None]
+    each = [_seconds_of_pass(job, depth) for depth in range(1, len(passes) + 1)]
+    return Forecast(round(sum(passes)), float(np.dot(passes, each)), bound)
+
+
+def _walks(job: Job, kind: str) -> dict[str, int]:
+    """{stage: how often it is carried out}."""
+    if kind in ("self_transfer", "compare_flows"):
+        return {"noisify_source": 1, "impose": 1}
+    both = {"noisify_source": 1, "noisify_target": 1}
+    if kind == "mix":
+        layers = len(job.extractor.layers)
+        rows = layers + 1 if layers > 1 else 1
+        return {**both, "impose": rows * len(job.config.mix.strengths)}
+    return {**both, "impose": 1, **({"noisify_result": 1} if kind == "transfer" else {})}
+
+
+def _flow_of(job: Job, kind: str, method: str) -> Flow | None:
+    """That of a comparison's first method; None for an objective, whose passes nobody gives."""
+    if kind == "compare_flows":
+        split_method(method)
+        return method_flow(job, method, job.config.compare_flows.passes)
+    name, how = split_compared(method)
+    return transfer_flow(job, name, how, job.config.compare.passes) if name in TRANSFERS else None
+
+
+def _passes(job: Job, flow: Flow, depth: int, walks: dict[str, int]) -> float | None:
+    """All passes at a depth; None where they cannot be told."""
+    if isinstance(flow, Lift):
+        if not isinstance(flow.stepper, Symmetric):
+            return None
+        factor = job.extractor.first(depth).size if depth > 1 else 0
+        off = _FIRST_OFF if depth == 1 else _FURTHER_OFF + factor
+        back = _FIRST_BACK if depth == 1 else _FURTHER_BACK
+        return sum(n * (back if stage == "impose" else off) for stage, n in walks.items())
+    assert isinstance(flow, Gradient | Projected)
+    projected = isinstance(flow, Projected) and depth > 1
+    return sum(
+        n * _of_descent(flow.stop.of(stage), flow.optimizer, _PROJECTED if projected else 0)
+        for stage, n in walks.items()
+    )
+
+
+def _of_descent(rule: StopRule, how: Optimizer, beside: float = 0) -> float:
+    """The most passes of a descent; `beside` a loss with its gradient, so many an iteration."""
+    evaluations = 1.0
+    if isinstance(how, Lbfgs):
+        evaluations = how.evaluations or _LINE_SEARCH
+    passes = rule.max_iterations * (evaluations * _EVALUATION + beside)
+    return passes if rule.max_passes is None else min(passes, rule.max_passes)
+
+
+def _of_objective(job: Job) -> Forecast:
+    """Of a style transfer, at all its scales."""
+    how = optimizer(**options_of(job.config.optimizer))
+    rule = stop_rules(job.config.stop, job.chain.weights.origin).common
+    passes = _of_descent(rule, how)
+    objective = plain_objective(job, job.config.gatys.style.statistic)
+    image = tf.constant(job.target[None], job.chain.dtype)
+    evaluation = _timed(lambda: objective.loss_and_gradient(image)[1].numpy())
+    count = number_of_scales(job.config.gatys.scales, min(job.target.shape[:2]))
+    # A pass takes as long as the image has pixels.
+    weight = sum(scale**2 for scale in scales(count))
+    return Forecast(round(count * passes), weight * passes * evaluation / _EVALUATION, True)
+
+
+def _seconds_of_pass(job: Job, depth: int) -> float:
+    """Of one image forward or backward through the network, down to a layer; three are timed."""
+    extractor, image = job.extractor.first(depth), job.source.astype(np.float64)
+    cotangent = np.ones(extractor.size)
+
+    def passes() -> None:
+        point = extractor.linearize(image)
+        extractor.change(point, extractor.vjp(point, cotangent))
+
+    return _timed(passes) / 3
+
+
+def _timed(action: Callable[[], object]) -> float:
+    """Seconds, once everything is compiled."""
+    action()
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began

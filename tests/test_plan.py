@@ -15,7 +15,7 @@ from decouple.pipeline.job import Job
 from decouple.record.metrics import read_metrics
 from decouple.run import main
 
-ONE_LAYER = forecast._FIRST_OFF + forecast._FIRST_BACK
+ONE_LAYER = forecast._FIRST_ANEW + forecast._FIRST_BACK
 SMALL = ["+experiment=self_transfer", "network.weights=calibrated", "layers=1"]
 
 
@@ -50,7 +50,9 @@ def test_a_plan_says_the_memory_and_leaves_nothing(
     [
         # Of the lift: the first layer; behind it a factor, too, with a pass for each feature.
         (["layers=1"], ONE_LAYER),
-        (["layers=2"], ONE_LAYER + forecast._FURTHER_OFF + forecast._FURTHER_BACK + 64 + 128),
+        (["layers=2"], ONE_LAYER + forecast._FURTHER_ANEW + forecast._FURTHER_BACK + 64 + 128),
+        # Source, target and the way to the other's features; at the last layer nothing goes back.
+        (["+experiment=transfer", "target=sample:coffee"], 3 * forecast._FIRST_ANEW),
         # Of descents: as many iterations as they may take.
         (["flow=gradient", "optimizer=adam", "stop.max_iterations=30"], 2 * 30 * 2),
         (["flow=gradient", "stop.max_iterations=30", "stop.max_passes=20"], 2 * 20),
@@ -66,7 +68,7 @@ def test_passes_are_foretold(words: list[str], passes: int) -> None:
     assert told is not None
     assert told.passes == passes
     assert 0 < told.seconds < passes, "at 16 px a pass takes milliseconds"
-    lift = not any("gradient" in word or "experiment" in word for word in words)
+    lift = not any("gradient" in word or "adam" in word or "gatys" in word for word in words)
     assert told.bound == (not lift)
 
 

@@ -22,11 +22,14 @@ from decouple.pipeline.objective import plain_objective
 from decouple.record.progress import duration
 
 # Passes of the lift in symmetric steps with tolerance=1e-4, at the first layer and at each further
-# one, when features are taken off and when they are put back. Measured on the astronaut: 662 to
-# 727 and 390 to 440 at the first layer (48 to 96 px), 146 to 177 and 172 to 188 at the second and
-# third, beside a factor of K, which costs a pass for each feature.
-_FIRST_OFF, _FIRST_BACK = 700, 420
-_FURTHER_OFF, _FURTHER_BACK = 165, 180
+# one, when a way is walked for the first time and when it is walked back. At the first layer they
+# depend on the picture, and less on its size: 662 and 390 were measured for the astronaut at 48 px,
+# 727 and 440 at 96 px, 1034 and 531 at 150 px; for coffee, rocket and hubble_deep_field at 48 px
+# 1005 and 558, 1439 and 696, 2547 and 1247; for coffee and camera at 96 px 1315 and 655, 1060 and
+# 548. At the second and third layer they were 137 to 186 and 172 to 203, beside a factor of K,
+# which costs a pass for each feature and is kept for the way back.
+_FIRST_ANEW, _FIRST_BACK = 1200, 650
+_FURTHER_ANEW, _FURTHER_BACK = 165, 185
 # A loss with its gradient.
 _EVALUATION = 2
 # Evaluations of an iteration of L-BFGS, line searches included.
@@ -69,35 +72,32 @@ class Forecast:
 def forecast(job: Job) -> Forecast | None:
     """Passes and time of a run; None where they cannot be told before (steppers but `symmetric`).
 
-    The lift's passes are what it took elsewhere (`_FIRST_OFF` and what follows it): they depend on
-    the picture, by a factor of up to two on those that were tried. Descents may end before
-    stop.max_iterations, which is what is counted. In a comparison every further method is given
-    the passes of the first. A pass is timed at this size, at every depth that there is, on the
-    source.
+    The lift's passes are what it took elsewhere (`_FIRST_ANEW` and what follows it): they depend on
+    the picture, by a factor of up to two either way on those that were tried. Of descents,
+    stop.max_iterations are counted, before which they may end. In a comparison every further
+    method is given the passes of the first. A pass is timed on the source, at every depth.
     """
     kind = EXPERIMENTS[job.config.experiment]
     if kind == "gatys":
         return _of_objective(job)
     times, bound = 1, not isinstance(job.flow, Lift)
-    flow, walks = job.flow, _walks(job, kind)
+    flow, depths = job.flow, range(1, len(job.extractor.layers) + 1)
     if kind in ("compare", "compare_flows"):
         methods = job.config[kind].methods
         first = _flow_of(job, kind, methods[0])
         if first is None:
             return None
         flow, times, bound = first, len(methods), True
-    of_depths = [
-        _passes(job, flow, depth, walks) for depth in range(1, len(job.extractor.sizes) + 1)
-    ]
+    of_depths = [_passes(job, flow, depth, _walks(job, kind, depth)) for depth in depths]
     if None in of_depths:
         return None
     passes = [times * each for each in of_depths if each is not None]
-    each = [_seconds_of_pass(job, depth) for depth in range(1, len(passes) + 1)]
+    each = [_seconds_of_pass(job, depth) for depth in depths]
     return Forecast(round(sum(passes)), float(np.dot(passes, each)), bound)
 
 
-def _walks(job: Job, kind: str) -> dict[str, int]:
-    """{stage: how often it is carried out}."""
+def _walks(job: Job, kind: str, depth: int) -> dict[str, int]:
+    """{stage: how often it moves the layer at a depth}."""
     if kind in ("self_transfer", "compare_flows"):
         return {"noisify_source": 1, "impose": 1}
     both = {"noisify_source": 1, "noisify_target": 1}
@@ -105,7 +105,9 @@ def _walks(job: Job, kind: str) -> dict[str, int]:
         layers = len(job.extractor.layers)
         rows = layers + 1 if layers > 1 else 1
         return {**both, "impose": rows * len(job.config.mix.strengths)}
-    return {**both, "impose": 1, **({"noisify_result": 1} if kind == "transfer" else {})}
+    # The last layer's features are known before it would be moved again.
+    again = kind == "transfer" and depth < len(job.extractor.layers)
+    return {**both, "impose": 1, **({"noisify_result": 1} if again else {})}
 
 
 def _flow_of(job: Job, kind: str, method: str) -> Flow | None:
@@ -123,9 +125,11 @@ def _passes(job: Job, flow: Flow, depth: int, walks: dict[str, int]) -> float | 
         if not isinstance(flow.stepper, Symmetric):
             return None
         factor = job.extractor.first(depth).size if depth > 1 else 0
-        off = _FIRST_OFF if depth == 1 else _FURTHER_OFF + factor
+        anew = _FIRST_ANEW if depth == 1 else _FURTHER_ANEW + factor
         back = _FIRST_BACK if depth == 1 else _FURTHER_BACK
-        return sum(n * (back if stage == "impose" else off) for stage, n in walks.items())
+        # A picture's own features go back in the steps in which they were taken off.
+        known = "impose" if "noisify_target" not in walks else "noisify_result"
+        return sum(n * (back if stage == known else anew) for stage, n in walks.items())
     assert isinstance(flow, Gradient | Projected)
     projected = isinstance(flow, Projected) and depth > 1
     return sum(

@@ -37,6 +37,7 @@ _HOMES = {
     "Projected": "decouple.flows",
     "psnr_db": "decouple.images",
     "Reference": "decouple.stages",
+    "round_trip": "decouple.stages",
     "save": "decouple.images",
     "StageError": "decouple.stages",
     "stepper": "decouple.flows",
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
         noise_image,
         noise_reference,
         noisify,
+        round_trip,
     )
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,6 +45,7 @@ from decouple.stages import (
     Noisified,
     Reference,
     Retraced,
+    RoundTrip,
     StageError,
     checked_image,
     impose,
@@ -51,6 +53,7 @@ from decouple.stages import (
     noise_image,
     noise_reference,
     noisify,
+    round_trip,
 )
 from decouple.stages.layerwise import move_layer
 
@@ -287,9 +290,30 @@ class Job:
         """`stages.noisify`, with its rows, and pictures called `<saved_as>_<number>_<layer>`."""
         save = self._saver(saved_as)
         done: Noisified = self._kept(noisify, image, stage=stage, on_layer=save)
-        for layer, values in done.features.values.items():
-            self.arrays[f"{stage}/{layer}"] = values
+        self._keep_features(stage, done)
         return done
+
+    def round_trip(self, image: np.ndarray, *, saved_as: str) -> RoundTrip:
+        """`stages.round_trip`, with its rows, and pictures as those of `noisify`."""
+
+        def on_miss(rms: float) -> None:
+            self.progress.say(
+                f"The round trip's RMS error {rms:.1e} exceeds "
+                f"tolerance={self.config.tolerance:g}: once more, each step solved more exactly"
+            )
+
+        return self._kept(
+            round_trip,
+            image,
+            hold=_hold(self.config),
+            on_layer=self._saver(saved_as),
+            on_noisified=partial(self._keep_features, "noisify_source"),
+            on_miss=on_miss,
+        )
+
+    def _keep_features(self, stage: str, noisified: Noisified) -> None:
+        for layer, values in noisified.features.values.items():
+            self.arrays[f"{stage}/{layer}"] = values
 
     def impose(self, image: np.ndarray, features: DecoupledFeatures) -> Imposed:
         """`stages.impose`, with its rows."""
@@ -325,7 +349,7 @@ class Job:
         return save
 
     def _keep(self, done: object) -> None:
-        assert isinstance(done, Noisified | Imposed | Retraced)
+        assert isinstance(done, Noisified | Imposed | Retraced | RoundTrip)
         self.stages += [stage_row(trace) for trace in done.trace]
 
     def save(self, name: str, image: np.ndarray) -> None:

@@ -14,11 +14,10 @@ _LARGEST_GAIN = 10**9
 
 def self_transfer(job: Job) -> None:
     """The method's acid test: ideally the result is the source."""
-    noisified = job.noisify(job.source, "noisify_source", saved_as="noisified")
-    result = job.impose(noisified.image, noisified.features).image
+    done = job.round_trip(job.source, saved_as="noisified")
+    noisified, result, rms = done.noisified, done.imposed.image, done.rms
     difference = result - job.source
     job.save("result", result)
-    rms = float(np.sqrt(np.mean(np.square(difference))))
     job.results.update(
         self_transfer=_measured(job.source, noisified.image, result),
         round_trip_rms=rms,

@@ -7,6 +7,7 @@ from decouple.stages.mixing import mix
 from decouple.stages.noisify import Noisified, noisify
 from decouple.stages.reference import Reference, noise_image, noise_reference
 from decouple.stages.retrace import Retraced, distances, impose_retraced
+from decouple.stages.round_trip import RoundTrip, round_trip
 
 __all__ = [
     "Change",
@@ -16,6 +17,7 @@ __all__ = [
     "Noisified",
     "Reference",
     "Retraced",
+    "RoundTrip",
     "StageError",
     "checked_image",
     "decoupling_defect",
@@ -26,4 +28,5 @@ __all__ = [
     "noise_image",
     "noise_reference",
     "noisify",
+    "round_trip",
 ]

@@ -8,14 +8,16 @@ from decouple.flows import Lift, StopReason, stepper
 from decouple.images import load, psnr_db
 from decouple.stages import (
     DecoupledFeatures,
+    Noisified,
     StageError,
     impose,
     impose_retraced,
     noise_image,
     noise_reference,
     noisify,
+    round_trip,
 )
-from decouple.stages.layerwise import stage_tolerance
+from decouple.stages.layerwise import move_layer, stage_tolerance
 
 ONE, TWO = "block1_conv1", "block2_conv1"
 
@@ -143,6 +145,55 @@ class TestSelfTransfer:
             own = start.features.values[layer]
             assert rms(own - imposed) > 1e-2, layer
             assert rms(done.held.values[layer] - imposed) ** 2 <= 1e-8, layer
+
+
+def careless(stage, image, extractor, start, end, flow, tolerance, *rest):
+    """Steps solved far less exactly than told: as in a picture whose errors grow far more."""
+    return move_layer(stage, image, extractor, start, end, flow, 1e3 * tolerance, *rest)
+
+
+class TestRoundTrip:
+    def test_what_meets_the_tolerance_is_walked_once(self, two, source, reference, taken, put_back):
+        given, missed = [], []
+        done = round_trip(source, two, reference, on_noisified=given.append, on_miss=missed.append)
+        np.testing.assert_array_equal(done.imposed.image, put_back.image)
+        np.testing.assert_array_equal(done.noisified.image, taken.image)
+        assert given == [done.noisified]
+        assert not missed
+        assert [t.stage for t in done.trace] == 2 * ["noisify_source"] + 2 * ["impose"]
+        assert done.rms == rms(put_back.image - source) <= 1e-4
+
+    def test_what_misses_it_is_walked_more_exactly(self, two, source, reference):
+        missed = []
+        done = round_trip(source, two, reference, on_miss=missed.append, move=careless)
+        assert missed
+        assert missed[0] > 1e-4 >= done.rms
+        assert done.rms == rms(done.imposed.image - source)
+        walks = 2 * ["noisify_source"] + 2 * ["impose"]
+        assert [t.stage for t in done.trace] == (1 + len(missed)) * walks
+        # In the same steps, and without forming K again.
+        first, second = done.trace[:4], done.trace[4:8]
+        assert [t.steps for t in first] == [t.steps for t in second]
+
+    def test_a_second_walk_that_fails_leaves_the_first(self, two, source, reference):
+        calls = []
+
+        def breaks(stage, image, extractor, start, end, *rest):
+            calls.append(stage)
+            if len(calls) > 4:
+                raise StageError("broken", Noisified(image, DecoupledFeatures({}), ()))
+            return careless(stage, image, extractor, start, end, *rest)
+
+        done = round_trip(source, two, reference, move=breaks)
+        assert len(calls) == 5
+        assert done.rms == rms(done.imposed.image - source) > 1e-4
+        assert len(done.trace) == 4
+
+    def test_a_first_walk_that_fails_says_so(self, two, source, reference):
+        flow = Lift(stepper("symmetric", max_steps=1))
+        with pytest.raises(StageError, match="noisify_source stopped at block1_conv1") as caught:
+            round_trip(source, two, reference, flow)
+        assert [t.layer for t in caught.value.partial.trace] == [ONE]
 
 
 class TestOneLayer:

@@ -21,9 +21,9 @@ _CHANNELS = 64
 # and what the convolution makes of it.
 _ALIVE = 3
 # What lies in memory of slopes and pre-activations at a time. Of the lift: the point at a step's
-# start, the one at its middle, and the one being made; of a descent: the one, in a single compiled
-# program; of an objective: what the tape keeps, and what comes back.
-_POINTS, _POINTS_OF_DESCENT, _POINTS_OF_OBJECTIVE = 3, 1, 2
+# start, the one at its middle, and the one being made; of a loss that is descended: what is kept on
+# the way forward, and what comes back.
+_POINTS, _POINTS_OF_LOSS = 3, 2
 
 
 def estimated_peak_bytes(job: Job) -> int:
@@ -32,17 +32,17 @@ def estimated_peak_bytes(job: Job) -> int:
     What it holds now (TensorFlow, the network's numbers, pictures) and, on top of it, what the
     largest picture needs:
 
-    - slopes and pre-activations of all convolutions, at one to three points at a time;
+    - slopes and pre-activations of all convolutions, at two or three points at a time;
     - where K = J Jᵀ is formed (the lift and projected descent), three arrays of the widest layer
       for a batch of backward passes, which `features.extractor` keeps below a limit, and J itself,
       unless it is above another limit; then K, its factor and its inverse root; and what Anderson
       acceleration remembers.
 
     It cannot be below what the process has held already. Against what self-transfers on a CPU
-    took, it is 8, 9 and 14 % too high with two layers at 64, 128 and 192 px; gradient descent with
-    two layers is met within 1 % at 96, 160 and 240 px, and the style transfer `gatys_moreno` within
-    3 % at the same sizes. Of what that one takes on top of the 0.9 GiB that TensorFlow and a deep
-    network hold, these are 41 % too few at 96 px, and at most 6 % at 160 and 240 px.
+    took, it is 8, 9 and 14 % too high with two layers at 64, 128 and 192 px; for gradient descent
+    with two layers 0, 9 and 7 % at 160, 240 and 400 px. For the style transfer `gatys_moreno` it is
+    3, 0 and 1 % too low at 96, 160 and 240 px; of what that takes on top of the 0.9 GiB which
+    TensorFlow and a deep network hold, 41, 0 and 5 % too low.
     """
     pixels = max(picture.pixels[..., 0].size for picture in job.pictures.values())
     size = np.dtype(job.chain.dtype).itemsize
@@ -52,7 +52,8 @@ def estimated_peak_bytes(job: Job) -> int:
             activations += layer.filters * positions
         else:
             positions /= 4
-    needed = _points(job) * 2 * activations * size
+    points = _POINTS if _forms_gram(job) else _POINTS_OF_LOSS
+    needed = points * 2 * activations * size
     if _forms_gram(job):
         batch = job.extractor.rows_at_a_time(pixels)
         features = job.extractor.size
@@ -64,14 +65,6 @@ def estimated_peak_bytes(job: Job) -> int:
         needed += 2 * 8 * Symmetric.memory * 3 * pixels
     now = resident_bytes() or _RESIDENT
     return int(max(now + needed, peak_memory_bytes() or 0))
-
-
-def _points(job: Job) -> int:
-    kind, flow = EXPERIMENTS[job.config.experiment], job.config.flow.name
-    if kind == "gatys":
-        return _POINTS_OF_OBJECTIVE
-    alone = kind not in ("compare", "compare_flows") and flow == "gradient"
-    return _POINTS_OF_DESCENT if alone else _POINTS
 
 
 def _forms_gram(job: Job) -> bool:

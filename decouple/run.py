@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from decouple.command_line import cells, compose_checked, help_page, verified_run
 from decouple.config import config_folder, register
-from decouple.errors import ConfigError, DecoupleError, unknown_name
+from decouple.errors import ConfigError, DecoupleError, FailedRun, unknown_name
 
 _FLAGS_OF_HYDRA = {"--cfg", "-c", "--info", "-i", "--shell-completion", "-sc", "--resolve"}
 
@@ -102,7 +102,8 @@ def _sweep(arguments: list[str]) -> int:
             outcomes.extend([folder] if folder is not None else [])
         except DecoupleError as error:
             cell = OmegaConf.to_container(config, resolve=True)
-            outcomes.append(Failure(cast("dict[str, Any]", cell), str(error)))
+            left = error.folder if isinstance(error, FailedRun) else None
+            outcomes.append(Failure(cast("dict[str, Any]", cell), str(error), left))
             print(f"error: {error}", file=sys.stderr)
 
     _hand_to_hydra(arguments, task)

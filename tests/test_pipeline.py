@@ -181,6 +181,18 @@ def test_a_failing_cell_is_on_the_sweeps_page(
     assert "Run 2 failed (source=no_such_file.jpg)" in text
 
 
+def test_a_cell_that_falls_short_is_linked_on_the_sweeps_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    short = ["image.size=16", "stepper=newton", "stepper.max_steps=1"]
+    assert main(["-m", *SMALL, *short]) == 2
+    (page,) = (tmp_path / "runs" / "sweeps").glob("*/report.html")
+    (run,) = (tmp_path / "runs" / "self_transfer").iterdir()
+    (link,) = re.findall(r'href="([^"]*)"', page.read_text(encoding="utf-8"))
+    assert (page.parent / link).resolve() == (run / "report.html").resolve()
+
+
 def test_the_same_seed_gives_the_same_picture(tmp_path: Path) -> None:
     for name in ("a", "b"):
         assert main([*SMALL, "image.size=16", f"run_dir={tmp_path / name}"]) == 0

@@ -9,7 +9,7 @@ import tensorflow as tf
 from omegaconf import DictConfig
 
 from decouple.config import EXPERIMENTS
-from decouple.errors import DecoupleError, RunFolderError
+from decouple.errors import DecoupleError, FailedRun, RunFolderError
 from decouple.overrides import word
 from decouple.pipeline.classify import classify
 from decouple.pipeline.compare import compare
@@ -86,16 +86,17 @@ def run(config: DictConfig) -> Path | None:
         folder.remove_if_empty()
         raise
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-        raise DecoupleError(
+        raise FailedRun(
             f"out of memory, of which this run takes about {gib(estimated_peak_bytes(job))}: give "
-            f"a smaller image.size or fewer layers. What was reached is in {folder.path}"
+            "a smaller image.size or fewer layers.",
+            folder.path,
         ) from error
     except KeyboardInterrupt as error:
         if job.resumable:
             raise Interrupted(resume_hint(folder.path)) from error
         raise
     if failed is not None:
-        raise DecoupleError(f"{failed} What was reached is in {folder.path}")
+        raise FailedRun(str(failed), folder.path)
     return folder.path
 
 

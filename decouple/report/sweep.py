@@ -42,10 +42,12 @@ class Failure:
     ----------
     config : its configuration in plain containers
     reason : the error's one line
+    folder : its run folder, where it left one
     """
 
     config: Mapping[str, Any]
     reason: str
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def write_sweep_page(outcomes: Sequence[str | Path | Failure], path: str | Path)
         grid=grid_of(columns, values),
         window=window,
         results=_results(columns, values, cells, path),
-        failures=failed,
+        failures=[(cell, _address(cell, path)) for cell in failed],
         curves=_curves(runs),
         runs=len(runs),
         most=_MOST_CURVES,
@@ -127,7 +129,7 @@ def write_sweep_page(outcomes: Sequence[str | Path | Failure], path: str | Path)
 
 def _cell(number: int, outcome: str | Path | Failure) -> _Cell:
     if isinstance(outcome, Failure):
-        return _Cell(number, outcome.config, {}, reason=outcome.reason)
+        return _Cell(number, outcome.config, {}, outcome.folder, outcome.reason)
     folder = Path(outcome)
     return _Cell(number, read_config(folder), read_metrics(folder), folder)
 
@@ -177,10 +179,15 @@ def _tile(cell: _Cell, window: Window | None, path: Path) -> _Tile:
 
 
 def _address(cell: _Cell, path: Path) -> str:
-    """Of the run's own page, from this one; empty where there is none."""
-    if cell.folder is None or not (cell.folder / PAGE).exists():
+    """Of the run's own page, from this one; of a failed run's folder where it has no page."""
+    if cell.folder is None:
         return ""
-    page = (cell.folder / PAGE).resolve()
+    page = cell.folder / PAGE
+    if cell.reason and not page.exists():
+        page = cell.folder
+    if not page.exists():
+        return ""
+    page = page.resolve()
     try:
         return quote(Path(os.path.relpath(page, path.resolve().parent)).as_posix())
     except ValueError:  # another drive

@@ -20,7 +20,7 @@ from decouple.overrides import differences, read_config, settings, word
 from decouple.record.history import HistoryRow, read_history
 from decouple.record.metrics import read_metrics
 from decouple.record.progress import scientific, stage_name
-from decouple.report import facts, style
+from decouple.report import facts, style, wording
 from decouple.report.curves import FLOOR
 from decouple.report.page import PAGE
 from decouple.report.sweep_pictures import Window, grid_of, telling_window
@@ -219,8 +219,8 @@ def _results(
                 *texts(row),
                 *texts([measured.get(title, "–") for title in titles]),
                 Cell(f"{sum(passes):,}" if passes else "–"),
-                Cell(facts.shown("seconds", cell.metrics.get("seconds"))),
-                Cell((reason or "–").replace("_", " "), title=facts.explanation(reason)),
+                Cell(wording.shown("seconds", cell.metrics.get("seconds"))),
+                Cell((reason or "–").replace("_", " "), title=wording.explanation(reason)),
             ]
         )
     return columns, rows
@@ -230,7 +230,7 @@ def _measures(metrics: Mapping[str, Any]) -> dict[str, str]:
     """The numbers that runs are compared by."""
     found = {}
     if metrics.get("self_transfer"):
-        found["PSNR"] = facts.psnr(metrics["self_transfer"])
+        found["PSNR"] = wording.psnr(metrics["self_transfer"])
         share = metrics["self_transfer"].get("differing_pixels_8bit")
         found["differing"] = "–" if share is None else f"{100 * share:.4g} %"
     transfer = metrics.get("transfer") or {}
@@ -239,11 +239,11 @@ def _measures(metrics: Mapping[str, Any]) -> dict[str, str]:
         ("feature_mse_to_source", "feature MSE to source"),
     ):
         if transfer.get(key):
-            found[title] = scientific(facts.largest(transfer[key])[1])
+            found[title] = scientific(wording.largest(transfer[key])[1])
     for kind, title in (("gram", "Gram distance"), ("means", "means distance")):
         distances = (metrics.get("gatys") or {}).get(f"{kind}_distance_to_source")
         if distances:
-            found[f"{title} to source"] = f"{facts.largest(distances)[1]:.3g}"
+            found[f"{title} to source"] = f"{wording.largest(distances)[1]:.3g}"
     return found
 
 

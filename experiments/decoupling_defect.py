@@ -26,7 +26,7 @@ from experiments.common import REPORTS, markdown_table, span
 
 NAME = "decoupling_defect"
 PICTURES = ("astronaut", "coffee")
-SIZE, LAYERS, SEED, DIRECTIONS = 64, 3, 0, 2
+SIZE, LAYERS, SEED, DIRECTIONS = 56, 3, 0, 2
 # Where the descents end must not depend on their threshold more than on the image.
 STOP = dc.StopRules(dc.StopRule(loss=1e-10, max_iterations=2000, stagnation=0))
 FLOWS: dict[str, Flow] = {

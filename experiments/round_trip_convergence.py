@@ -21,7 +21,7 @@ import decouple as dc
 from decouple.report import style
 from experiments.common import REPORTS, markdown_table, self_transfer_psnr, span
 
-SIZE, LAYERS, SEED = 64, 2, 0
+SIZE, LAYERS, SEED = 48, 2, 0
 STEPS = (4, 8, 16)
 PICTURES = ("astronaut", "coffee")
 NETWORKS = {

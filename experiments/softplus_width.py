@@ -23,7 +23,7 @@ from experiments.common import REPORTS, markdown_table, self_transfer_psnr, span
 
 NAME = "softplus_width"
 PICTURES = ("astronaut", "coffee")
-SIZE, LAYERS, SEED, STEPS = 48, 2, 0, 8
+SIZE, LAYERS, SEED, STEPS = 40, 2, 0, 8
 RELU = "ReLU"
 DEFAULT = NetworkConfig.width
 WIDTHS = (0.02, 0.05, 0.1, 0.2, 0.5)

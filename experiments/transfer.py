@@ -82,10 +82,10 @@ scikit-image's samples.
     python -m decouple.run +experiment=transfer source=sample:SOURCE target=sample:TARGET \\
         layers={LAYERS} image.size=SIZE network.weights=calibrated
 
-with a shorter side of {" and ".join(str(side) for *_, side in PAIRS)} px. How far the decoupled
-features of the result, noisified again, are from those that were imposed on it; beside them what
-they would be without the transfer. Its raw features need be the source's only at the first layer:
-those of the later layers were imposed on another picture's earlier layers.
+with a shorter side of {" and ".join(str(side) for *_, side in PAIRS)} px. The first table says how
+far the decoupled features of the result, noisified again, are from those that were imposed on it,
+and how far the target's own were. The result's raw features need be the source's only at the first
+layer: those of the later layers were imposed on another picture's earlier layers.
 
 {markdown_table(HEADER, features)}
 {markdown_table(COST, costs)}

@@ -61,14 +61,13 @@ def self_transfer_psnr(
     ----------
     image : (H, W, 3), RGB, nominally in [0, 1]; the noise reference has its size
     """
-    reference, flow = dc.noise_reference(extractor, image.shape[:2], seed), dc.Lift(stepper)
+    reference = dc.noise_reference(extractor, image.shape[:2], seed)
     try:
-        taken = dc.noisify(image, extractor, reference, flow)
-        result = dc.impose(taken.image, taken.features, extractor, reference, flow)
+        done = dc.round_trip(image, extractor, reference, dc.Lift(stepper))
     except dc.StageError as error:
         print(error)
         return None
-    return dc.psnr_db(result.image, image)
+    return dc.psnr_db(done.imposed.image, image)
 
 
 def span(values: Iterable[float | None], spec: str = ".1f") -> str:

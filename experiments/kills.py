@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run from any folder
 
 from decouple.record.checkpoint import NAME, read_parts
+from decouple.record.metrics import read_metrics
 from decouple.record.verification import compare_runs
 from experiments.common import REPORTS, ROOT, markdown_table
 
@@ -85,7 +86,8 @@ def killed_and_resumed(whole: Path, seconds: float, name: str) -> list[str]:
     kept = sum(len(about["motions"]) for _, about in read_parts(folder))
     resumed = started(f"resume={folder}")
     verdict = str(compare_runs(whole, folder)) if resumed.wait() == 0 else "not resumed"
-    line = [f"{after:.2f}", f"{kept} of 4", verdict]
+    moved = sum(stage["layer"] is not None for stage in read_metrics(whole)["stages"])
+    line = [f"{after:.2f}", f"{kept} of {moved}", verdict]
     print(*line, sep="   ", flush=True)
     return line
 

@@ -106,8 +106,8 @@ def trade_off(source: str, target: str) -> tuple[Points, str]:
 def draw_trade_off(pairs: dict[tuple[str, str], Points], made: str) -> None:
     """Style against structure, a panel for each pair."""
     caption = (
-        f"{made}; {PASSES} passes a point. Beside the points of a curve: the content term's share "
-        "of the initial gradient. Better is lower and further right."
+        f"{made}; {PASSES} passes a point. Along a curve the content term's share of the initial "
+        f"gradient goes from {SHARES[0]:g} to {SHARES[-1]:g}. Better is lower and further right."
     )
     with style.context():
         width, height = style.PAGE_INCHES, 4.6
@@ -126,16 +126,15 @@ def draw_trade_off(pairs: dict[tuple[str, str], Points], made: str) -> None:
                     linestyle="-" if len(seen[method]) > 1 else "",
                     label=method,
                 )
-                for place, share in zip(seen[method], SHARES, strict=False):
-                    if method in DESCENTS:
-                        axes.annotate(
-                            f"{share:g}",
-                            place,
-                            xytext=(5, 4),
-                            textcoords="offset points",
-                            fontsize=7.5,
-                            color=style.PALETTE[colour],
-                        )
+                if method in DESCENTS:  # tells which end of the curve is which
+                    axes.annotate(
+                        f"{SHARES[-1]:g}",
+                        seen[method][-1],
+                        xytext=(6, -3),
+                        textcoords="offset points",
+                        fontsize=8,
+                        color=style.PALETTE[colour],
+                    )
             axes.margins(x=0.12)
             axes.axhline(seen["target"][0][1], color="#777777", linestyle="--", label="the target")
             axes.set_yscale("log")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from enum import Enum
+from pathlib import Path
 from typing import TypeVar
 
 Choice = TypeVar("Choice", bound="NamedChoice")
@@ -30,6 +31,20 @@ class ImageError(DecoupleError, ValueError):
 
 class WeightsError(DecoupleError, ValueError):
     """Network weights that cannot be found, fetched or read."""
+
+
+class FailedRun(DecoupleError):
+    """A run that ended early; what it reached is in its folder.
+
+    Attributes
+    ----------
+    folder : the run folder
+    """
+
+    def __init__(self, reason: str, folder: Path) -> None:
+        """Say why it ended, and where to look."""
+        super().__init__(f"{reason} What was reached is in {folder}")
+        self.folder = folder
 
 
 class RunFolderError(DecoupleError, OSError):

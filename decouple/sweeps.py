@@ -19,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from decouple import files
-from decouple.errors import DecoupleError, RunFolderError
+from decouple.errors import DecoupleError, FailedRun, RunFolderError
 from decouple.execution import carry_out
 from decouple.launching import hand_to_hydra
 from decouple.overrides import word
@@ -70,7 +70,8 @@ def run_cell(config: DictConfig) -> None:
         folder = carry_out(config)
         outcome = {"folder": None if folder is None else str(folder)}
     except DecoupleError as error:
-        outcome = {"reason": str(error)}
+        left = error.folder if isinstance(error, FailedRun) else None
+        outcome = {"reason": str(error), "folder": None if left is None else str(left)}
         print(f"error: {error}", file=sys.stderr)
     path = Path(hydra.sweep.dir) / _OUTCOMES / f"{hydra.job.num}.json"
     with suppress(RunFolderError), files.disk_errors("write", path):
@@ -84,7 +85,8 @@ def _outcome(place: Path, number: int, config: DictConfig) -> Path | Failure | N
         told = json.loads((place / _OUTCOMES / f"{number}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         told = {"reason": "it broke off before it could say why; what it printed says more"}
+    folder = None if told.get("folder") is None else Path(told["folder"])
     if "reason" in told:
         cell = OmegaConf.to_container(config, resolve=True)
-        return Failure(cast("dict[str, Any]", cell), told["reason"])
-    return None if told["folder"] is None else Path(told["folder"])
+        return Failure(cast("dict[str, Any]", cell), told["reason"], folder)
+    return folder

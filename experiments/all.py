@@ -3,8 +3,9 @@
     python experiments/all.py                      # everything
     python experiments/all.py transfer optimizers  # these alone
 
-The exit code is 1 where one of them failed; the others are made all the same. The benchmarks in
-`experiments/benchmarks/` are not among them: what they measure is this machine.
+What a script prints is shown where it failed; then the exit code is 1, and the others are made all
+the same. The benchmarks in `experiments/benchmarks/` are not among them: what they measure is this
+machine.
 """
 
 from __future__ import annotations
@@ -30,17 +31,27 @@ def main(names: list[str]) -> int:
         if name not in SCRIPTS:
             print(f"error: {unknown_name('script', name, SCRIPTS)}", file=sys.stderr)
             return 2
-    took: dict[str, tuple[float, bool]] = {}
-    for name in names or SCRIPTS:
-        print(f"== {name} ==", flush=True)
+    chosen = names or SCRIPTS
+    width = max(map(len, chosen))
+    failed, start = 0, time.perf_counter()
+    for name in chosen:
+        print(f"{name:<{width}}  ", end="", flush=True)
         began = time.perf_counter()
-        done = subprocess.run([sys.executable, HERE / f"{name}.py"], check=False)
-        took[name] = time.perf_counter() - began, done.returncode == 0
-    print()
-    for name, (seconds, good) in took.items():
-        print(f"{duration(seconds)}  {name}{'' if good else '  FAILED'}")
-    print(f"{duration(sum(seconds for seconds, _ in took.values()))}  in all")
-    return 0 if all(good for _, good in took.values()) else 1
+        done = subprocess.run(
+            [sys.executable, HERE / f"{name}.py"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        took = duration(time.perf_counter() - began)
+        print(took if done.returncode == 0 else f"{took}  FAILED", flush=True)
+        if done.returncode != 0:
+            failed += 1
+            print(done.stdout, file=sys.stderr, flush=True)
+    print(f"{'in all':<{width}}  {duration(time.perf_counter() - start)}")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

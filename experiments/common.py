@@ -6,11 +6,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+import decouple as dc
 from decouple.record.metrics import read_metrics
+
+if TYPE_CHECKING:  # it would load TensorFlow, which most scripts need in other processes only
+    from decouple.flows.lift import Stepper
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "reports"
@@ -44,6 +50,33 @@ def measured(*settings: str, keep: Mapping[str, str] | None = None) -> dict[str,
         for plot, name in (keep or {}).items():
             shutil.copy(run_dir / "plots" / plot, REPORTS / f"{name}.png")
         return read_metrics(run_dir)
+
+
+def self_transfer_psnr(
+    image: np.ndarray, extractor: dc.ChannelMeans, stepper: Stepper, seed: int
+) -> float | None:
+    """PSNR in dB of a self-transfer by the lift in this process; None where it did not arrive.
+
+    Parameters
+    ----------
+    image : (H, W, 3), RGB, nominally in [0, 1]; the noise reference has its size
+    """
+    reference = dc.noise_reference(extractor, image.shape[:2], seed)
+    try:
+        done = dc.round_trip(image, extractor, reference, dc.Lift(stepper))
+    except dc.StageError as error:
+        print(error)
+        return None
+    return dc.psnr_db(done.imposed.image, image)
+
+
+def span(values: Iterable[float | None], spec: str = ".1f") -> str:
+    """The least and the largest of those that are known, as `a to b`; one where they read alike."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return "nothing"
+    ends = dict.fromkeys(format(end, spec) for end in (min(known), max(known)))
+    return " to ".join(ends)
 
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> str:

@@ -2,8 +2,8 @@
 
     python experiments/compare.py
 
-A texture on a photograph and a photograph on a photograph, three layers, 128 px; and, since Gram
-and means buy structure with style by the weight of their content term, the same at 64 px for
+A texture on a photograph (80 px) and a photograph on a photograph (64 px), three layers; and, since
+Gram and means buy structure with style by the weight of their content term, the same at 48 px for
 several of its weights. Writes `reports/compare.md`, a panel for each pair and
 `compare_trade_off.png`.
 """
@@ -23,13 +23,14 @@ from experiments.common import REPORTS, measured
 
 NAME = "compare"
 SETTINGS = ("+experiment=compare", "network.weights=calibrated")
-PAIRS = (("gravel", "astronaut"), ("chelsea", "astronaut"))
+# With the shorter side, pixels; and that of the trade-off.
+PAIRS = (("gravel", "astronaut", 80), ("chelsea", "astronaut", 64))
+SMALL = 48
 # What descends a loss, with several content terms; the others have none.
-TRADE_OFF = ("image.size=64",)
 DESCENTS = ("gram:lbfgs", "means:lbfgs")
 TRANSFERS = ("lift:auto", "projected:lbfgs")
-PASSES = 600
-SHARES = (2e-4, 2e-3, 2e-2, 2e-1)
+PASSES = 400
+SHARES = (2e-4, 6e-3, 2e-1)
 LOOKS = {
     "gram:lbfgs": ("vermillion", "o"),
     "means:lbfgs": ("blue", "s"),
@@ -77,34 +78,36 @@ def tables(rows: list[dict[str, Any]]) -> str:
 Points = dict[str, list[tuple[float, float]]]
 
 
-def trade_off(source: str, target: str) -> Points:
-    """{method: [(SSIM, Gram distance on held-out layers), ...]}, a point a content share."""
+def trade_off(source: str, target: str) -> tuple[Points, str]:
+    """{method: [(SSIM, Gram distance on held-out layers), ...]}, a point a content share.
+
+    And what it was made with, for a caption.
+    """
     pictures = (f"source=sample:{source}", f"target=sample:{target}")
 
-    def points(methods: tuple[str, ...], *settings: str) -> Points:
+    def compared(methods: tuple[str, ...], *settings: str) -> tuple[Points, dict[str, Any]]:
         chosen = f"compare.methods=[{','.join(methods)}]"
-        metrics = measured(*SETTINGS, *pictures, *TRADE_OFF, chosen, *settings)
+        metrics = measured(*SETTINGS, *pictures, f"image.size={SMALL}", chosen, *settings)
         rows = {row["method"]: row for row in metrics["compare"]["rows"]}
-        return {
+        points = {
             m: [(rows[m]["ssim"], rows[m]["gram_distance_held_out"])] for m in ("target", *methods)
         }
+        return points, metrics
 
-    seen = points(TRANSFERS)
+    seen, metrics = compared(TRANSFERS)
     for share in SHARES:
         weight = f"gatys.content.share={share}"
-        for method, more in points(DESCENTS, weight, f"compare.passes={PASSES}").items():
-            if method != "target":
-                seen.setdefault(method, []).extend(more)
-    return seen
+        more, _ = compared(DESCENTS, weight, f"compare.passes={PASSES}")
+        for method in DESCENTS:
+            seen.setdefault(method, []).extend(more[method])
+    return seen, f"{style.caption(metrics)}, {len(metrics['network']['layers'])} layers"
 
 
-def draw_trade_off(pairs: dict[tuple[str, str], Points]) -> None:
+def draw_trade_off(pairs: dict[tuple[str, str], Points], made: str) -> None:
     """Style against structure, a panel for each pair."""
-    shares = ", ".join(f"{share:g}" for share in SHARES)
     caption = (
-        "vgg19 with calibrated random filters, softplus, average pooling, 3 layers, 64 px, seed 0; "
-        f"along the curves, {PASSES} passes a point, the content term's share of the initial "
-        f"gradient is {shares}. Better is lower and further right."
+        f"{made}; {PASSES} passes a point. Along a curve the content term's share of the initial "
+        f"gradient goes from {SHARES[0]:g} to {SHARES[-1]:g}. Better is lower and further right."
     )
     with style.context():
         width, height = style.PAGE_INCHES, 4.6
@@ -123,6 +126,16 @@ def draw_trade_off(pairs: dict[tuple[str, str], Points]) -> None:
                     linestyle="-" if len(seen[method]) > 1 else "",
                     label=method,
                 )
+                if method in DESCENTS:  # tells which end of the curve is which
+                    axes.annotate(
+                        f"{SHARES[-1]:g}",
+                        seen[method][-1],
+                        xytext=(6, -3),
+                        textcoords="offset points",
+                        fontsize=8,
+                        color=style.PALETTE[colour],
+                    )
+            axes.margins(x=0.12)
             axes.axhline(seen["target"][0][1], color="#777777", linestyle="--", label="the target")
             axes.set_yscale("log")
             axes.set_xlabel("SSIM to the target")
@@ -167,15 +180,16 @@ def verdict(pairs: dict[tuple[str, str], Points]) -> str:
     )
 
 
-def section(source: str, target: str) -> tuple[str, dict[str, Any]]:
+def section(source: str, target: str, side: int) -> tuple[str, dict[str, Any]]:
     """Run one pair; its part of the report, and its metrics."""
     panel = f"{NAME}_{source}_{target}"
     pictures = (f"source=sample:{source}", f"target=sample:{target}")
-    metrics = measured(*SETTINGS, *pictures, keep={"panel.png": panel})
+    settings = (*SETTINGS, *pictures, f"image.size={side}")
+    metrics = measured(*settings, keep={"panel.png": panel})
     size = metrics["image"]
     text = f"""## {source.capitalize()} on {target}, {size["width"]}×{size["height"]} px
 
-    python -m decouple.run {" ".join((*SETTINGS, *pictures))}
+    python -m decouple.run {" ".join(settings)}
 
 {tables(metrics["compare"]["rows"])}
 In all {metrics["seconds"]:.0f} s, peak memory {metrics["peak_memory_bytes"] / 2**30:.1f} GiB.
@@ -188,8 +202,10 @@ In all {metrics["seconds"]:.0f} s, peak memory {metrics["peak_memory_bytes"] / 2
 def main() -> None:
     """Run, write the report."""
     sections, compared = zip(*(section(*pair) for pair in PAIRS), strict=True)
-    traded = {pair: trade_off(*pair) for pair in PAIRS}
-    draw_trade_off(traded)
+    traded, made = {}, ""
+    for *pair, _ in PAIRS:
+        traded[tuple(pair)], made = trade_off(*pair)
+    draw_trade_off(traded, made)
     metrics = compared[0]
     layers, held_out = metrics["network"]["layers"], metrics["compare"]["held_out"]
     text = f"""# Gram against means
@@ -204,7 +220,7 @@ network passes as the lift took, and ends earlier where its loss has converged.
 {chr(10).join(sections)}
 ## Style against structure
 
-One content weight is one compromise. Here Gram and means run with several, at 64 px, {PASSES}
+One content weight is one compromise. Here Gram and means run with several, at {SMALL} px, {PASSES}
 passes each; a method is better where its points lie lower (nearer the source's style on layers that
 nobody optimized) at the same SSIM to the target.
 {wrapped(verdict(traded))}

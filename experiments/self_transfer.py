@@ -2,7 +2,7 @@
 
     python experiments/self_transfer.py
 
-Default runs (two layers, 150 px) on pictures of many kinds, and five layers at 128 px on two.
+Default runs (two layers, 150 px) on pictures of many kinds, and five layers at 128 px on one.
 Writes `reports/self_transfer.md`, of the first run the panel and the loss curves, and the table of
 results in `README.md`.
 """
@@ -17,8 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run from any 
 
 from experiments.common import REPORTS, ROOT, fill, markdown_table, measured
 
-TWO_LAYERS = ("astronaut", "coffee", "chelsea", "camera", "brick", "rocket", "hubble_deep_field")
-FIVE_LAYERS = ("astronaut", "coffee")
+# A portrait, a still life, an animal, a photograph without colour, and one that is nearly black.
+TWO_LAYERS = ("astronaut", "coffee", "chelsea", "camera", "hubble_deep_field")
+FIVE_LAYERS = ("astronaut",)
 COMMON = ("+experiment=self_transfer", "network.weights=calibrated")
 NAME = "self_transfer"
 RESULTS = ["self-transfer of", "layers", "PSNR (dB)", "values that differ in 8 bits", "command"]
@@ -72,7 +73,7 @@ def headline(metrics: dict[str, Any], *settings: str) -> list[str]:
 def main() -> None:
     """Run all, write the report."""
     plots = {"panel.png": NAME, "loss_noisify_source.png": f"{NAME}_loss"}
-    two, five, results = [], [], []
+    two, five, results, deep = [], [], [], []
     for picture in TWO_LAYERS:
         setting = f"source=sample:{picture}"
         metrics = measured(*COMMON, setting, keep=plots)
@@ -84,6 +85,7 @@ def main() -> None:
         settings = (f"source=sample:{picture}", "layers=5", "image.size=128")
         metrics = measured(*COMMON, *settings, keep=plots)
         five.append(row(picture, metrics))
+        deep.append(headline(metrics, *settings))
         plots = {}
     text = f"""# Self-transfer
 
@@ -113,7 +115,7 @@ imposition. Passes count a forward pass, a JVP or a VJP of one image as one, row
 included.
 """
     (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")
-    fill(ROOT / "README.md", "results", markdown_table(RESULTS, results[:3]))
+    fill(ROOT / "README.md", "results", markdown_table(RESULTS, results[:3] + deep))
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def main() -> None:
 Made by `python experiments/thesis.py`: gradient descent of the sum of the feature MSEs with SGD,
 two layers of {own["network"]["name"]} with {own["network"]["weights"]} random filters, ReLU and max
 pooling, {SIZE} px, seed {own["seed"]}, at most {LIMIT} iterations a stage and layer. The thesis's
-rate of 5e-4 does not move a picture seen through these filters; the rate here is
+rate of 5e-4 is for ImageNet's filters; the rate here is
 {own["stepper"]["learning_rate"]:.3g}, and the thresholds are the thesis's in hundredths of the loss
 at the start ([why](optimizers.md)). These are figures 4.1 to 4.4 of P. Miralles Simó (bachelor
 thesis, UJI 2022); its others, and the same by the lift, are in the [index](README.md).
@@ -84,7 +84,7 @@ thesis, UJI 2022); its others, and the same by the lift, are in the [index](READ
 {markdown_table(HEADER, rows(other))}
 The last stage, which the thesis does not have, noisifies the result again to see what it holds. The
 imposition of the last layer pulls the first one to its own features at the same time, as the
-thesis's code does; no image near by has both ([optimizers](optimizers.md)).
+thesis's code does; an image near by need not have both ([optimizers](optimizers.md)).
 
 ## Self-transfer
 
@@ -95,8 +95,8 @@ thesis's code does; no image near by has both ([optimizers](optimizers.md)).
 {markdown_table(HEADER, rows(own))}
 The result is at {metric["psnr_db"]:.1f} dB to the source,
 {100 * metric["differing_pixels_8bit"]:.0f} % of its values differ in 8 bits, and
-{metric["excursion_recovered"]:.3f} of the excursion is recovered (1 would be all of it). The lift
-brings the [same picture back](self_transfer.md).
+{metric["excursion_recovered"]:.3f} of the excursion is recovered (1 would be all of it). Beside it:
+[self-transfer by the lift](self_transfer.md).
 """
     (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")
     print(text)

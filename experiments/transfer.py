@@ -1,4 +1,4 @@
-"""Transfers between photographs: two pictures, three layers; and the mixing grid.
+"""Transfers: one photograph and a texture on another, three layers; and the mixing grid.
 
     python experiments/transfer.py
 
@@ -17,10 +17,10 @@ from experiments.common import REPORTS, markdown_table, measured
 
 NAME = "transfer"
 COMMON = ("network.weights=calibrated",)
-LAYERS, SIZE = 3, 128
-# Photographs of different sizes and aspect ratios; a texture on a photograph.
-PAIRS = (("coffee", "chelsea"), ("brick", "astronaut"))
-GRID = ("source=sample:brick", "target=sample:astronaut", "image.size=96", "layers=2")
+LAYERS = 3
+# Photographs of different proportions; a texture on a photograph; with the shorter side.
+PAIRS = (("coffee", "chelsea", 128), ("brick", "astronaut", 96))
+GRID = ("source=sample:brick", "target=sample:astronaut", "image.size=64", "layers=2")
 HEADER = [
     *("source", "target", "layer", "decoupled features: result to imposed (MSE)"),
     *("target to source", "raw features: result to source", "target to source"),
@@ -61,12 +61,12 @@ def cost(source: str, target: str, metrics: dict[str, Any]) -> list[str]:
 def main() -> None:
     """Run all, write the report."""
     features, costs, pictures = [], [], []
-    for source, target in PAIRS:
+    for source, target, side in PAIRS:
         plot = f"{NAME}_{source}_{target}"
         settings = (f"source=sample:{source}", f"target=sample:{target}")
         metrics = measured(
             *("+experiment=transfer", *COMMON, *settings, f"layers={LAYERS}"),
-            *(f"image.size={SIZE}",),
+            *(f"image.size={side}",),
             keep={"panel.png": plot},
         )
         features += rows(source, target, metrics)
@@ -76,15 +76,16 @@ def main() -> None:
     text = f"""# Transfers
 
 Made by `python experiments/transfer.py`. Network: VGG-19 with calibrated random filters, softplus,
-average pooling, {LAYERS} layers, shorter side {SIZE} px; the lift in symmetric steps, seed
-{metrics["seed"]}. Pictures: scikit-image's samples.
+average pooling, {LAYERS} layers; the lift in symmetric steps, seed {metrics["seed"]}. Pictures:
+scikit-image's samples.
 
     python -m decouple.run +experiment=transfer source=sample:SOURCE target=sample:TARGET \\
-        layers={LAYERS} image.size={SIZE} network.weights=calibrated
+        layers={LAYERS} image.size=SIZE network.weights=calibrated
 
-Noisified again, the result gives up the decoupled features that were imposed on it; beside them
-what they would be without the transfer. Its raw features are close to the source's only at the
-first layer: those of the later layers were imposed on another picture's earlier layers.
+with a shorter side of {" and ".join(str(side) for *_, side in PAIRS)} px. The first table says how
+far the decoupled features of the result, noisified again, are from those that were imposed on it,
+and how far the target's own were. The result's raw features need be the source's only at the first
+layer: those of the later layers were imposed on another picture's earlier layers.
 
 {markdown_table(HEADER, features)}
 {markdown_table(COST, costs)}
@@ -93,8 +94,8 @@ include the way out of the result, which checks it.
 
 {chr(10).join(pictures)}
 
-With random filters the features are those of filters that have seen no picture: the colours and
-contrasts travel; what ImageNet's filters would call style is not to be expected here.
+Random filters have seen no picture: what ImageNet's filters would call style is not to be expected
+here.
 
 ## Whose features, and how much of them
 

@@ -36,6 +36,30 @@ def test_every_picture_is_shown_and_they_are_small() -> None:
     assert sum(path.stat().st_size for path in REPORTS.iterdir()) < MOST_BYTES
 
 
+def test_all_goes_on_after_a_script_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from experiments import all as every
+
+    scripts = {"bad": "print('halfway'); raise SystemExit(3)", "good": "print('done')"}
+    for name, text in scripts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.setattr(every, "HERE", tmp_path)
+    monkeypatch.setattr(every, "SCRIPTS", tuple(scripts))
+    assert every.main([]) == 1
+    said = capsys.readouterr()
+    lines = [line.split() for line in said.out.splitlines()]
+    assert [(line[0], line[-1] == "FAILED") for line in lines] == [
+        ("bad", True),
+        ("good", False),
+        ("in", False),
+    ]
+    assert said.err.strip() == "halfway"
+    assert every.main(["good"]) == 0
+    assert every.main(["god"]) == 2
+    assert "did you mean 'good'" in capsys.readouterr().err
+
+
 def test_all_runs_every_script_that_writes_a_page() -> None:
     from experiments.all import SCRIPTS
 

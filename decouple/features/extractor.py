@@ -184,7 +184,7 @@ class Extractor(ABC):
 
     def vjp(self, point: Point, cotangent: np.ndarray) -> np.ndarray:
         """The adjoint of `jvp`: Jᵀλ, (H, W, 3) float64, for λ of shape (C,)."""
-        return self._vjp_batch(point, cotangent[None])[0].astype(np.float64)
+        return self.vjp_batch(point, cotangent[None])[0].astype(np.float64)
 
     def squared_error(
         self, image: np.ndarray, target: np.ndarray, weights: np.ndarray
@@ -222,7 +222,7 @@ class Extractor(ABC):
             unit[:, shorter.size - size :] = np.eye(size)
             for start in range(0, size, chunk):
                 rows = unit[start : start + chunk]
-                yield shorter._vjp_batch(part, rows).reshape(len(rows), -1)
+                yield shorter.vjp_batch(part, rows).reshape(len(rows), -1)
 
     def gram(self, point: Point) -> np.ndarray:
         """K = J Jᵀ, (C, C) float64.
@@ -247,7 +247,8 @@ class Extractor(ABC):
         gram = np.concatenate(columns)[:, self._kept]
         return (gram + gram.T) / 2
 
-    def _vjp_batch(self, point: Point, cotangents: np.ndarray) -> np.ndarray:
+    def vjp_batch(self, point: Point, cotangents: np.ndarray) -> np.ndarray:
+        """Jᵀλ, (B, H, W, 3) in the network's precision, for λ of shape (B, C)."""
         self.passes.count += len(cotangents)
         full = self._full(cotangents, self.chain.dtype)
         return self._programs["vjp"](point.linearization, full).numpy()

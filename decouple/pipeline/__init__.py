@@ -11,7 +11,7 @@ import tensorflow as tf
 from omegaconf import DictConfig
 
 from decouple.config import EXPERIMENTS
-from decouple.errors import DecoupleError, RunFolderError
+from decouple.errors import DecoupleError, FailedRun, RunFolderError
 from decouple.overrides import word
 from decouple.pipeline.classify import classify
 from decouple.pipeline.compare import compare
@@ -70,7 +70,7 @@ def run(config: DictConfig) -> Path | None:
     with _claimed(job) as folder:
         failed = _recorded(job, composition, folder)
     if failed is not None:
-        raise DecoupleError(f"{failed} What was reached is in {folder.path}")
+        raise FailedRun(str(failed), folder.path)
     return folder.path
 
 
@@ -93,9 +93,10 @@ def _recorded(job: Job, composition: Callable[[Job], None], folder: RunFolder) -
             ) from error
         raise
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-        raise DecoupleError(
+        raise FailedRun(
             f"out of memory, of which this run takes about {gib(estimated_peak_bytes(job))}: give "
-            f"a smaller image.size or fewer layers. What was reached is in {folder.path}"
+            "a smaller image.size or fewer layers.",
+            folder.path,
         ) from error
     except KeyboardInterrupt as error:
         raise Interrupted(resume_hint(folder.path)) from error

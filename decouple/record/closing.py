@@ -17,7 +17,7 @@ def closing_table(metrics: Mapping[str, Any], folder: str | Path | None = None) 
     Parameters
     ----------
     metrics : as in metrics.json
-    folder : the run folder, to say where the result lies
+    folder : the run folder, to say where its result and its page lie, if they are there
 
     Returns
     -------
@@ -86,12 +86,12 @@ def _caption(metrics: Mapping[str, Any], folder: str | Path | None) -> list[str]
             f"in 8 bits      largest error {error} levels of 255, differing values {share}",
         ]
     if folder is not None:
-        # Escaped: a bracket in a path is no markup.
-        if not metrics.get("compare"):  # there each method has a result of its own
-            place = str(Path(folder) / "images" / "result.png").replace("[", "\\[")
-            lines.append(f"result         {place}")
-        page = str(Path(folder) / "report.html").replace("[", "\\[")
-        lines.append(f"report         {page}")
+        # A run that fell short has no result; in a comparison each method has its own.
+        for name, place in (("result", "images/result.png"), ("report", "report.html")):
+            path = Path(folder) / place
+            if path.exists():
+                # Escaped: a bracket in a path is no markup.
+                lines.append(f"{name:<15}" + str(path).replace("[", "\\["))
     return lines
 
 

@@ -1,4 +1,4 @@
-"""What metrics.json and config.yaml say, in words and rows; what they do not say is left out.
+"""What metrics.json and config.yaml say, in words; what they do not say is left out.
 
 Every function takes metrics as in metrics.json (decouple.record.metrics), any part of which may
 be missing.
@@ -11,11 +11,22 @@ from typing import Any
 
 from decouple.flows.stop import StopReason
 from decouple.overrides import settings
-from decouple.record.closing import active_and_held, recovered
-from decouple.record.progress import duration, scientific, stage_name
-from decouple.report.template import Cell, Column, Fact, texts
+from decouple.record.closing import recovered
+from decouple.record.progress import scientific, stage_name
+from decouple.report.template import Fact
+from decouple.report.wording import (
+    explanation,
+    general,
+    largest,
+    named,
+    part,
+    psnr,
+    share_of,
+    shown,
+    time_of,
+    words_of,
+)
 
-_NONE = "–"
 _EXPERIMENTS = {
     "self_transfer": ("Self-transfer", "of"),
     "transfer": ("Transfer", "of"),
@@ -27,25 +38,6 @@ _EXPERIMENTS = {
     "gatys_monet": ("Style transfer with the settings of Chavez et al.", "from"),
     "classify": ("Classification", "of"),
 }
-_NAMES = {
-    "psnr_db": "PSNR (dB)",
-    "evaluations": "passes",
-    "seconds": "seconds",
-    "max_error_8bit": "largest error (8 bits)",
-    "differing_pixels_8bit": "differing share",
-    "mse": "MSE",
-    "ssim": "SSIM",
-}
-_NAMES_BY_ENDING = {"_db": " (dB)", "_bytes": " (GiB)"}
-_STAGE_COLUMNS = [
-    Column("stage"),
-    Column("layer"),
-    Column("ended"),
-    *(
-        Column(title, number=True)
-        for title in ("steps", "passes", "seconds", "loss", "MSE", "held MSE", "change (dB)")
-    ),
-]
 _SUCCEEDED = tuple(reason.label for reason in StopReason if reason.succeeded)
 # Parts of metrics.json that have a place of their own on the page.
 _PLACED = {
@@ -67,20 +59,20 @@ def sentence(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     experiment = metrics.get("experiment") or config.get("experiment")
     if not experiment:
         return ""
-    network = _part(metrics, "network") or _part(config, "network")
+    network = part(metrics, "network") or part(config, "network")
     preposition = _EXPERIMENTS.get(str(experiment), ("", "of"))[1]
     source, target = (
-        _part(metrics, role).get("origin") or config.get(role) for role in ("source", "target")
+        part(metrics, role).get("origin") or config.get(role) for role in ("source", "target")
     )
     words = title(metrics, config)
     if source:
         words += f" {preposition} {source}"
     if target:
         words += f" {'on' if experiment == 'compare' else 'to'} {target}"
-    image = _part(metrics, "image")
+    image = part(metrics, "image")
     if image.get("height") and image.get("width"):
         words += f", {image['width']}\u00a0×\u00a0{image['height']}\u00a0px"
-    layers = [] if _part(metrics, "classify") else network.get("layers")  # there it is all of it
+    layers = [] if part(metrics, "classify") else network.get("layers")  # there it is all of it
     if layers:
         words += f", through {len(layers)} layer{'s' if len(layers) > 1 else ''}"
         words += f" of {network.get('name', 'the network')}"
@@ -88,31 +80,31 @@ def sentence(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         words += f", with {network['name']}"
     if network.get("weights"):
         words += f" ({network['weights']} weights)"
-    flow = _part(metrics, "flow").get("name")
-    stepper = _part(metrics, "stepper").get("name")
-    if not _part(metrics, "compare"):  # there each row has its own
+    flow = part(metrics, "flow").get("name")
+    stepper = part(metrics, "stepper").get("name")
+    if not part(metrics, "compare"):  # there each row has its own
         words += f", flow {flow}" if flow else ""
         words += f", stepper {stepper}" if stepper else ""
     if metrics.get("seconds") is not None:
-        words += f", in {_seconds(metrics['seconds'])}"
+        words += f", in {time_of(metrics['seconds'])}"
     return words + "."
 
 
 def headline(metrics: Mapping[str, Any]) -> list[Fact]:
     """The numbers that tell how well it went."""
     facts: list[Fact] = []
-    own = _part(metrics, "self_transfer")
+    own = part(metrics, "self_transfer")
     if own:
         facts = [
             Fact("PSNR to the source", psnr(own), _tolerance(metrics)),
             Fact(
                 "differing values in 8 bits",
-                _share(own.get("differing_pixels_8bit")),
+                share_of(own.get("differing_pixels_8bit")),
                 "of all values",
             ),
             Fact(
                 "largest error in 8 bits",
-                _general(own.get("max_error_8bit"), ".3g"),
+                general(own.get("max_error_8bit"), ".3g"),
                 "levels of 255",
             ),
             Fact(
@@ -121,17 +113,17 @@ def headline(metrics: Mapping[str, Any]) -> list[Fact]:
                 "1 is the very same picture",
             ),
         ]
-    transfer = _part(metrics, "transfer")
+    transfer = part(metrics, "transfer")
     for key, label in (
         ("decoupled_feature_mse", "largest decoupled feature MSE"),
         ("feature_mse_to_source", "largest feature MSE to the source"),
     ):
-        if _part(transfer, key):
-            layer, value = largest(_part(transfer, key))
+        if part(transfer, key):
+            layer, value = largest(part(transfer, key))
             facts.append(Fact(label, scientific(value), layer or ""))
     facts += _optimized(metrics)
     facts += [
-        Fact(_named(key), shown(key, value))
+        Fact(named(key), shown(key, value))
         for part, known in ((own, _SELF_TRANSFER), (transfer, ()))
         for key, value in part.items()
         if key not in known and isinstance(value, int | float | str)
@@ -143,17 +135,17 @@ def _optimized(metrics: Mapping[str, Any]) -> list[Fact]:
     """What an optimization came to: its loss, and the distances to the style picture."""
     found = []
     for row in metrics.get("stages") or ():
-        before, after = _part(row, "losses_before"), _part(row, "losses")
+        before, after = part(row, "losses_before"), part(row, "losses")
         if str(row.get("stage")).startswith("scale_"):
             continue  # on the way to the full size
         if before.get("total") and after.get("total") is not None:
             found.append(
                 Fact("loss", f"{after['total']:.4g}", f"of {before['total']:.4g} at the start")
             )
-    own = _part(metrics, "gatys")
+    own = part(metrics, "gatys")
     for kind, label in (("gram", "Gram matrix"), ("means", "channel means")):
         by_layer, of_target = (
-            _part(own, f"{kind}_distance{name}_to_source") for name in ("", "_target")
+            part(own, f"{kind}_distance{name}_to_source") for name in ("", "_target")
         )
         if by_layer and of_target:
             layer, value = largest(by_layer)
@@ -164,29 +156,12 @@ def _optimized(metrics: Mapping[str, Any]) -> list[Fact]:
 
 def objective(metrics: Mapping[str, Any]) -> str:
     """The tree of an objective and how its weights were found; empty where there is none."""
-    own = _part(metrics, "gatys")
+    own = part(metrics, "gatys")
     weighting = f"\nweights: {own['weighting']}" if own.get("weighting") else ""
     return f"{own['objective']}{weighting}" if own.get("objective") else ""
 
 
 _SELF_TRANSFER = ("psnr_db", "max_error_8bit", "differing_pixels_8bit", "excursion_recovered")
-
-
-def largest(by_layer: Mapping[str, float | None]) -> tuple[str | None, float | None]:
-    """The layer with the largest value, and the value."""
-    known = {layer: value for layer, value in by_layer.items() if value is not None}
-    if not known:
-        return None, None
-    layer = max(known, key=lambda name: known[name])
-    return layer, known[layer]
-
-
-def psnr(own: Mapping[str, Any]) -> str:
-    """PSNR in decibels; null in metrics.json stands for infinity where nothing differs."""
-    value = own.get("psnr_db")
-    if value is None:
-        return "∞ dB" if own.get("max_error_8bit") == 0 else _NONE
-    return f"{value:.2f} dB"
 
 
 def _tolerance(metrics: Mapping[str, Any]) -> str:
@@ -206,7 +181,7 @@ def notices(metrics: Mapping[str, Any], has_result: bool) -> list[str]:
         if reason not in (None, *_SUCCEEDED):
             where = ", ".join(filter(None, (stage_name(str(row.get("stage"))), row.get("layer"))))
             where = where[:1].upper() + where[1:]
-            found.append(f"{where}: {explanation(reason) or f'{_words(reason)}.'}")
+            found.append(f"{where}: {explanation(reason) or f'{words_of(reason)}.'}")
     if metrics.get("tolerance_met") is False:
         found.append("The round trip's error exceeds the tolerance.")
     if not has_result:
@@ -214,38 +189,10 @@ def notices(metrics: Mapping[str, Any], has_result: bool) -> list[str]:
     return found
 
 
-def explanation(reason: str | None) -> str:
-    """The sentence of a stop reason, by its name in metrics.json; empty for an unknown one."""
-    return next((member.value for member in StopReason if member.label == reason), "")
-
-
-def stage_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
-    """Columns and rows of `stages[]`; columns that no stage fills are left out."""
-    rows = []
-    for stage in metrics.get("stages") or ():
-        active, held = active_and_held(stage)
-        reason = stage.get("stop_reason")
-        rows.append(
-            [
-                Cell(stage_name(str(stage.get("stage")))),
-                Cell(str(stage.get("layer") or _NONE)),
-                Cell(_words(reason), title=explanation(reason)),
-                Cell(_general(stage.get("steps"), ",d")),
-                Cell(_general(stage.get("evaluations"), ",d")),
-                Cell(_general(stage.get("seconds"), ".1f")),
-                Cell(scientific(_part(stage, "losses").get("total"))),
-                Cell(scientific(active)),
-                Cell(scientific(held)),
-                Cell(_general(stage.get("image_change_psnr_db"), ".1f")),
-            ]
-        )
-    return _filled(_STAGE_COLUMNS, rows)
-
-
 def stop_reasons(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The stop reasons that occur, with their sentences."""
     reasons = dict.fromkeys(row.get("stop_reason") for row in metrics.get("stages") or ())
-    return [(_words(reason), explanation(reason)) for reason in reasons if explanation(reason)]
+    return [(words_of(reason), explanation(reason)) for reason in reasons if explanation(reason)]
 
 
 def worst_reason(metrics: Mapping[str, Any]) -> str | None:
@@ -255,54 +202,9 @@ def worst_reason(metrics: Mapping[str, Any]) -> str | None:
     return next(iter(short or reasons), None)
 
 
-def compare_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
-    """`compare.rows`, a row or a column for each method: whichever makes the narrower table."""
-    found = [settings(row) for row in _part(metrics, "compare").get("rows") or ()]
-    keys = list(dict.fromkeys(key for row in found for key in row))
-    numbers = {key for key in keys if any(isinstance(row.get(key), int | float) for row in found)}
-    # Where a method's own run folder lies is in metrics.json.
-    keys = [key for key in keys if key != "folder"]
-    rows = [
-        [
-            Cell(_words(value), title=explanation(value))
-            if key == "stop_reason"
-            else Cell(shown(key, value))
-            for key, value in ((key, row.get(key)) for key in keys)
-        ]
-        for row in found
-    ]
-    if len(rows) >= len(keys) or keys[0] != "method":
-        return [Column(_named(key), number=key in numbers) for key in keys], rows
-    names, *columns = zip(*rows, strict=True)
-    turned = [[Cell(_named(key)), *cells] for key, cells in zip(keys[1:], columns, strict=True)]
-    return [Column("method"), *(Column(name.text, number=True) for name in names)], turned
-
-
-def label_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
-    """The most probable labels of a picture; no rows where it was not classified."""
-    columns = [
-        Column("number"),
-        Column("label"),
-        Column("synset of WordNet"),
-        Column("probability", number=True),
-    ]
-    rows = [
-        texts(
-            [
-                str(label.get("index")),
-                label.get("name") or _NONE,
-                label.get("synset") or _NONE,
-                _share(label.get("probability")),
-            ]
-        )
-        for label in _part(metrics, "classify").get("labels") or ()
-    ]
-    return _filled(columns, rows)
-
-
 def network_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What was looked through, and how the picture moved."""
-    network = _part(metrics, "network")
+    network = part(metrics, "network")
     pairs = [
         ("network", network.get("name")),
         ("weights", network.get("weights")),
@@ -311,27 +213,27 @@ def network_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("pooling", network.get("pooling")),
         ("precision", network.get("dtype")),
         ("layers", _layers(network)),
-        ("noise", _noise(_part(metrics, "noise"))),
-        ("flow", _with_options(_part(metrics, "flow"))),
-        ("stepper", _with_options(_part(metrics, "stepper"))),
+        ("noise", _noise(part(metrics, "noise"))),
+        ("flow", _with_options(part(metrics, "flow"))),
+        ("stepper", _with_options(part(metrics, "stepper"))),
     ]
     return [(label, str(value)) for label, value in pairs if value]
 
 
 def environment_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Versions, device, memory and time."""
-    versions = ", ".join(f"{k} {v}" for k, v in _part(metrics, "versions").items() if v)
+    versions = ", ".join(f"{k} {v}" for k, v in part(metrics, "versions").items() if v)
     memory, seconds = metrics.get("peak_memory_bytes"), metrics.get("seconds")
     passes = [row.get("evaluations") for row in metrics.get("stages") or ()]
     pairs = [
         ("versions", versions),
         ("device", metrics.get("device")),
         ("peak memory", None if memory is None else f"{memory / 2**20:,.0f} MiB"),
-        ("time", None if seconds is None else _seconds(seconds)),
+        ("time", None if seconds is None else time_of(seconds)),
         ("network passes", f"{sum(p for p in passes if p is not None):,}" if any(passes) else None),
         ("seed", metrics.get("seed")),
-        ("digest of the source", _part(metrics, "source").get("digest")),
-        ("digest of the target", _part(metrics, "target").get("digest")),
+        ("digest of the source", part(metrics, "source").get("digest")),
+        ("digest of the target", part(metrics, "target").get("digest")),
     ]
     return [(label, str(value)) for label, value in pairs if value not in (None, "")]
 
@@ -340,81 +242,16 @@ def other_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Whatever else was measured, so that a new experiment's numbers are seen at once."""
     rest = {key: value for key, value in metrics.items() if key not in _PLACED}
     return [
-        (_named(key), shown(key, value))
+        (named(key), shown(key, value))
         for key, value in settings(rest).items()
         if isinstance(value, int | float | str)
     ]
 
 
-def shown(key: str, value: Any) -> str:
-    """A measured value, formatted by what its key says it is."""
-    if value is None:
-        return _NONE
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return ", ".join(shown(key, item) for item in value)
-    if key.endswith("_bytes") and isinstance(value, int):
-        return f"{value / 2**30:.2f}"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if not isinstance(value, float):
-        return str(value)
-    if "mse" in key or "loss" in key:
-        return scientific(value)
-    if key.endswith("_db"):
-        return f"{value:.2f}"
-    if key.endswith("seconds"):
-        return f"{value:.1f}"
-    if key.endswith("excursion_recovered"):
-        return recovered(value)
-    return f"{value:.4g}"
-
-
 def clipped_note(metrics: Mapping[str, Any], stem: str) -> str:
     """How much of a picture's values its file cannot show; empty for none."""
-    share = _part(metrics, "clipped_share").get(stem)
-    return f"{_share(share, 2)} of values clipped" if share else ""
-
-
-def _part(metrics: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = metrics.get(key)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _filled(columns: list[Column], rows: list[list[Cell]]) -> tuple[list[Column], list[list[Cell]]]:
-    kept = [k for k in range(len(columns)) if any(row[k].text != _NONE for row in rows)]
-    return [columns[k] for k in kept], [[row[k] for k in kept] for row in rows]
-
-
-def _named(key: str) -> str:
-    """A key of metrics.json as words: `feature_mse.block1_conv1` is `feature MSE, block1_conv1`."""
-    first, *rest = key.split(".")
-    if first in _NAMES:
-        words = _NAMES[first]
-    else:
-        unit = next((u for end, u in _NAMES_BY_ENDING.items() if first.endswith(end)), "")
-        end = next((end for end in _NAMES_BY_ENDING if first.endswith(end)), "")
-        words = " ".join(_NAMES.get(w, w) for w in first.removesuffix(end).split("_"))
-        words = words.replace("psnr", "PSNR") + unit
-    return ", ".join([words, *rest])
-
-
-def _words(reason: object) -> str:
-    return _NONE if reason is None else str(reason).replace("_", " ")
-
-
-def _general(value: float | None, spec: str) -> str:
-    return _NONE if value is None else format(value, spec)
-
-
-def _share(share: float | None, digits: int = 4) -> str:
-    return _NONE if share is None else f"{100 * share:.{digits}g} %"
-
-
-def _seconds(seconds: float) -> str:
-    """Short times in seconds, long ones as hours, minutes and seconds."""
-    return f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
+    share = part(metrics, "clipped_share").get(stem)
+    return f"{share_of(share, 2)} of values clipped" if share else ""
 
 
 def _activation(network: Mapping[str, Any]) -> str | None:
@@ -425,10 +262,10 @@ def _activation(network: Mapping[str, Any]) -> str | None:
 
 
 def _layers(network: Mapping[str, Any]) -> str:
-    channels = _part(network, "channels")
+    channels = part(network, "channels")
     words = []
     for layer in network.get("layers") or ():
-        used = _part(channels, str(layer))
+        used = part(channels, str(layer))
         both = used.get("used") is not None and used.get("of") is not None
         words.append(f"{layer} ({used['used']} of {used['of']} channels)" if both else str(layer))
     return ", ".join(words)

@@ -35,19 +35,31 @@ def plot_flows(run_dir: str | Path) -> Path:
     metrics = read_metrics(run_dir)
     rows = metrics["compare"]["rows"]
     with style.context():
-        height = 1.3 + 0.27 * len(rows)
+        height = 1.46 + 0.27 * len(rows)
         figure = style.new_figure(style.PAGE_INCHES, height)
         style.put_title(figure, "Self-transfer by every flow")
         style.put_caption(figure, style.wrapped(style.caption(metrics), style.PAGE_INCHES - 0.2))
         panels = figure.subplots(1, 4, sharey=True)
-        _dots(panels[0], rows, "round trip, PSNR (dB)", lambda row: row["psnr_db"])
-        _dots(panels[1], rows, "active layers, MSE", lambda row: row["active_mse"], log=True)
-        _dots(panels[2], rows, "held layers, MSE", lambda row: row["held_mse"], log=True)
-        _dots(panels[3], rows, "network passes", lambda row: row["evaluations"])
+        _dots(panels[0], rows, "round trip,\nPSNR (dB)", lambda row: row["psnr_db"])
+        _dots(
+            panels[1],
+            rows,
+            "active layers,\nMSE (activation²)",
+            lambda row: row["active_mse"],
+            log=True,
+        )
+        _dots(
+            panels[2],
+            rows,
+            "held layers,\nMSE (activation²)",
+            lambda row: row["held_mse"],
+            log=True,
+        )
+        _dots(panels[3], rows, "network\npasses", lambda row: row["evaluations"])
         panels[0].set_yticks(range(len(rows)), [row["method"].replace("_", " ") for row in rows])
         panels[0].set_ylim(len(rows) - 0.5, -0.5)
         figure.subplots_adjust(
-            left=0.19, right=0.98, bottom=0.72 / height, top=1 - 0.38 / height, wspace=0.12
+            left=0.19, right=0.98, bottom=0.88 / height, top=1 - 0.38 / height, wspace=0.12
         )
         return style.save_figure(figure, run_dir / "plots" / "compare_flows.png")
 

@@ -14,7 +14,7 @@ from decouple.errors import ConfigError
 from decouple.overrides import differences, read_config, repeat_command, settings, word
 from decouple.record.metrics import read_metrics
 from decouple.record.progress import stage_name
-from decouple.report import facts
+from decouple.report import facts, tables
 from decouple.report.panel import picture_titles
 from decouple.report.template import Column, Embedded, render, texts
 
@@ -61,10 +61,10 @@ def write_page(run_dir: str | Path) -> Path:
         sheet=Embedded.of(run_dir / "plots" / "contact_sheet.png"),
         plots=_plots(run_dir / "plots", metrics),
         objective=facts.objective(metrics),
-        stages=facts.stage_table(metrics),
+        stages=tables.stage_table(metrics),
         reasons=facts.stop_reasons(metrics),
-        labels=facts.label_table(metrics),
-        compare=facts.compare_table(metrics),
+        labels=tables.label_table(metrics),
+        compare=tables.compare_table(metrics),
         reading=(metrics.get("compare") or {}).get("reading"),
         others=facts.other_pairs(metrics),
         network=facts.network_pairs(metrics),

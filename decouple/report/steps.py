@@ -59,7 +59,7 @@ def steps_figure(runs: Mapping[str, Path], title: str) -> Figure:
             _draw(axes, own, layers, thresholds_of(stage, metrics[label]))
         line[0].set_ylabel(label if len(runs) > 1 else "loss (activation²)", rotation="vertical")
     for axes, stage in zip(panels[0], stages, strict=True):
-        axes.set_title(stage_name(stage))
+        axes.set_title(stage_name(stage) + (": loss (activation²)" if len(runs) > 1 else ""))
     for axes in panels[-1]:
         axes.set_xlabel("network passes")
         _label_few_decades(axes)

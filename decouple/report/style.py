@@ -95,12 +95,13 @@ def new_figure(width: float, height: float, **settings: Any) -> Figure:
 
 
 def widen_to_decades(axes: Axes) -> None:
-    """Give a logarithmic y axis whose range is below a decade the decades around it.
+    """Give a logarithmic y axis with fewer than two powers of ten on it the ones around its range.
 
-    Its ticks would be labelled `6.9 × 10⁻²`, for which there is no room, or not at all.
+    Its ticks would be labelled `6.9 × 10⁻²`, for which there is no room, or one alone, which does
+    not tell the scale.
     """
     low, high = axes.get_ylim()
-    if 0 < low < high < 10 * low:
+    if 0 < low < high and math.floor(math.log10(high)) <= math.ceil(math.log10(low)):
         axes.set_ylim(10.0 ** math.floor(math.log10(low)), 10.0 ** math.ceil(math.log10(high)))
 
 

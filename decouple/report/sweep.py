@@ -20,7 +20,7 @@ from decouple.overrides import differences, read_config, settings, word
 from decouple.record.history import HistoryRow, read_history
 from decouple.record.metrics import read_metrics
 from decouple.record.progress import scientific, stage_name
-from decouple.report import facts, style
+from decouple.report import facts, style, wording
 from decouple.report.curves import FLOOR
 from decouple.report.page import PAGE
 from decouple.report.sweep_pictures import Window, grid_of, telling_window
@@ -42,10 +42,12 @@ class Failure:
     ----------
     config : its configuration in plain containers
     reason : the error's one line
+    folder : its run folder, where it left one
     """
 
     config: Mapping[str, Any]
     reason: str
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def write_sweep_page(outcomes: Sequence[str | Path | Failure], path: str | Path)
         grid=grid_of(columns, values),
         window=window,
         results=_results(columns, values, cells, path),
-        failures=failed,
+        failures=[(cell, _address(cell, path)) for cell in failed],
         curves=_curves(runs),
         runs=len(runs),
         most=_MOST_CURVES,
@@ -127,7 +129,7 @@ def write_sweep_page(outcomes: Sequence[str | Path | Failure], path: str | Path)
 
 def _cell(number: int, outcome: str | Path | Failure) -> _Cell:
     if isinstance(outcome, Failure):
-        return _Cell(number, outcome.config, {}, reason=outcome.reason)
+        return _Cell(number, outcome.config, {}, outcome.folder, outcome.reason)
     folder = Path(outcome)
     return _Cell(number, read_config(folder), read_metrics(folder), folder)
 
@@ -177,10 +179,15 @@ def _tile(cell: _Cell, window: Window | None, path: Path) -> _Tile:
 
 
 def _address(cell: _Cell, path: Path) -> str:
-    """Of the run's own page, from this one; empty where there is none."""
-    if cell.folder is None or not (cell.folder / PAGE).exists():
+    """Of the run's own page, from this one; of a failed run's folder where it has no page."""
+    if cell.folder is None:
         return ""
-    page = (cell.folder / PAGE).resolve()
+    page = cell.folder / PAGE
+    if cell.reason and not page.exists():
+        page = cell.folder
+    if not page.exists():
+        return ""
+    page = page.resolve()
     try:
         return quote(Path(os.path.relpath(page, path.resolve().parent)).as_posix())
     except ValueError:  # another drive
@@ -212,8 +219,8 @@ def _results(
                 *texts(row),
                 *texts([measured.get(title, "–") for title in titles]),
                 Cell(f"{sum(passes):,}" if passes else "–"),
-                Cell(facts.shown("seconds", cell.metrics.get("seconds"))),
-                Cell((reason or "–").replace("_", " "), title=facts.explanation(reason)),
+                Cell(wording.shown("seconds", cell.metrics.get("seconds"))),
+                Cell((reason or "–").replace("_", " "), title=wording.explanation(reason)),
             ]
         )
     return columns, rows
@@ -223,7 +230,7 @@ def _measures(metrics: Mapping[str, Any]) -> dict[str, str]:
     """The numbers that runs are compared by."""
     found = {}
     if metrics.get("self_transfer"):
-        found["PSNR"] = facts.psnr(metrics["self_transfer"])
+        found["PSNR"] = wording.psnr(metrics["self_transfer"])
         share = metrics["self_transfer"].get("differing_pixels_8bit")
         found["differing"] = "–" if share is None else f"{100 * share:.4g} %"
     transfer = metrics.get("transfer") or {}
@@ -232,11 +239,11 @@ def _measures(metrics: Mapping[str, Any]) -> dict[str, str]:
         ("feature_mse_to_source", "feature MSE to source"),
     ):
         if transfer.get(key):
-            found[title] = scientific(facts.largest(transfer[key])[1])
+            found[title] = scientific(wording.largest(transfer[key])[1])
     for kind, title in (("gram", "Gram distance"), ("means", "means distance")):
         distances = (metrics.get("gatys") or {}).get(f"{kind}_distance_to_source")
         if distances:
-            found[f"{title} to source"] = f"{facts.largest(distances)[1]:.3g}"
+            found[f"{title} to source"] = f"{wording.largest(distances)[1]:.3g}"
     return found
 
 

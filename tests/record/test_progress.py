@@ -1,5 +1,6 @@
 import io
 import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -134,9 +135,14 @@ METRICS = {
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_closing_table_is_legible(width):
+def test_closing_table_is_legible(width, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = Path("runs/self_transfer/20000101-000000-abcdef")
+    (folder / "images").mkdir(parents=True)
+    for name in ("images/result.png", "report.html"):
+        (folder / name).touch()
     shown = console(terminal=False, width=width)
-    shown.print(closing_table(METRICS, "runs/self_transfer/20000101-000000-abcdef"))
+    shown.print(closing_table(METRICS, folder))
     text = shown.file.getvalue()
     assert all(len(line) <= width for line in text.splitlines())
     assert "…" not in text
@@ -154,6 +160,17 @@ def test_closing_table_is_legible(width):
         "runs/self_transfer/20000101-000000-abcdef/report.html",
     ):
         assert part in text
+
+
+def test_closing_table_names_what_is_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = Path("[a]")
+    folder.mkdir()
+    (folder / "report.html").touch()
+    shown = console(terminal=False)
+    shown.print(closing_table({"stages": []}, folder))
+    assert f"report         {folder / 'report.html'}" in shown.file.getvalue()
+    assert "result" not in shown.file.getvalue()
 
 
 def test_closing_table_without_numbers_says_so():

@@ -141,6 +141,18 @@ def test_a_range_below_a_decade_is_widened_to_decades(tmp_path, monkeypatch):
     assert figure.axes[0].get_ylim() == pytest.approx((0.01, 0.1))
 
 
+@pytest.mark.parametrize(
+    ("limits", "widened"),
+    [((2e-3, 4e-2), (1e-3, 1e-1)), ((1e-2, 5e-2), (1e-2, 1e-1)), ((2e-4, 5e-2), (2e-4, 5e-2))],
+)
+def test_two_powers_of_ten_tell_a_scale(limits, widened):
+    axes = style.new_figure(3, 2).subplots()
+    axes.set_yscale("log")
+    axes.set_ylim(*limits)
+    style.widen_to_decades(axes)
+    assert axes.get_ylim() == pytest.approx(widened)
+
+
 def test_only_a_positive_finite_threshold_of_this_stage_is_drawn(tmp_path, monkeypatch):
     write_history(tmp_path)
     elsewhere = [{"stage": "noisify_source", "layer": LAYERS[0], "threshold": 1e-3}]

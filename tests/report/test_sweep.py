@@ -95,6 +95,23 @@ def test_failures_are_named_with_their_settings_and_reason(
     ]
 
 
+def test_failures_are_linked_to_what_they_left(runs: list[Path], tmp_path: Path) -> None:
+    config = composed("+experiment=self_transfer", "layers=1", "seed=7")
+    page, bare, gone = (tmp_path / "runs #1" / name for name in ("page", "bare", "gone"))
+    bare.mkdir()
+    page.mkdir()
+    (page / "report.html").touch()
+    failed = [Failure(config, "no", folder) for folder in (page, bare, gone, None)]
+    links = page_of([*runs, *failed], tmp_path / "report.html").all("a")
+    found = [unquote(link["href"]) for link in links]
+    assert sorted(set(found)) == [
+        "runs #1/bare",
+        "runs #1/page/report.html",
+        *(f"runs #1/r{seed}/report.html" for seed in SEEDS),
+    ]
+    assert found[:2] == ["runs #1/page/report.html", "runs #1/bare"]
+
+
 def test_options_that_a_choice_lacks_are_dashes(tmp_path: Path) -> None:
     words = (("stepper=rk4", "stepper.steps=5"), ("stepper=symmetric",))
     runs = [write_run(tmp_path / f"r{k}", each) for k, each in enumerate(words)]

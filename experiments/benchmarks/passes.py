@@ -1,0 +1,122 @@
+"""What a pass through the network costs, in units of its bare convolutions.
+
+    python experiments/benchmarks/passes.py [pixels a side, 128]
+
+Each kind of pass that the lift is made of, and the bare convolutions of the same network (no
+activation, no pooling, no means) on random numbers, turn about in one process. Printed and written
+to `reports/passes.md`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from any folder
+
+import numpy as np
+import tensorflow as tf
+
+import decouple as dc
+from decouple.networks.architecture import Conv
+from experiments.benchmarks.timing import Timed, matrix_products, turn_about
+from experiments.common import REPORTS, markdown_table
+
+ROUNDS = 9
+DEPTHS = (2, 5)
+HEADER = ["layers", "pass", "by the clock", "of the time computing", "of the matrix rate"]
+
+
+def main(size: int = 128) -> None:
+    """Measure and write."""
+    chain = dc.vgg19(weights="calibrated")
+    image = dc.load("sample:astronaut", size=size, fit="crop").pixels.astype(float)
+    rows = []
+    for depth in DEPTHS:
+        rows += _measured(dc.ChannelMeans(chain, layers=depth), image)
+    text = f"""# What a pass costs
+
+Made by `python experiments/benchmarks/passes.py {size}`: VGG-19, calibrated random filters,
+softplus, average pooling, {size} px, float32. The first two columns of figures are ratios to the
+bare convolutions of one image through the same layers; a row of the Jacobian is one of a batch.
+The last is the share of the rate at which this machine multiplies float32 matrices. Least of
+{ROUNDS} rounds, turn about in one process.
+
+{markdown_table(HEADER, rows)}
+"""
+    (REPORTS / "passes.md").write_text(text, encoding="utf-8")
+
+
+def _measured(extractor: dc.ChannelMeans, image: np.ndarray) -> list[list[str]]:
+    point = extractor.linearize(image)
+    tangent = np.random.default_rng(0).normal(size=image.shape) * 1e-3
+    cotangent = np.ones(extractor.size)
+    batch = min(extractor.rows_at_a_time(image.shape[0] * image.shape[1]), extractor.sizes[-1])
+    # The rows of the last layer: each needs a pass through the whole chain.
+    rows = np.eye(extractor.size)[-batch:]
+    passes: dict[str, tuple[Callable[[], object], int]] = {
+        "bare convolutions": (_bare(extractor, image.shape, 1), 1),
+        f"bare convolutions, {batch} at a time": (_bare(extractor, image.shape, batch), batch),
+        "measure": (lambda: extractor.measure(image), 1),
+        "linearize": (lambda: extractor.linearize(image), 1),
+        "change": (lambda: extractor.change(point, tangent), 1),
+        "JVP": (lambda: extractor.jvp(point, tangent), 1),
+        "VJP": (lambda: extractor.vjp(point, cotangent), 1),
+        f"a Jacobian's rows, {batch} at a time": (lambda: extractor.vjp_batch(point, rows), batch),
+    }
+    products, operations = matrix_products()
+    timed = turn_about({**{name: run for name, (run, _) in passes.items()}, **products}, ROUNDS)
+    rate = operations / min(timed[name].least for name in products)
+    work = _operations(extractor, image.shape[0] * image.shape[1])
+    bare = timed["bare convolutions"]
+    lines = []
+    for name, (_, count) in passes.items():
+        own = timed[name]
+        of = Timed(own.least / count, own.median / count, own.computing / count)
+        share = work / of.least / rate
+        ratios = f"{of.least / bare.least:.2f}", f"{of.computing / bare.computing:.2f}"
+        lines.append([str(len(extractor.layers)), name, *ratios, f"{share:.0%}"])
+        print(" ".join(lines[-1]), flush=True)
+    return lines
+
+
+def _bare(
+    extractor: dc.ChannelMeans, shape: tuple[int, ...], batch: int
+) -> Callable[[], object]:
+    """The convolutions alone, each on numbers of its own."""
+    height, width, channels = shape
+    inputs, kernels = [], []
+    for layer in extractor.chain.layers:
+        if not isinstance(layer, Conv):
+            height, width = height // 2, width // 2
+            continue
+        inputs.append(tf.random.normal((batch, height, width, channels)))
+        kernels.append(tf.constant(extractor.chain.weights.kernels[layer.name]))
+        channels = layer.filters
+
+    @tf.function
+    def convolutions() -> tf.Tensor:
+        # One value of each, so that none is left out.
+        made = [tf.nn.conv2d(x, k, 1, "SAME") for x, k in zip(inputs, kernels, strict=True)]
+        return tf.add_n([z[0, 0, 0, 0] for z in made])
+
+    return lambda: convolutions().numpy()
+
+
+def _operations(extractor: dc.ChannelMeans, pixels: int) -> float:
+    """Multiplications and additions of the convolutions of one image."""
+    channels, total = 3, 0.0
+    for layer in extractor.chain.layers:
+        if isinstance(layer, Conv):
+            total += 2 * 9 * channels * layer.filters * pixels
+            channels = layer.filters
+        else:
+            pixels //= 4
+    return total
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,13 +32,13 @@ import tensorflow as tf
 
 import decouple as dc
 from decouple.gatys import Objective, TotalVariation, content, style
-from decouple.networks.architecture import Conv, Pool
+from decouple.networks.architecture import Pool
+from experiments.benchmarks.timing import matrix_products, operations, turn_about
 
 ROUNDS = 5
 STYLE = tuple(f"block{i}_conv1" for i in range(1, 6))
 CONTENT = "block4_conv2"
 CONTENT_WEIGHT, STYLE_WEIGHT, VARIATION_WEIGHT = 0.025, 1.0, 1e-4
-MATRIX = 4096
 
 Step = Callable[[], tuple[float, np.ndarray]]
 
@@ -56,42 +55,28 @@ def main(size: int = 512) -> None:
         steps["pytorch"] = pytorch_step(chain, photograph, texture, start)
     except ImportError:
         print("PyTorch is not installed: no comparison")
-    matrix = tf.random.normal((MATRIX, MATRIX))
-    product, array = tf.function(lambda: tf.matmul(matrix, matrix)), matrix.numpy()
-    timed: dict[str, Callable[[], object]] = {
-        **steps,
-        "product": lambda: product()[0, 0].numpy(),
-        "numpy's": lambda: array @ array,
-    }
-
-    results = {name: step() for name, step in steps.items()}  # and the first, slower, calls
+    results = {name: step() for name, step in steps.items()}
     if "pytorch" in results:
         check_agreement(results["tensorflow"], results["pytorch"])
-    timed["product"]()
-    seconds: dict[str, list[float]] = {name: [] for name in timed}
-    computing: dict[str, list[float]] = {name: [] for name in timed}
-    for _ in range(ROUNDS):
-        for name, run in timed.items():
-            began, busy = time.perf_counter(), time.process_time()
-            run()
-            seconds[name].append(time.perf_counter() - began)
-            computing[name].append(time.process_time() - busy)
-    best = {name: min(values) for name, values in seconds.items()}
-    least_busy = {name: min(values) for name, values in computing.items()}
-    for name, values in seconds.items():
+    products, of_product = matrix_products()
+    timed = turn_about({**steps, **products}, ROUNDS)
+    for name, taken in timed.items():
         print(
-            f"{name:<12}{best[name]:.3f} s (median {np.median(values):.3f} s of {ROUNDS}), "
-            f"computing {least_busy[name]:.3f} s"
+            f"{name:<22}{taken.least:.3f} s (median {taken.median:.3f} s of {ROUNDS}), "
+            f"computing {taken.computing:.3f} s"
         )
-    rate = 2 * MATRIX**3 / min(best["product"], best["numpy's"])
-    reached = 2 * forward_operations(chain, size) / best["tensorflow"]
+    rate = of_product / min(timed[name].least for name in products)
+    reached = 2 * operations(chain, size**2, grams=STYLE) / timed["tensorflow"].least
     print(
         f"tensorflow reaches {reached / 1e9:.0f} GFLOP/s in the convolutions and Gram matrices, "
         f"{reached / rate:.0%} of the {rate / 1e9:.0f} GFLOP/s of a matrix product"
     )
-    if "pytorch" in best:
-        ratio, of_computing = (s["pytorch"] / s["tensorflow"] for s in (best, least_busy))
-        print(f"pytorch / tensorflow: {ratio:.2f}, of the time computing {of_computing:.2f}")
+    if "pytorch" in steps:
+        theirs, ours = timed["pytorch"], timed["tensorflow"]
+        print(
+            f"pytorch / tensorflow: {theirs.least / ours.least:.2f}, of the time computing "
+            f"{theirs.computing / ours.computing:.2f}"
+        )
 
 
 def tensorflow_step(
@@ -179,19 +164,6 @@ def check_agreement(ours: tuple[float, np.ndarray], theirs: tuple[float, np.ndar
     # Where two values of a pooling window are within rounding of each other, either may win.
     if abs(ours[0] / theirs[0] - 1) > 1e-4 or error > 1e-2:
         raise SystemExit("the two steps do not compute the same")
-
-
-def forward_operations(chain: dc.Chain, size: int) -> float:
-    """Multiplications and additions of a forward pass; the way back to the image has as many."""
-    side, channels, total = size, 3, 0.0
-    for layer in chain.layers:
-        if isinstance(layer, Conv):
-            total += 2 * 9 * channels * layer.filters * side**2
-            channels = layer.filters
-            total += 2 * channels**2 * side**2 if layer.name in STYLE else 0
-        else:
-            side //= 2
-    return total
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 import decouple as dc
 from decouple.networks.architecture import Conv
-from experiments.benchmarks.timing import Timed, matrix_products, turn_about
+from experiments.benchmarks.timing import Timed, matrix_products, operations, turn_about
 from experiments.common import REPORTS, markdown_table
 
 ROUNDS = 9
@@ -67,10 +67,10 @@ def _measured(extractor: dc.ChannelMeans, image: np.ndarray) -> list[list[str]]:
         "VJP": (lambda: extractor.vjp(point, cotangent), 1),
         f"a Jacobian's rows, {batch} at a time": (lambda: extractor.vjp_batch(point, rows), batch),
     }
-    products, operations = matrix_products()
+    products, of_product = matrix_products()
     timed = turn_about({**{name: run for name, (run, _) in passes.items()}, **products}, ROUNDS)
-    rate = operations / min(timed[name].least for name in products)
-    work = _operations(extractor, image.shape[0] * image.shape[1])
+    rate = of_product / min(timed[name].least for name in products)
+    work = operations(extractor.chain, image.shape[0] * image.shape[1])
     bare = timed["bare convolutions"]
     lines = []
     for name, (_, count) in passes.items():
@@ -83,9 +83,7 @@ def _measured(extractor: dc.ChannelMeans, image: np.ndarray) -> list[list[str]]:
     return lines
 
 
-def _bare(
-    extractor: dc.ChannelMeans, shape: tuple[int, ...], batch: int
-) -> Callable[[], object]:
+def _bare(extractor: dc.ChannelMeans, shape: tuple[int, ...], batch: int) -> Callable[[], object]:
     """The convolutions alone, each on numbers of its own."""
     height, width, channels = shape
     inputs, kernels = [], []
@@ -104,18 +102,6 @@ def _bare(
         return tf.add_n([z[0, 0, 0, 0] for z in made])
 
     return lambda: convolutions().numpy()
-
-
-def _operations(extractor: dc.ChannelMeans, pixels: int) -> float:
-    """Multiplications and additions of the convolutions of one image."""
-    channels, total = 3, 0.0
-    for layer in extractor.chain.layers:
-        if isinstance(layer, Conv):
-            total += 2 * 9 * channels * layer.filters * pixels
-            channels = layer.filters
-        else:
-            pixels //= 4
-    return total
 
 
 if __name__ == "__main__":

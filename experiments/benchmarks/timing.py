@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+
+from decouple.networks import Chain
+from decouple.networks.architecture import Conv
 
 _MATRIX = 3072
 
@@ -50,5 +53,24 @@ def matrix_products() -> tuple[dict[str, Callable[[], object]], float]:
     """Products of float32 matrices by TensorFlow and by numpy, to be timed; operations of each."""
     matrix = tf.random.normal((_MATRIX, _MATRIX))
     product, array = tf.function(lambda: tf.matmul(matrix, matrix)), matrix.numpy()
-    ways = {"tensorflow's product": lambda: product()[0, 0].numpy(), "numpy's": lambda: array @ array}
+    ways = {
+        "tensorflow's product": lambda: product()[0, 0].numpy(),
+        "numpy's": lambda: array @ array,
+    }
     return ways, 2 * _MATRIX**3
+
+
+def operations(chain: Chain, pixels: int, grams: Container[str] = ()) -> float:
+    """Multiplications and additions of the convolutions of one image, and of these Gram matrices.
+
+    A way back through the chain has as many.
+    """
+    channels, total = 3, 0.0
+    for layer in chain.layers:
+        if isinstance(layer, Conv):
+            total += 2 * 9 * channels * layer.filters * pixels
+            channels = layer.filters
+            total += 2 * channels**2 * pixels if layer.name in grams else 0
+        else:
+            pixels //= 4
+    return total

@@ -15,6 +15,9 @@ import pytest
 from PIL import Image
 
 from decouple import images
+from decouple.networks import weights
+from decouple.networks.calibration import calibrate
+from decouple.pipeline.loaded import forget
 from decouple.run import main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -154,7 +157,11 @@ def test_a_picture_of_one_colour_is_refused(
 def test_a_sweep_runs_every_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     small = [word for word in SMALL if not word.startswith("layers")]
+    forget()
+    calls = []
+    monkeypatch.setattr(weights, "calibrate", lambda *of: calls.append(of) or calibrate(*of))
     assert main(["-m", *small, "layers=1", "image.size=16", "seed=0,1"]) == 0
+    assert len(calls) == 1  # the network is loaded once for all
     runs = list((tmp_path / "runs" / "self_transfer").iterdir())
     seeds = {json.loads((run / "metrics.json").read_text())["seed"] for run in runs}
     assert seeds == {0, 1}

@@ -19,13 +19,14 @@ from decouple import __version__, files, images
 from decouple.checks import stop_rules
 from decouple.config import EXPERIMENTS, FIXED_STEPPERS, STARTS
 from decouple.errors import ConfigError, ImageError
-from decouple.features import ChannelMeans, Extractor, alive_on
+from decouple.features import Extractor, alive_on
 from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
 from decouple.flows.trace import Observer, ignore
 from decouple.gatys.scales import number_of_scales, scaled, scales
-from decouple.networks import Chain, architecture, network
+from decouple.networks import Chain, architecture
 from decouple.networks.architecture import Architecture
 from decouple.pipeline.journal import Journal
+from decouple.pipeline.loaded import loaded
 from decouple.pipeline.provenance import provenance
 from decouple.record.checkpoint import write_checkpoint
 from decouple.record.closing import closing_table
@@ -135,8 +136,8 @@ class Job:
             arch.check_size(deepest, *picture.pixels.shape[:2])
             if kind == "gatys":
                 _check_scales(config, arch, deepest, pictures["target"], picture)
-        chain = network(last=last, say=progress.say, **options_of(config.network))
-        extractor = ChannelMeans(chain, layers)
+        seen_by = loaded(options_of(config.network), last, layers, progress.say)
+        chain, extractor = seen_by.chain, seen_by.extractor
         flow = flow_of(config, extractor)
         job = cls(config, progress, pictures, chain, extractor, flow, began)
         if kind == "gatys":

@@ -5,6 +5,13 @@ import os
 # Before TensorFlow is imported: its start-up lines are not errors of ours.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import tempfile
+
+# One cache for all processes of the tests, which leaves the user's alone.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    CACHE = tempfile.TemporaryDirectory(prefix="decouple-cache-")
+    os.environ["DECOUPLE_CACHE"] = CACHE.name
+
 from functools import lru_cache
 
 import numpy as np

@@ -109,6 +109,11 @@ class Extractor(ABC):
         """How many features are used in all."""
         return len(self._kept)
 
+    @property
+    def epsilon(self) -> float:
+        """Of the precision in which the network computes."""
+        return float(np.finfo(self.chain.dtype).eps)
+
     def split(self, features: np.ndarray) -> dict[str, np.ndarray]:
         """A feature vector (C,) as {layer: (C_k,)}."""
         parts = np.split(features, np.cumsum(self.sizes)[:-1])

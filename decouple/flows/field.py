@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from decouple.features.extractor import Point
 
 _MAX_ITERATIONS = 60
-# A solve that needs more than this many iterations asks for a new factor.
+# As many iterations as this are worth a new factor where solves follow each other.
 _WORN_ITERATIONS = 12
 
 
@@ -33,15 +33,21 @@ class LiftField:
     ----------
     motion : from where to where the features go
     accuracy : of the velocity, relative to its size
+    factor : of K at some other point, to begin with
     """
 
-    def __init__(self, motion: Motion, accuracy: float) -> None:
+    def __init__(
+        self,
+        motion: Motion,
+        accuracy: float,
+        factor: Factor | None = None,
+    ) -> None:
         self.motion = motion
         self.accuracy = accuracy
         self.direction = motion.end - motion.start
         self.features = motion.start
         self._multipliers: np.ndarray | None = None
-        self._factor: Factor | None = None
+        self._factor = factor
 
     def velocity(self, image: np.ndarray) -> np.ndarray:
         """dx/ds at `image`, (H, W, 3); leaves the features there in `self.features`.
@@ -67,15 +73,31 @@ class LiftField:
         """λ with K λ = `right` at a point, to a relative residual of `accuracy`."""
         fresh = self._factor is None
         if fresh:
-            self._factor = self._make_factor(point)
+            self.refresh(point)
         solution, iterations = self._conjugate_gradients(point, right, accuracy, start)
         if iterations >= _WORN_ITERATIONS and not fresh:
-            self._factor = self._make_factor(point)
+            self.refresh(point)
             if iterations >= _MAX_ITERATIONS:
                 solution, iterations = self._conjugate_gradients(point, right, accuracy, start)
         if iterations >= _MAX_ITERATIONS or not np.isfinite(solution).all():
             raise SingularError("conjugate gradients broke down")
         return solution
+
+    def nearly(
+        self, point: Point, right: np.ndarray, accuracy: float, iterations: int
+    ) -> np.ndarray:
+        """λ after so many iterations, or before with K λ = `right` to `accuracy`.
+
+        Whatever their number, Jᵀλ is a part of the smallest motion that the features ask for: the
+        iterates of conjugate gradients approach it from below.
+        """
+        if self._factor is None:
+            self.refresh(point)
+        return self._conjugate_gradients(point, right, accuracy, None, iterations)[0]
+
+    def refresh(self, point: Point) -> None:
+        """Form K at a point; raises SingularError."""
+        self._factor = self._make_factor(point)
 
     def distance(self, residual: np.ndarray) -> float:
         """How far the image must move to remove a residual; see `Factor.distance`."""
@@ -91,12 +113,17 @@ class LiftField:
 
     def _make_factor(self, point: Point) -> Factor:
         try:
-            return Factor(self.motion.extractor, point)
+            return Factor.at(self.motion.extractor, point)
         except LinAlgError as error:
             raise SingularError(str(error)) from error
 
     def _conjugate_gradients(
-        self, point: Point, right: np.ndarray, accuracy: float, start: np.ndarray | None
+        self,
+        point: Point,
+        right: np.ndarray,
+        accuracy: float,
+        start: np.ndarray | None,
+        most: int = _MAX_ITERATIONS,
     ) -> tuple[np.ndarray, int]:
         extractor, factor = self.motion.extractor, self._factor
         assert factor is not None
@@ -115,8 +142,8 @@ class LiftField:
             right,
             x0=start,
             rtol=accuracy,
-            maxiter=_MAX_ITERATIONS,
+            maxiter=most,
             M=LinearOperator((size, size), matvec=factor.solve, dtype=np.float64),
             callback=count,
         )
-        return solution, _MAX_ITERATIONS if failed else iterations
+        return solution, most if failed else iterations

@@ -56,6 +56,8 @@ class Motion:
     tolerance : the error of the image, RMS over its values, that one step may make
     way : an earlier way to follow, reversed by the caller where needed; None to find one
     stage : the stage it belongs to, for stop rules that differ between stages
+    nearby : gives a factor of K that costs nothing for this image, such as that at the noise; None
+        where there is none
     """
 
     extractor: Extractor
@@ -64,6 +66,7 @@ class Motion:
     tolerance: float
     way: Way | None = None
     stage: str = ""
+    nearby: Callable[[], Factor] | None = None
 
     def ended(self, features: np.ndarray) -> StopReason:
         """REACHED or OFF_TARGET, from the features (C,) at the end of all steps."""

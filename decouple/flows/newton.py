@@ -10,16 +10,22 @@ from decouple.flows.field import LiftField, SingularError
 from decouple.flows.motion import Motion, Moved, Tell
 from decouple.flows.stop import StopReason
 
-# Relative residual of the linear solve; more would be wasted on a linear model.
-_ACCURACY = 1e-2
+# Relative residual of the linear solve: at first no more than a linear model deserves, then as much
+# as the last step showed it to be worth (Eisenstat & Walker, SIAM J. Sci. Comput. 17 (1996),
+# choice 2).
+_LOOSEST, _TIGHTEST = 0.5, 1e-2
+# Of conjugate gradients; far from the target a step that is not worked out is as good.
+_ITERATIONS = 15
 
 
 @dataclass
 class Newton:
     """x ← x + t J⁺ (end − f(x)), with t halved until the distance to the target falls.
 
-    Quadratic near the target, but it does not follow the lift's path: what it moves cannot be
-    moved back. For users who only want features matched.
+    The linear systems are solved roughly by conjugate gradients, preconditioned by the factor that
+    the motion has near by; where that leads nowhere, or there is none, by one formed at the image.
+    Fast near the target, but it does not follow the lift's path: what it moves cannot be moved
+    back. For users who only want features matched.
     """
 
     max_steps: int = 50
@@ -29,13 +35,14 @@ class Newton:
     def walk(self, image: np.ndarray, motion: Motion, tell: Tell) -> Moved:
         """Carry out a motion; see `Flow.move`."""
         extractor = motion.extractor
-        field = LiftField(motion, _ACCURACY)
+        field = LiftField(motion, _LOOSEST, motion.nearby() if motion.nearby else None)
         x, point = image, extractor.linearize(image)
-        first: float | None = None
+        formed = motion.nearby is None  # whether the factor is one formed at an image
+        accuracy, first = _LOOSEST, None
         for step in range(self.max_steps):
             residual = motion.end - point.features
             try:
-                change = extractor.vjp(point, field.solve(point, residual, _ACCURACY))
+                change = extractor.vjp(point, field.nearly(point, residual, accuracy, _ITERATIONS))
             except SingularError:
                 return Moved(x, StopReason.UNREACHABLE, step)
             distance = field.distance(residual)
@@ -47,12 +54,22 @@ class Newton:
             while not field.distance(motion.end - tried.features) < (1 - length / 4) * distance:
                 length /= 2
                 if length < self.smallest_step:
-                    # As near as rounding lets it come, or stuck.
-                    near = distance < 1e-5 * first
-                    reason = StopReason.REACHED if near else StopReason.UNREACHABLE
-                    return Moved(x, reason, step)
+                    break
                 tried = extractor.linearize(x + length * change)
+            if length < self.smallest_step:
+                # As near as rounding lets it come, or stuck.
+                if distance < 1e-5 * first:
+                    return Moved(x, StopReason.REACHED, step)
+                if formed:
+                    return Moved(x, StopReason.UNREACHABLE, step)
+                try:
+                    field.refresh(point)
+                except SingularError:
+                    return Moved(x, StopReason.UNREACHABLE, step)
+                formed, first = True, None
+                continue
             x, point = x + length * change, tried
-            gone = 1.0 - field.distance(motion.end - point.features) / first
-            tell(float(np.clip(gone, 0.0, 1.0)), point.features)
+            left = field.distance(motion.end - point.features)
+            accuracy = float(np.clip((left / distance) ** 2, _TIGHTEST, _LOOSEST))
+            tell(float(np.clip(1.0 - left / first, 0.0, 1.0)), point.features)
         return Moved(x, StopReason.STEP_LIMIT, self.max_steps)

@@ -26,7 +26,9 @@ class Factor:
 
     Parameters
     ----------
-    extractor, point : where K is formed
+    gram : K, (C, C)
+    pixels : N, how many values an image has
+    epsilon : of the precision in which features are computed
     ridge : what is added to the diagonal of K, as a share of it
 
     Raises
@@ -34,17 +36,23 @@ class Factor:
     numpy.linalg.LinAlgError : K is not positive definite (dead or dependent features).
     """
 
-    def __init__(self, extractor: Extractor, point: Point, ridge: float = _RIDGE) -> None:
-        gram = extractor.gram(point)
+    def __init__(
+        self, gram: np.ndarray, pixels: int, epsilon: float, ridge: float = _RIDGE
+    ) -> None:
         if not np.isfinite(gram).all():
             raise LinAlgError("K is not finite")
-        diagonal = np.diag(gram)
-        gram[np.diag_indices_from(gram)] += ridge * diagonal
-        self._cholesky = cho_factor(gram, lower=True)
-        self._pixels = int(np.prod(point.shape))
+        ridged = gram + ridge * np.diag(np.diag(gram))
+        self._cholesky = cho_factor(ridged, lower=True, overwrite_a=True)
+        self._pixels = pixels
         inverse_root = solve_triangular(self._cholesky[0], np.eye(len(gram)), lower=True)
         self._per_unit = float(np.linalg.norm(inverse_root) / np.sqrt(self._pixels))
-        self._epsilon = float(np.finfo(extractor.chain.dtype).eps)
+        self._epsilon = epsilon
+
+    @classmethod
+    def at(cls, extractor: Extractor, point: Point, ridge: float = _RIDGE) -> Factor:
+        """That of K at a point."""
+        gram, pixels = extractor.gram(point), int(np.prod(point.shape))
+        return cls(gram, pixels, extractor.epsilon, ridge)
 
     def rounding(self, change: np.ndarray) -> float:
         """What rounding leaves of a change (C,) of the features, in the unit above."""

@@ -233,7 +233,7 @@ class _ChannelTangent(_Free):
         self.last = None
         if self.factor is None or self.worn:
             ridge = _RIDGE * float(np.finfo(self.held.chain.dtype).eps)
-            self.factor = Factor(self.held, self.point, ridge)
+            self.factor = Factor.at(self.held, self.point, ridge)
             self.worn = False
 
     def _centred(self) -> tuple[Point, Factor]:

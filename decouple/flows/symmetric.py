@@ -210,7 +210,7 @@ class _Walk:
         return _ROW_COST * self.extractor.size
 
     def _refresh(self) -> None:
-        factor = Factor(self.extractor, self.extractor.linearize(self.image))
+        factor = Factor.at(self.extractor, self.extractor.linearize(self.image))
         self.factors.append((self.s, factor))
         self.refreshed_at = self.s
         self.excess = 0.0

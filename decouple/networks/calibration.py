@@ -14,12 +14,15 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from decouple.cache import cached
 from decouple.networks.activations import Activation
 from decouple.networks.architecture import Architecture, Conv
 from decouple.networks.chain import Weights
 from decouple.networks.pooling import Pooling
 
 CALIBRATION_SEED = 20220702
+# Of the recipe below: what the former one made is not taken from the disk.
+_VERSION = 1
 BATCH_IMAGES = 8
 BATCH_SIZE = 96
 
@@ -69,11 +72,37 @@ def calibrate(
     """Calibrated random filters for the layers up to `last`.
 
     The filters depend on the seed alone; their scales and biases also on activation, pooling and
-    width, because the batch is propagated through them.
+    width, because the batch is propagated through them. They are kept on the disk between runs
+    (see `decouple.cache`).
     """
+    convolutions = [layer.name for layer in architecture.until(last) if isinstance(layer, Conv)]
+    key = {
+        "version": _VERSION,
+        "network": [architecture.name, activation.value, pooling.value],
+        "layers": convolutions,
+        "width": width,
+    }
+    arrays = cached(
+        "calibration", key, lambda: _calibrated(architecture, last, activation, pooling, width)
+    )
+    kernels = {name: arrays[f"{name}/kernel"] for name in convolutions}
+    biases = {name: arrays[f"{name}/bias"] for name in convolutions}
+    return Weights(
+        kernels=kernels,
+        biases=biases,
+        offset=CALIBRATED_OFFSET,
+        widths=dict.fromkeys(kernels, 1.0),
+        origin="calibrated",
+        digest=digest(kernels, biases, CALIBRATED_OFFSET),
+    )
+
+
+def _calibrated(
+    architecture: Architecture, last: str, activation: Activation, pooling: Pooling, width: float
+) -> dict[str, np.ndarray]:
+    """Kernels and biases, as `<layer>/kernel` and `<layer>/bias`."""
     rng = np.random.default_rng(CALIBRATION_SEED + 1)
-    kernels: dict[str, np.ndarray] = {}
-    biases: dict[str, np.ndarray] = {}
+    made: dict[str, np.ndarray] = {}
     h = tf.constant(synthetic_batch() - CALIBRATED_OFFSET)
     channels = 3
     for layer in architecture.until(last):
@@ -83,18 +112,11 @@ def calibrate(
         kernel = orthonormal_kernel(rng, channels, layer.filters)
         z = tf.nn.conv2d(h, tf.constant(kernel, tf.float32), strides=1, padding="SAME")
         mean, std = _channel_statistics(z)
-        kernels[layer.name] = (kernel / std).astype(np.float32)
-        biases[layer.name] = (-mean / std).astype(np.float32)
+        made[f"{layer.name}/kernel"] = (kernel / std).astype(np.float32)
+        made[f"{layer.name}/bias"] = (-mean / std).astype(np.float32)
         h = activation.value_of((z - mean.astype(np.float32)) / std.astype(np.float32), width)
         channels = layer.filters
-    return Weights(
-        kernels=kernels,
-        biases=biases,
-        offset=CALIBRATED_OFFSET,
-        widths=dict.fromkeys(kernels, 1.0),
-        origin="calibrated",
-        digest=digest(kernels, biases, CALIBRATED_OFFSET),
-    )
+    return made
 
 
 def preactivation_stds(

@@ -3,6 +3,7 @@
 from decouple.stages.defect import Change, DecouplingDefect, decoupling_defect
 from decouple.stages.impose import Imposed, impose
 from decouple.stages.layerwise import DecoupledFeatures, StageError, checked_image
+from decouple.stages.match import Matched, match
 from decouple.stages.mixing import mix
 from decouple.stages.noisify import Noisified, noisify
 from decouple.stages.reference import Reference, noise_image, noise_reference
@@ -14,6 +15,7 @@ __all__ = [
     "DecoupledFeatures",
     "DecouplingDefect",
     "Imposed",
+    "Matched",
     "Noisified",
     "Reference",
     "Retraced",
@@ -24,6 +26,7 @@ __all__ = [
     "distances",
     "impose",
     "impose_retraced",
+    "match",
     "mix",
     "noise_image",
     "noise_reference",

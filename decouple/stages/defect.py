@@ -198,7 +198,7 @@ def gradient_directions(
     size = part.sizes[-1]
     if only_own:
         earlier, before = extractor.part(point, depth - 1)
-        factor = Factor(earlier, before)
+        factor = Factor.at(earlier, before)
     if isotropic:
         # With K = L Lᵀ the columns of Jᵀ L⁻ᵀ are orthonormal.
         root = cholesky(part.gram(here)[-size:, -size:], lower=True)

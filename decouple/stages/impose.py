@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -98,7 +99,10 @@ def impose(
         start = reference.vector(part)
         end = part.join({**held, layer: features.values[layer]})
         way = features.ways[layer].reversed() if layer in features.ways else None
-        moved, trace = move("impose", x, part, start, end, flow, tolerance, way, observer, growth)
+        nearby = functools.partial(reference.factor, extractor, depth, x.size)
+        moved, trace = move(
+            "impose", x, part, start, end, flow, tolerance, way, observer, growth, nearby
+        )
         x = moved.image
         if moved.way is not None:
             ways[layer] = moved.way.reversed()

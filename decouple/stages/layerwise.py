@@ -12,6 +12,7 @@ import numpy as np
 from decouple.errors import DecoupleError, ImageError
 from decouple.features.extractor import Extractor
 from decouple.flows.motion import Flow, Motion, Moved, Way
+from decouple.flows.preconditioner import Factor
 from decouple.flows.trace import LayerTrace, Observer, StepReport
 from decouple.images import digest, psnr_db
 
@@ -98,8 +99,22 @@ def move_layer(
     way: Way | None,
     observer: Observer,
     growth: float = AMPLIFICATION_FIRST,
+    nearby: Callable[[], Factor] | None = None,
 ) -> tuple[Moved, LayerTrace]:
     """Move the last layer of `extractor` from `start` to `end`, and report it."""
+    depth = len(extractor.layers)
+    allowed = stage_tolerance(tolerance, depth, growth)
+    if depth == 1 and allowed < _FLOAT32_STEP:
+        extractor = extractor.in_float64()
+    motion = Motion(extractor, start, end, allowed, way, stage, nearby)
+    return carried_out(image, motion, flow, observer)
+
+
+def carried_out(
+    image: np.ndarray, motion: Motion, flow: Flow, observer: Observer
+) -> tuple[Moved, LayerTrace]:
+    """Carry out a motion, and report it."""
+    extractor, stage, end = motion.extractor, motion.stage, motion.end
     layer = extractor.layers[-1]
     began, passes = time.perf_counter(), extractor.passes.count
 
@@ -111,11 +126,6 @@ def move_layer(
         mse = extractor.mean_square(features - end)
         observer(StepReport(stage, layer, fraction, evaluations(), seconds, mse))
 
-    depth = len(extractor.layers)
-    allowed = stage_tolerance(tolerance, depth, growth)
-    if depth == 1 and allowed < _FLOAT32_STEP:
-        extractor = extractor.in_float64()
-    motion = Motion(extractor, start, end, allowed, way, stage)
     moved = flow.move(image, motion, tell)
     reached = extractor.measure(moved.image)
     trace = LayerTrace(

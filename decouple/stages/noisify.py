@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -99,7 +100,10 @@ def noisify(
         nominal = way.ends and way.ends[0] if way else None
         own = part.join({**reference.features, layer: values[layer]})
         start = own if nominal is None else nominal
-        moved, trace = move(stage, x, part, start, end, flow, tolerance, way, observer, growth)
+        nearby = functools.partial(reference.factor, extractor, depth, x.size)
+        moved, trace = move(
+            stage, x, part, start, end, flow, tolerance, way, observer, growth, nearby
+        )
         x = moved.image
         traces.append(trace)
         on_layer(layer, x)

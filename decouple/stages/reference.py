@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from decouple.cache import cached
 from decouple.errors import ConfigError
 from decouple.features.extractor import Extractor
+from decouple.flows.preconditioner import Factor
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,54 @@ class Reference:
     width: int
     seed: int
     draws: int
+    _grams: dict[tuple[str, ...], np.ndarray] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def factor(self, extractor: Extractor, depth: int, pixels: int) -> Factor:
+        """A factor of K = J Jᵀ at the noise: a preconditioner that costs nothing for an image.
+
+        K at the noise depends on the network and the size alone. It is formed once for all layers,
+        and kept on the disk (see `decouple.cache`); its passes are not counted.
+
+        Parameters
+        ----------
+        extractor : of all layers that are to be moved
+        depth : how many of them, from the first on, it is to be of
+        pixels : values of the images that are to be moved, if they are of another size
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError : K is not positive definite.
+        """
+        if extractor.layers not in self._grams:
+            self._grams[extractor.layers] = self._gram(extractor)
+        size = extractor.first(depth).size
+        gram = self._grams[extractor.layers][:size, :size]
+        # Gradients of means are spread over all pixels.
+        scale = 3 * self.height * self.width / pixels
+        return Factor(scale * gram, pixels, extractor.epsilon)
+
+    def _gram(self, extractor: Extractor) -> np.ndarray:
+        chain = extractor.chain
+        kept = [np.packbits(extractor.alive[layer]).tobytes().hex() for layer in extractor.layers]
+        key = {
+            "weights": chain.weights.digest,
+            "network": [chain.architecture.name, chain.activation.value, chain.pooling.value],
+            "features": [type(extractor).__name__, *extractor.layers, *kept],
+            "width": chain.width,
+            "dtype": chain.dtype,
+            "noise": [self.height, self.width, self.seed],
+        }
+
+        def make() -> dict[str, np.ndarray]:
+            passes = extractor.passes.count
+            image = noise_image(self.height, self.width, self.seed)
+            gram = extractor.gram(extractor.linearize(image))
+            extractor.passes.count = passes
+            return {"gram": gram}
+
+        return cached("noise_gram", key, make)["gram"]
 
     def vector(self, extractor: Extractor) -> np.ndarray:
         """Features (C,) of the extractor's layers."""

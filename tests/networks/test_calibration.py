@@ -142,3 +142,12 @@ def test_measured_widths_are_standard_deviations(calibrated_weights):
             VGG19, "block1_conv2", weights.kernels, weights.biases, weights.offset
         )
         np.testing.assert_allclose(list(stds.values()), expected, rtol=1e-4)
+
+
+def test_filters_that_were_kept_are_those_that_were_made(tmp_path, monkeypatch):
+    digests = []
+    for place in ("off", str(tmp_path), str(tmp_path)):
+        monkeypatch.setenv("DECOUPLE_CACHE", place)
+        digests.append(calibrate(VGG19, "block1_conv2").digest)
+    assert len(set(digests)) == 1
+    assert len(list(tmp_path.iterdir())) == 1

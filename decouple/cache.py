@@ -1,0 +1,103 @@
+"""Arrays that take long to compute and are the same in every run, kept on the disk between runs.
+
+They lie in the folder `$DECOUPLE_CACHE`, by default `decouple` in the user's cache folder
+(`$XDG_CACHE_HOME`, else `~/.cache`); `DECOUPLE_CACHE=off` keeps nothing. What cannot be read or
+written is computed: the cache only ever saves time, and may be removed at any moment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import zipfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+from decouple.errors import RunFolderError
+from decouple.files import written_aside
+
+# The oldest go when there is more, in bytes.
+LARGEST = 2**30
+
+
+def cached(
+    kind: str, key: Mapping[str, object], make: Callable[[], Mapping[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """Arrays by name: those of an earlier run with the same key, or those that `make` returns.
+
+    Parameters
+    ----------
+    kind : what they are, in a word; part of the file's name
+    key : all that they depend on, as JSON. The machine's kind, and the versions of numpy and
+        TensorFlow, on which the last bits depend, are added.
+    make : computes them
+    """
+    place = folder()
+    if place is None:
+        return dict(make())
+    told = json.dumps({"key": dict(key), "on": _machine()}, sort_keys=True)
+    path = place / f"{kind}-{hashlib.sha256(told.encode()).hexdigest()[:32]}.npz"
+    with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            found = {name: file[name] for name in file.files}
+        os.utime(path)  # the latest used are kept longest
+        return found
+    made = dict(make())
+    with suppress(OSError, RunFolderError):
+        place.mkdir(parents=True, exist_ok=True)
+        with written_aside(path) as aside, aside.open("wb") as file:
+            np.savez(file, **made)  # type: ignore[arg-type]
+        _remove_oldest(place)
+    return made
+
+
+def folder() -> Path | None:
+    """Where arrays are kept; None where they are not."""
+    told = os.environ.get("DECOUPLE_CACHE", "")
+    if told.lower() == "off":
+        return None
+    if told:
+        return Path(told).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "decouple"
+    except RuntimeError:  # there is no home
+        return None
+
+
+def _remove_oldest(place: Path) -> None:
+    by_age = sorted(place.glob("*.npz"), key=lambda path: path.stat().st_mtime, reverse=True)
+    total = 0
+    for path in by_age:
+        total += path.stat().st_size
+        if total > LARGEST:
+            path.unlink()
+
+
+@lru_cache(maxsize=1)
+def _machine() -> list[str]:
+    processor = platform.processor()
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        processor = next((line for line in lines if line.startswith("model name")), processor)
+    # Work is shared out, and summed, by how many cores there are.
+    return [
+        platform.machine(),
+        processor,
+        str(os.cpu_count()),
+        *map(_version, ("numpy", "tensorflow")),
+    ]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"  # TensorFlow also comes under other names

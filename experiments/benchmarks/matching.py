@@ -1,0 +1,119 @@
+"""Newton steps of the lift against SciPy's L-BFGS, to reach the noise's features in all layers.
+
+    python experiments/benchmarks/matching.py [pixels a side, 128] [layers, 2 5]
+
+The same photograph and network; both end when the MSE is at most 1e-6 in each layer. L-BFGS
+descends the sum of the layers' MSEs. Timed turn about in one process; printed, and written to
+`reports/matching.md`, are passes, medians, and their ratio. The factor of K at the noise, which
+Newton starts from, belongs to the network and the size and is kept on the disk: what forming it
+costs stands beside.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from any folder
+
+import numpy as np
+from scipy.optimize import minimize
+
+import decouple as dc
+from experiments.benchmarks.timing import turn_about
+from experiments.common import REPORTS, markdown_table
+
+PICTURES = ("astronaut", "coffee")
+MSE, ROUNDS = 1e-6, 3
+# Of the image, at which Newton's steps end: a step before, its MSE was found above `MSE`.
+TOLERANCE = 1e-3
+HEADER = [
+    "picture",
+    "layers",
+    "Newton: passes",
+    "worst MSE",
+    "L-BFGS: passes",
+    "worst MSE",
+    "passes, L-BFGS / Newton",
+    "time, L-BFGS / Newton",
+    "Newton (s)",
+    "factor at the noise, once (s)",
+]
+
+
+class _Reached(Exception):
+    pass
+
+
+def main(size: int = 128, *depths: int) -> None:
+    """Measure and write."""
+    depths = depths or (2, 5)
+    chain = dc.vgg19(weights="calibrated", last=f"block{max(depths)}_conv1")
+    rows = []
+    for depth in depths:
+        extractor = dc.ChannelMeans(chain, layers=depth)
+        reference = dc.noise_reference(extractor, (size, size), seed=0)
+        os.environ["DECOUPLE_CACHE"] = "off"
+        began = time.perf_counter()
+        reference.factor(extractor, depth, 3 * size**2)
+        formed = time.perf_counter() - began
+        for picture in PICTURES:
+            image = dc.load(f"sample:{picture}", size=size, fit="crop").pixels.astype(float)
+            rows.append([picture, str(depth), *_row(extractor, reference, image), f"{formed:.1f}"])
+            print(" ".join(rows[-1]), flush=True)
+    text = f"""# Reaching given features
+
+Made by `python experiments/benchmarks/matching.py {size} {" ".join(map(str, depths))}`: VGG-19,
+calibrated random filters, softplus, average pooling, {size} px. All layers are moved to the noise's
+means at once, by `dc.match` (Newton steps of the lift, preconditioned by K at the noise) and by
+SciPy's L-BFGS on the sum of the layers' MSEs, until each layer's MSE is at most {MSE:g}. Newton's
+last step usually lands far below. Times are medians of {ROUNDS} rounds, turn about in one process;
+those of L-BFGS contain SciPy's own work on the image's {3 * size**2} values.
+
+{markdown_table(HEADER, rows)}
+"""
+    (REPORTS / "matching.md").write_text(text, encoding="utf-8")
+
+
+def _row(extractor: dc.ChannelMeans, reference: dc.Reference, image: np.ndarray) -> list[str]:
+    wanted = reference.vector(extractor)
+    weights = np.repeat([1 / count for count in extractor.sizes], extractor.sizes)
+    passes, worst = {}, {}
+
+    def newton() -> None:
+        before = extractor.passes.count
+        done = dc.match(image, extractor, reference.features, reference, tolerance=TOLERANCE)
+        passes["newton"] = extractor.passes.count - before
+        worst["newton"] = max(done.trace.feature_mse.values())
+
+    def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
+        features, gradient = extractor.squared_error(x.reshape(image.shape), wanted, weights)
+        worst["lbfgs"] = max(extractor.mean_square(features - wanted).values())
+        if worst["lbfgs"] <= MSE:
+            raise _Reached
+        return float(weights @ np.square(features - wanted)), gradient.ravel()
+
+    def lbfgs() -> None:
+        before = extractor.passes.count
+        options = {"maxfun": 5000, "maxiter": 5000, "ftol": 0, "gtol": 0}
+        with suppress(_Reached):
+            minimize(loss, image.ravel(), jac=True, method="L-BFGS-B", options=options)
+        passes["lbfgs"] = extractor.passes.count - before
+
+    timed = turn_about({"newton": newton, "lbfgs": lbfgs}, ROUNDS)
+    if max(worst.values()) > MSE:
+        raise SystemExit(f"not reached: {worst}")
+    return [
+        *(word for name in passes for word in (str(passes[name]), f"{worst[name]:.0e}")),
+        f"{passes['lbfgs'] / passes['newton']:.1f}",
+        f"{timed['lbfgs'].median / timed['newton'].median:.1f}",
+        f"{timed['newton'].median:.2f}",
+    ]
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,0 +1,135 @@
+"""All layers' features at once, by Newton's method; and the factor at the noise that serves it."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from decouple import cache
+from decouple.errors import ImageError
+from decouple.flows import Lift, StopReason, stepper
+from decouple.flows.preconditioner import Factor
+from decouple.stages import StageError, match, noise_image, noise_reference, noisify
+
+SIZE = (24, 32)
+
+
+@pytest.fixture(scope="module")
+def two(extractor):
+    return extractor(2)
+
+
+@pytest.fixture(scope="module")
+def reference(two):
+    return noise_reference(two, SIZE)
+
+
+class TestFactorAtTheNoise:
+    def test_it_is_that_of_the_noise(self, two, reference, grained):
+        noise = two.linearize(noise_image(*SIZE, reference.seed))
+        residual = np.random.default_rng(0).normal(size=two.size)
+        expected = Factor.at(two, noise).solve(residual)
+        found = reference.factor(two, 2, 3 * SIZE[0] * SIZE[1]).solve(residual)
+        np.testing.assert_array_equal(found, expected)
+
+    def test_that_of_fewer_layers_is_a_part_of_it(self, two, reference):
+        one = two.first(1)
+        noise = one.linearize(noise_image(*SIZE, reference.seed))
+        residual = np.random.default_rng(0).normal(size=one.size)
+        found = reference.factor(two, 1, 3 * SIZE[0] * SIZE[1]).solve(residual)
+        np.testing.assert_allclose(found, Factor.at(one, noise).solve(residual), rtol=1e-4)
+
+    def test_images_of_another_size_have_it_scaled(self, two, reference, grained):
+        """Four times the pixels: a quarter of the gradients' squares."""
+        pixels = 3 * SIZE[0] * SIZE[1]
+        residual = np.ones(two.size)
+        small, large = (reference.factor(two, 2, n * pixels).solve(residual) for n in (1, 4))
+        np.testing.assert_allclose(large, 4 * small, rtol=1e-6)
+
+    def test_it_is_formed_once_and_its_passes_are_not_counted(self, two, tmp_path, monkeypatch):
+        monkeypatch.setenv("DECOUPLE_CACHE", str(tmp_path))
+        asked = []
+        monkeypatch.setattr(
+            type(two), "gram", lambda self, point: asked.append(self) or np.eye(self.size)
+        )
+        reference = noise_reference(two, SIZE, seed=7)
+        passes = two.passes.count
+        reference.factor(two, 2, 10)
+        reference.factor(two, 1, 10)
+        assert len(asked) == 1
+        assert two.passes.count == passes
+        noise_reference(two, SIZE, seed=7).factor(two, 2, 10)  # as in another run
+        assert len(asked) == 1
+        noise_reference(two, SIZE, seed=8).factor(two, 2, 10)
+        assert len(asked) == 2
+        masked = two.masked({k: np.arange(len(v)) > 0 for k, v in two.alive.items()})
+        noise_reference(masked, SIZE, seed=7).factor(masked, 2, 10)
+        assert len(asked) == 3
+        assert cache.folder() == tmp_path
+
+
+class TestMatch:
+    @pytest.mark.parametrize("kind", ["photograph", "grained", "pink"])
+    def test_all_features_are_reached_at_once(self, two, reference, request, kind):
+        image = request.getfixturevalue(kind)(*SIZE)
+        before = image.copy()
+        done = match(image, two, reference.features)
+        np.testing.assert_array_equal(image, before)
+        assert done.trace.stage == "match"
+        assert done.trace.stop_reason is StopReason.REACHED
+        measured = two.split(two.measure(done.image))
+        for layer, wanted in reference.features.items():
+            assert np.mean(np.square(measured[layer] - wanted)) <= 1e-6
+            assert done.trace.feature_mse[layer] <= 1e-6
+
+    @pytest.mark.slow
+    def test_l_bfgs_is_not_there_after_as_many_passes(self, two, photograph):
+        image = photograph(64, 64)
+        reference = noise_reference(two, (64, 64))
+        wanted = reference.vector(two)
+        before = two.passes.count
+        done = match(image, two, reference.features, reference)
+        spent = two.passes.count - before
+        reached = max(done.trace.feature_mse.values())
+        assert reached <= 1e-8
+        weights = np.repeat([1 / size for size in two.sizes], two.sizes)
+        nearest = []
+
+        def loss(x):
+            features, gradient = two.squared_error(x.reshape(image.shape), wanted, weights)
+            errors = two.mean_square(features - wanted)
+            nearest.append(max(errors.values()))
+            return weights @ np.square(features - wanted), gradient.ravel()
+
+        before = two.passes.count
+        options = {"maxfun": spent // 2, "ftol": 0, "gtol": 0}
+        minimize(loss, image.ravel(), jac=True, method="L-BFGS-B", options=options)
+        assert two.passes.count - before >= spent - 2
+        assert min(nearest) > 10 * reached
+
+    def test_those_of_another_picture(self, two, grained, pink):
+        wanted = two.split(two.measure(0.5 * grained(*SIZE) + 0.5 * pink(*SIZE)))
+        done = match(grained(*SIZE), two, wanted)
+        assert max(done.trace.feature_mse.values()) <= 1e-6
+
+    def test_an_unreachable_target_keeps_what_was_done(self, two, reference, grained):
+        wanted = {layer: -1 - values for layer, values in reference.features.items()}
+        with pytest.raises(StageError, match="match stopped at block2_conv1") as caught:
+            match(grained(*SIZE), two, wanted, flow=Lift(stepper("newton", max_steps=5)))
+        assert np.isfinite(caught.value.partial.image).all()
+        assert "\n" not in str(caught.value)
+
+    def test_unusable_images_are_refused(self, two, reference):
+        with pytest.raises(ImageError, match="one colour"):
+            match(np.full((*SIZE, 3), 0.5), two, reference.features)
+
+
+def test_newton_layer_by_layer_begins_with_the_factor_at_the_noise(
+    two, reference, photograph, monkeypatch
+):
+    image = photograph(*SIZE)
+    reference.factor(two, 2, image.size)  # has its passes behind it
+    monkeypatch.setattr(type(two), "gram", lambda *_: pytest.fail("K was formed at the image"))
+    done = noisify(image, two, reference, Lift(stepper("newton")), tolerance=1e-2)
+    for trace in done.trace:
+        assert trace.stop_reason is StopReason.REACHED
+        assert max(trace.feature_mse.values()) <= 1e-6

@@ -2,10 +2,10 @@
 
     python experiments/all.py                      # everything
     python experiments/all.py transfer optimizers  # these alone
+    python experiments/all.py benchmarks           # those in experiments/benchmarks/
 
 What a script prints is shown where it failed; then the exit code is 1, and the others are made all
-the same. The benchmarks in `experiments/benchmarks/` are not among them: what they measure is this
-machine.
+the same. The benchmarks are made only where they are asked for: what they measure is this machine.
 """
 
 from __future__ import annotations
@@ -21,17 +21,31 @@ from decouple.errors import unknown_name
 from decouple.record.progress import duration
 
 HERE = Path(__file__).resolve().parent
-NOT_SCRIPTS = ("__init__", "all", "common")
-SCRIPTS = tuple(sorted({path.stem for path in HERE.glob("*.py")} - {*NOT_SCRIPTS}))
+NOT_SCRIPTS = ("__init__", "all", "common", "timing")
+
+
+def _scripts(folder: str) -> tuple[str, ...]:
+    """Those of a folder, relative to this one, without `.py`."""
+    paths = sorted((HERE / folder).glob("*.py"))
+    names = [path.relative_to(HERE).with_suffix("") for path in paths]
+    return tuple(name.as_posix() for name in names if name.name not in NOT_SCRIPTS)
+
+
+SCRIPTS, BENCHMARKS = _scripts("."), _scripts("benchmarks")
 
 
 def main(names: list[str]) -> int:
     """Run the scripts called `names`, all by default; the exit code."""
+    known = (*SCRIPTS, "benchmarks", *BENCHMARKS)
     for name in names:
-        if name not in SCRIPTS:
-            print(f"error: {unknown_name('script', name, SCRIPTS)}", file=sys.stderr)
+        if name not in known:
+            print(f"error: {unknown_name('script', name, known)}", file=sys.stderr)
             return 2
-    chosen = names or SCRIPTS
+    chosen = [
+        script
+        for name in names or SCRIPTS
+        for script in (BENCHMARKS if name == "benchmarks" else (name,))
+    ]
     width = max(map(len, chosen))
     failed, start = 0, time.perf_counter()
     for name in chosen:

@@ -56,6 +56,13 @@ def test_all_goes_on_after_a_script_that_fails(
     ]
     assert said.err.strip() == "halfway"
     assert every.main(["good"]) == 0
+    monkeypatch.setattr(every, "BENCHMARKS", ("good", "good"))
+    assert every.main(["benchmarks"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[-3:]] == [
+        "good",
+        "good",
+        "in",
+    ]
     assert every.main(["god"]) == 2
     assert "did you mean 'good'" in capsys.readouterr().err
 

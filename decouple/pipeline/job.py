@@ -303,7 +303,7 @@ class Job:
                 f"tolerance={self.config.tolerance:g}: once more, each step solved more exactly"
             )
 
-        return self._kept(
+        done = self._kept(
             round_trip,
             image,
             hold=_hold(self.config),
@@ -311,6 +311,8 @@ class Job:
             on_noisified=partial(self._keep_features, "noisify_source"),
             on_miss=on_miss,
         )
+        self._keep_features("noisify_source", done.noisified)  # the better of two
+        return done
 
     def _keep_features(self, stage: str, noisified: Noisified) -> None:
         for layer, values in noisified.features.values.items():

@@ -17,8 +17,8 @@ from decouple.stages.noisify import Noisified, OnLayer, noisify
 from decouple.stages.reference import Reference
 
 # How often a round trip is walked at most. A picture whose errors grow more than those of most
-# meets the tolerance the second time; what a third time does not, rounding forbids.
-_TRIES = 3
+# meets the tolerance the second time; where it does not, rounding is what is left.
+_TRIES = 2
 # The errors follow the tolerance of the steps roughly in proportion.
 _SAFETY = 2.0
 # What misses the tolerance by more does so for another reason, such as a network with kinks.

@@ -28,7 +28,7 @@ from experiments.benchmarks.timing import turn_about
 from experiments.common import REPORTS, markdown_table
 
 PICTURES = ("astronaut", "coffee")
-MSE, ROUNDS = 1e-6, 3
+MSE, ROUNDS = 1e-6, 2
 # Of the image, at which Newton's steps end: a step before, its MSE was found above `MSE`.
 TOLERANCE = 1e-3
 HEADER = [

@@ -17,8 +17,10 @@ from PIL import Image
 from decouple import images
 from decouple.networks import weights
 from decouple.networks.calibration import calibrate
+from decouple.pipeline import journal
 from decouple.pipeline.loaded import forget
 from decouple.run import main
+from decouple.stages.layerwise import move_layer
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["+experiment=self_transfer", "network.weights=calibrated", "image.size=32", "layers=2"]
@@ -68,6 +70,24 @@ def test_what_the_front_page_reports_holds_here(metrics: dict) -> None:
     for cells in (*reported, row("coffee", metrics)):
         assert float(cells[psnr]) >= 80  # the default tolerance
         assert cells[differing] == "0 %"
+
+
+def test_a_tolerance_that_is_missed_is_tried_twice_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def careless(stage, image, extractor, start, end, flow, tolerance, *rest):  # type: ignore[no-untyped-def]
+        return move_layer(stage, image, extractor, start, end, flow, 0.1, *rest)
+
+    monkeypatch.setattr(journal, "move_layer", careless)
+    run = tmp_path / "run"
+    assert main([*SMALL, f"run_dir={run}"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("once more, each step solved more exactly") == 1
+    assert "more exact steps did not help, network.dtype=float64 may" in said
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    assert not metrics["tolerance_met"]
+    walk = 2 * ["noisify_source"] + 2 * ["impose"]
+    assert [row["stage"] for row in metrics["stages"]] == ["reference", *walk, *walk]
 
 
 def test_every_layer_is_on_target(metrics: dict) -> None:

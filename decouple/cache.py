@@ -15,13 +15,13 @@ import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
 from decouple.errors import RunFolderError
 from decouple.files import written_aside
+from decouple.versions import TENSORFLOW, version
 
 # The oldest go when there is more, in bytes.
 LARGEST = 2**30
@@ -92,12 +92,6 @@ def _machine() -> list[str]:
         platform.machine(),
         processor,
         str(os.cpu_count()),
-        *map(_version, ("numpy", "tensorflow")),
+        str(version("numpy")),
+        str(version(*TENSORFLOW)),
     ]
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"  # TensorFlow also comes under other names

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import LinAlgError
 
 from decouple.flows.field import LiftField, SingularError
 from decouple.flows.motion import Motion, Moved, Tell
+from decouple.flows.preconditioner import Factor
 from decouple.flows.stop import StopReason
 
 # Relative residual of the linear solve: at first no more than a linear model deserves, then as much
@@ -35,9 +37,10 @@ class Newton:
     def walk(self, image: np.ndarray, motion: Motion, tell: Tell) -> Moved:
         """Carry out a motion; see `Flow.move`."""
         extractor = motion.extractor
-        field = LiftField(motion, _LOOSEST, motion.nearby() if motion.nearby else None)
+        near_by = _near_by(motion)
+        field = LiftField(motion, _LOOSEST, near_by)
         x, point = image, extractor.linearize(image)
-        formed = motion.nearby is None  # whether the factor is one formed at an image
+        formed = near_by is None  # whether the factor is one formed at an image
         accuracy, first = _LOOSEST, None
         for step in range(self.max_steps):
             residual = motion.end - point.features
@@ -73,3 +76,11 @@ class Newton:
             accuracy = float(np.clip((left / distance) ** 2, _TIGHTEST, _LOOSEST))
             tell(float(np.clip(1.0 - left / first, 0.0, 1.0)), point.features)
         return Moved(x, StopReason.STEP_LIMIT, self.max_steps)
+
+
+def _near_by(motion: Motion) -> Factor | None:
+    """The factor that costs nothing, if there is one."""
+    try:
+        return motion.nearby() if motion.nearby else None
+    except LinAlgError:  # K is singular there, which says nothing of the image
+        return None

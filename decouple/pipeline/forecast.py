@@ -9,15 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from decouple.checks import TRANSFERS, split_compared, split_method, stop_rules
+from decouple.checks import TRANSFERS, split_compared, stop_rules
 from decouple.config import EXPERIMENTS
 from decouple.flows import Flow, Gradient, Lift, Optimizer, Projected, StopRule, optimizer
 from decouple.flows.optimizers import Lbfgs
 from decouple.flows.symmetric import Symmetric
 from decouple.gatys.scales import number_of_scales, scales
+from decouple.pipeline.asked import options_of
 from decouple.pipeline.compare import transfer_flow
 from decouple.pipeline.compare_flows import method_flow
-from decouple.pipeline.job import Job, options_of
+from decouple.pipeline.job import Job
 from decouple.pipeline.objective import plain_objective
 from decouple.record.progress import duration
 
@@ -113,7 +114,6 @@ def _walks(job: Job, kind: str, depth: int) -> dict[str, int]:
 def _flow_of(job: Job, kind: str, method: str) -> Flow | None:
     """That of a comparison's first method; None for an objective, whose passes nobody gives."""
     if kind == "compare_flows":
-        split_method(method)
         return method_flow(job, method, job.config.compare_flows.passes)
     name, how = split_compared(method)
     return transfer_flow(job, name, how, job.config.compare.passes) if name in TRANSFERS else None

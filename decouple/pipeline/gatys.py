@@ -16,7 +16,8 @@ from decouple.features.distances import KINDS, layer_statistics
 from decouple.flows import KerasOptimizer, Optimizer, StopReason, StopRule, optimizer
 from decouple.gatys import Objective, Optimized, State, optimize
 from decouple.gatys.scales import number_of_scales
-from decouple.pipeline.job import Job, options_of
+from decouple.pipeline.asked import options_of
+from decouple.pipeline.job import Job
 from decouple.pipeline.objective import objective_of, plain_objective, start_image
 from decouple.pipeline.provenance import check_same_run, provenance
 from decouple.pipeline.scales import warm_start

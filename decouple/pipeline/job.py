@@ -13,18 +13,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from decouple import __version__, files, images
-from decouple.checks import stop_rules
-from decouple.config import EXPERIMENTS, FIXED_STEPPERS, STARTS
-from decouple.errors import ConfigError, ImageError
+from decouple.config import EXPERIMENTS, FIXED_STEPPERS
 from decouple.features import Extractor, alive_on
-from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
+from decouple.flows import Flow, Gradient, Lift, Projected
 from decouple.flows.trace import Observer, ignore
-from decouple.gatys.scales import number_of_scales, scaled, scales
 from decouple.networks import Chain, architecture
-from decouple.networks.architecture import Architecture
+from decouple.pipeline.asked import check_scales, flow_of, layers_of, options_of, pictures_of
 from decouple.pipeline.journal import Journal
 from decouple.pipeline.loaded import loaded
 from decouple.pipeline.provenance import provenance
@@ -128,14 +125,14 @@ class Job:
         if kind == "compare":
             seen.append(layers_of(config.compare.held_out, arch))
         last = arch.resolve_layers(list({layer for some in seen for layer in some}))[-1]
-        pictures = _pictures(config)
+        pictures = pictures_of(config)
         for role, picture in pictures.items():
             for note in picture.notes:
                 progress.say(f"{picture.origin}: {note}")
             deepest = last if kind == "compare" or role != "source" else layers[-1]
             arch.check_size(deepest, *picture.pixels.shape[:2])
             if kind == "gatys":
-                _check_scales(config, arch, deepest, pictures["target"], picture)
+                check_scales(config, arch, deepest, pictures["target"], picture)
         seen_by = loaded(options_of(config.network), last, layers, progress.say)
         chain, extractor = seen_by.chain, seen_by.extractor
         flow = flow_of(config, extractor)
@@ -446,63 +443,6 @@ class Job:
         }
 
 
-def flow_of(config: DictConfig, extractor: Extractor) -> Flow:
-    """The flow that `flow`, `stepper`, `optimizer` and `stop` describe.
-
-    Raises
-    ------
-    ConfigError : options that do not fit.
-    """
-    if config.flow.name == "lift":
-        options = options_of(config.stepper)
-        automatic = options["name"] == "auto"
-        return Lift.suited_to(extractor) if automatic else Lift(stepper(**options))
-    how = optimizer(**options_of(config.optimizer))
-    stop = stop_rules(config.stop, extractor.chain.weights.origin)
-    if config.flow.name == "projected":
-        return Projected(how, stop, config.flow.projection)
-    return Gradient(how, stop)
-
-
-def _check_scales(
-    config: DictConfig,
-    arch: Architecture,
-    layer: str,
-    target: images.LoadedImage,
-    picture: images.LoadedImage,
-) -> None:
-    """Raise ImageError if nothing is left of a picture at the coarsest scale."""
-    count = number_of_scales(config.gatys.scales, min(target.pixels.shape[:2]))
-    try:
-        arch.check_size(layer, *scaled(picture.pixels.shape, scales(count)[0]))
-    except ImageError as error:
-        raise ImageError(f"gatys.scales={count}: {error}, or fewer scales") from error
-
-
-def layers_of(value: Any, arch: Architecture) -> tuple[str, ...]:
-    """The layers that a setting names: a number, a name, or a list; else ConfigError."""
-    if isinstance(value, bool) or not isinstance(value, int | str | list | tuple | ListConfig):
-        raise ConfigError(f"layers={value} must be a number, a layer's name or a list of names")
-    return arch.resolve_layers(value if isinstance(value, int | str) else list(value))
-
-
-def _pictures(config: DictConfig) -> dict[str, images.LoadedImage]:
-    """Source, target and start, as far as there are any."""
-    size, fit = config.image.size, config.image.fit
-    pictures = {}
-    if config.target is not None:
-        pictures["target"] = images.load(config.target, size, fit)
-    if EXPERIMENTS[config.experiment] not in ("gatys", "compare"):
-        return {"source": images.load(config.source, size, fit), **pictures}
-    # The image has the target's shape; the style may keep its own.
-    shape = pictures["target"].pixels.shape[:2]
-    style = config.gatys.style.fit
-    pictures["source"] = images.load(config.source, size if style == "keep" else shape, style)
-    if config.gatys.start not in STARTS:
-        pictures["start"] = images.load(config.gatys.start, shape, images.Fit.CROP)
-    return {role: pictures[role] for role in ("source", "target", "start") if role in pictures}
-
-
 def _noise(reference: Reference) -> dict[str, int]:
     return {"height": reference.height, "width": reference.width, "draws": reference.draws}
 
@@ -510,13 +450,6 @@ def _noise(reference: Reference) -> dict[str, int]:
 def _hold(config: DictConfig) -> str:
     """`flow.hold`; a comparison's flows are not those of its configuration."""
     return str(config.flow.get("hold", "reference"))
-
-
-def options_of(group: DictConfig) -> dict[str, Any]:
-    """A group of the configuration as plain arguments by name."""
-    held = OmegaConf.to_container(group, resolve=True)
-    assert isinstance(held, dict)
-    return {str(key): value for key, value in held.items()}
 
 
 def _motion(flow: Flow, config: DictConfig, shape: tuple[int, ...]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from decouple.gatys import Objective, Part, TotalVariation, Weighted, content, style
-from decouple.pipeline.job import Job, layers_of
+from decouple.pipeline.asked import layers_of
+from decouple.pipeline.job import Job
 from decouple.stages import noise_image
 
 # Standard deviation of the noise under which an objective is balanced, in units of the image's

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import OmegaConf
-
 from decouple.checks import may_change
 from decouple.errors import ConfigError
 from decouple.overrides import settings
+from decouple.pipeline.asked import options_of
 from decouple.record.metrics import environment
 from decouple.record.plain import plain
 
@@ -21,9 +20,7 @@ _WITHOUT_EFFECT = ("run_dir", "resume", "plan", "checkpoint.every_seconds", "rec
 
 def provenance(job: Job) -> dict[str, Any]:
     """`config` (without where it is written), `inputs` (digests) and `versions`, plain values."""
-    config = OmegaConf.to_container(job.config, resolve=True)
-    assert isinstance(config, dict)
-    flat = settings({str(key): value for key, value in config.items()})
+    flat = settings(options_of(job.config))
     return {
         "config": plain({k: v for k, v in flat.items() if k not in _WITHOUT_EFFECT}),
         "inputs": inputs(job),

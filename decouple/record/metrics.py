@@ -8,12 +8,12 @@ import platform
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from decouple import __version__
 from decouple.record.folder import RunFolder
+from decouple.versions import TENSORFLOW, version
 
 if TYPE_CHECKING:
     from decouple.flows.trace import LayerTrace
@@ -141,22 +141,12 @@ def environment() -> dict[str, Any]:
         "versions": {
             "decouple": __version__,
             "python": platform.python_version(),
-            "tensorflow": _version("tensorflow", "tensorflow-cpu", "tensorflow-intel"),
-            "keras": _version("keras"),
-            "numpy": _version("numpy"),
+            "tensorflow": version(*TENSORFLOW),
+            "keras": version("keras"),
+            "numpy": version("numpy"),
         },
         "peak_memory_bytes": peak_memory_bytes(),
     }
-
-
-def _version(*names: str) -> str | None:
-    """The version of whichever of these distributions is installed, without importing it."""
-    for name in names:
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return None
 
 
 def forget_peak_memory() -> None:

@@ -220,7 +220,7 @@ def _results(
                 *texts([measured.get(title, "–") for title in titles]),
                 Cell(f"{sum(passes):,}" if passes else "–"),
                 Cell(wording.shown("seconds", cell.metrics.get("seconds"))),
-                Cell((reason or "–").replace("_", " "), title=wording.explanation(reason)),
+                Cell(wording.words_of(reason), title=wording.explanation(reason)),
             ]
         )
     return columns, rows

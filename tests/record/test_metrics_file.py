@@ -2,6 +2,7 @@ import json
 import math
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -132,9 +133,9 @@ def test_tensorflow_is_found_under_its_other_names(monkeypatch):
     def version(name):
         if name == "tensorflow-cpu":
             return "2.99"
-        raise record.metadata.PackageNotFoundError(name)
+        raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(record.metadata, "version", version)
+    monkeypatch.setattr(metadata, "version", version)
     versions = record.environment()["versions"]
     assert versions["tensorflow"] == "2.99"
     assert versions["keras"] is None

@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 
 from decouple import cache
 from decouple.errors import ImageError
-from decouple.flows import Lift, StopReason, stepper
+from decouple.flows import Lift, Motion, StopReason, stepper
 from decouple.flows.preconditioner import Factor
 from decouple.stages import StageError, match, noise_image, noise_reference, noisify
 
@@ -105,6 +105,17 @@ class TestMatch:
         minimize(loss, image.ravel(), jac=True, method="L-BFGS-B", options=options)
         assert two.passes.count - before >= spent - 2
         assert min(nearest) > 10 * reached
+
+    def test_a_noise_where_k_is_singular_costs_only_time(self, two, reference, grained):
+        def singular(*_):
+            raise np.linalg.LinAlgError("for the test")
+
+        image = grained(*SIZE)
+        start, end = two.measure(image), reference.vector(two)
+        task = Motion(two, start, end, 1e-4, nearby=singular)
+        moved = stepper("newton").walk(image, task, lambda *_: None)
+        assert moved.stop_reason is StopReason.REACHED
+        np.testing.assert_allclose(two.measure(moved.image), end, atol=1e-3)
 
     def test_those_of_another_picture(self, two, grained, pink):
         wanted = two.split(two.measure(0.5 * grained(*SIZE) + 0.5 * pink(*SIZE)))

@@ -1,0 +1,80 @@
+"""What a configuration asks for: layers, pictures, a flow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from decouple import images
+from decouple.checks import stop_rules
+from decouple.config import EXPERIMENTS, STARTS
+from decouple.errors import ConfigError, ImageError
+from decouple.features import Extractor
+from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
+from decouple.gatys.scales import number_of_scales, scaled, scales
+from decouple.networks.architecture import Architecture
+
+
+def options_of(group: DictConfig) -> dict[str, Any]:
+    """A group of the configuration as plain arguments by name."""
+    held = OmegaConf.to_container(group, resolve=True)
+    assert isinstance(held, dict)
+    return {str(key): value for key, value in held.items()}
+
+
+def layers_of(value: Any, arch: Architecture) -> tuple[str, ...]:
+    """The layers that a setting names: a number, a name, or a list; else ConfigError."""
+    if isinstance(value, bool) or not isinstance(value, int | str | list | tuple | ListConfig):
+        raise ConfigError(f"layers={value} must be a number, a layer's name or a list of names")
+    return arch.resolve_layers(value if isinstance(value, int | str) else list(value))
+
+
+def pictures_of(config: DictConfig) -> dict[str, images.LoadedImage]:
+    """Source, target and start, as far as there are any."""
+    size, fit = config.image.size, config.image.fit
+    pictures = {}
+    if config.target is not None:
+        pictures["target"] = images.load(config.target, size, fit)
+    if EXPERIMENTS[config.experiment] not in ("gatys", "compare"):
+        return {"source": images.load(config.source, size, fit), **pictures}
+    # The image has the target's shape; the style may keep its own.
+    shape = pictures["target"].pixels.shape[:2]
+    style = config.gatys.style.fit
+    pictures["source"] = images.load(config.source, size if style == "keep" else shape, style)
+    if config.gatys.start not in STARTS:
+        pictures["start"] = images.load(config.gatys.start, shape, images.Fit.CROP)
+    return {role: pictures[role] for role in ("source", "target", "start") if role in pictures}
+
+
+def check_scales(
+    config: DictConfig,
+    arch: Architecture,
+    layer: str,
+    target: images.LoadedImage,
+    picture: images.LoadedImage,
+) -> None:
+    """Raise ImageError if nothing is left of a picture at the coarsest scale."""
+    count = number_of_scales(config.gatys.scales, min(target.pixels.shape[:2]))
+    try:
+        arch.check_size(layer, *scaled(picture.pixels.shape, scales(count)[0]))
+    except ImageError as error:
+        raise ImageError(f"gatys.scales={count}: {error}, or fewer scales") from error
+
+
+def flow_of(config: DictConfig, extractor: Extractor) -> Flow:
+    """The flow that `flow`, `stepper`, `optimizer` and `stop` describe.
+
+    Raises
+    ------
+    ConfigError : options that do not fit.
+    """
+    if config.flow.name == "lift":
+        options = options_of(config.stepper)
+        automatic = options["name"] == "auto"
+        return Lift.suited_to(extractor) if automatic else Lift(stepper(**options))
+    how = optimizer(**options_of(config.optimizer))
+    stop = stop_rules(config.stop, extractor.chain.weights.origin)
+    if config.flow.name == "projected":
+        return Projected(how, stop, config.flow.projection)
+    return Gradient(how, stop)

@@ -76,6 +76,7 @@ class Extractor(ABC):
             for layer, total in zip(self.layers, self._totals, strict=True)
         }
         self._kept = np.flatnonzero(np.concatenate([self.alive[layer] for layer in self.layers]))
+        self._whole: Extractor = self
         self._shorter: dict[int, Extractor] = {}
         self._double: Extractor | None = None
         self._all_programs: dict[int, dict[str, Any]] = {}
@@ -136,6 +137,7 @@ class Extractor(ABC):
             shorter.passes = self.passes
             shorter._all_programs = self._all_programs
             shorter._shorter = self._shorter
+            shorter._whole = self._whole
             self._shorter[count] = shorter
         return self._shorter[count]
 
@@ -149,6 +151,8 @@ class Extractor(ABC):
         """The same features, computed in double precision; made once, it shares the counter."""
         if self.chain.dtype == "float64":
             return self
+        if self._whole is not self:  # one network in double precision serves all depths
+            return self._whole.in_float64().first(len(self.layers))
         if self._double is None:
             self._double = type(self)(self.chain.astype("float64"), self.layers, self.alive)
             self._double.passes = self.passes

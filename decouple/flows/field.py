@@ -109,7 +109,7 @@ class LiftField:
         """What rounding leaves of measured features, in the unit of `distance`."""
         if self._factor is None:
             raise RuntimeError("no solve has made a factor yet")
-        return self._factor.rounding(features)
+        return self._factor.rounding(features, self.motion.extractor.epsilon)
 
     def _make_factor(self, point: Point) -> Factor:
         try:

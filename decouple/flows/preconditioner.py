@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 # Keeps the factor of a nearly singular K finite.
 _RIDGE = 1e-9
-# Rounding of a change of features, in units of the network's epsilon times its size: a cautious
-# guess, not a measurement.
+# Rounding of a change of features, in units of the network's epsilon times its size. At the starts
+# of stages it was 0.2 to 0.3 times as much at layers 1 and 2, 0.6 at layer 3, 1.5 and 2.3 at layers
+# 4 and 5.
 _ROUNDING = 0.5
 
 
@@ -28,7 +29,6 @@ class Factor:
     ----------
     gram : K, (C, C)
     pixels : N, how many values an image has
-    epsilon : of the precision in which features are computed
     ridge : what is added to the diagonal of K, as a share of it
 
     Raises
@@ -36,9 +36,7 @@ class Factor:
     numpy.linalg.LinAlgError : K is not positive definite (dead or dependent features).
     """
 
-    def __init__(
-        self, gram: np.ndarray, pixels: int, epsilon: float, ridge: float = _RIDGE
-    ) -> None:
+    def __init__(self, gram: np.ndarray, pixels: int, ridge: float = _RIDGE) -> None:
         if not np.isfinite(gram).all():
             raise LinAlgError("K is not finite")
         ridged = gram + ridge * np.diag(np.diag(gram))
@@ -46,18 +44,17 @@ class Factor:
         self._pixels = pixels
         inverse_root = solve_triangular(self._cholesky[0], np.eye(len(gram)), lower=True)
         self._per_unit = float(np.linalg.norm(inverse_root) / np.sqrt(self._pixels))
-        self._epsilon = epsilon
 
     @classmethod
     def at(cls, extractor: Extractor, point: Point, ridge: float = _RIDGE) -> Factor:
         """That of K at a point."""
         gram, pixels = extractor.gram(point), int(np.prod(point.shape))
-        return cls(gram, pixels, extractor.epsilon, ridge)
+        return cls(gram, pixels, ridge)
 
-    def rounding(self, change: np.ndarray) -> float:
-        """What rounding leaves of a change (C,) of the features, in the unit above."""
+    def rounding(self, change: np.ndarray, epsilon: float) -> float:
+        """What is lost of a change (C,) of the features in a precision, in the unit above."""
         size = float(np.sqrt(np.mean(np.square(change))))
-        return _ROUNDING * self._epsilon * size * self._per_unit
+        return _ROUNDING * epsilon * size * self._per_unit
 
     def solve(self, residual: np.ndarray) -> np.ndarray:
         """K⁻¹ r for r of shape (C,)."""

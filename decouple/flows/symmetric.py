@@ -11,9 +11,11 @@ the solver's residual (Hairer, Lubich & Wanner, *Geometric Numerical Integration
 The equations are solved by the iteration λ ← λ + K₀⁻¹ (way-point − f(x₁)), x₁ ← x₀ + J(x_m)ᵀ λ
 with Anderson acceleration over both unknowns: three passes each (linearize, VJP, features). The
 last condition is posed as f(x₁) − f(x₀) = difference of the way-points, and the left side computed
-as a change from x₀: its rounding is relative to the step, not to the features. Steps are short
-rather than few: a short step needs 5 to 8 iterations where a long one needs 50, and it amplifies
-the errors of the way back less. What Anderson acceleration learns in one step serves the next ones.
+as a change from x₀: its rounding is relative to the step, not to the features. Where float32 cannot
+solve a step as exactly as asked (Jᵀλ cancels in deep layers), its last iterations are computed in
+float64. Steps are short rather than few: a short step needs 5 to 8 iterations where a long one
+needs 50, and it amplifies the errors of the way back less. What Anderson acceleration learns in one
+step serves the next ones.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from decouple.flows.preconditioner import Factor
 from decouple.flows.stop import StopReason
 
 if TYPE_CHECKING:
-    from decouple.features.extractor import Point
+    from decouple.features.extractor import Extractor, Point
 
 _PASSES_PER_ITERATION = 3
 # A Jacobian row in a batch costs less than a pass of its own.
@@ -47,6 +49,11 @@ _GOOD_ITERATIONS = 4
 _OFF_THE_WAY = 1e-3
 # The sum of the weights with which earlier steps foretell the next; 15 for four equal steps.
 _LARGEST_WEIGHTS = 20.0
+# How much more than the features Jᵀλ loses by rounding: its terms cancel. At the starts of stages
+# it was 4 times as much at layer 1 and 16 times at layer 5.
+_CANCELLED = 10.0
+# A step's error, in units of what is lost in float32, below which it is solved further in float64.
+_NEARLY = 3.0
 # An image that would have to move this far (RMS, in units of its range) to meet the target.
 _FAR = 100.0
 
@@ -101,6 +108,21 @@ def _extrapolation(nodes: Sequence[float], where: float) -> np.ndarray:
         if np.abs(weights).sum() <= _LARGEST_WEIGHTS:
             break
     return np.concatenate([np.zeros(first), weights])
+
+
+class _Equations:
+    """Those of one step, from x₀ to a change (C,) of its features, in one precision."""
+
+    def __init__(self, extractor: Extractor, x0: np.ndarray, wanted: np.ndarray) -> None:
+        self.extractor, self.x0, self.wanted = extractor, x0, wanted
+        self.begin = extractor.linearize(x0)
+
+    def evaluate(self, multipliers: np.ndarray, x1: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """x₀ + J(x_m)ᵀ λ, and what is left to do for the features there."""
+        point = self.extractor.linearize((self.x0 + x1) / 2)
+        moved = self.x0 + self.extractor.vjp(point, multipliers)
+        # As a difference: the rounding of features that did not move is not amplified.
+        return moved, self.wanted - self.extractor.change(self.begin, moved - self.x0)
 
 
 class _Walk:
@@ -235,12 +257,13 @@ class _Walk:
         return multipliers, self.image + change
 
     def _solve(self, h: float) -> _Solved:
-        x0, factor, extractor = self.image, self._factor(), self.extractor
-        # As a difference: the rounding of features that did not move is not amplified.
+        x0, factor = self.image, self._factor()
         wanted = h * self.direction
-        tolerance = max(self.motion.tolerance, factor.rounding(wanted))
-        begin = extractor.linearize(x0)
-        multipliers, x1 = self._predict(h, begin)
+        equations = _Equations(self.extractor, x0, wanted)
+        lost = _CANCELLED * factor.rounding(wanted, self.extractor.epsilon)
+        last = self.extractor.in_float64() if lost > self.motion.tolerance else self.extractor
+        tolerance = max(self.motion.tolerance, factor.rounding(wanted, last.epsilon))
+        multipliers, x1 = self._predict(h, equations.begin)
         size = len(multipliers)
         if self.anderson is not None and self.learnt_with is factor:
             self.anderson.restart()
@@ -249,9 +272,7 @@ class _Walk:
         first = best = np.inf
         since_best = 0
         for iteration in range(1, self._limit() + 1):
-            point = extractor.linearize((x0 + x1) / 2)
-            moved = x0 + extractor.vjp(point, multipliers)
-            residual = wanted - extractor.change(begin, moved - x0)
+            moved, residual = equations.evaluate(multipliers, x1)
             correction = factor.solve(residual)
             error = factor.distance(residual, correction)
             lag = moved - x1
@@ -264,7 +285,8 @@ class _Walk:
             since_best = 0 if error < best else since_best + 1
             best = min(best, error)
             # Rounding can hold the error just above the tolerance for good.
-            if settled and (error < tolerance or (since_best >= 2 and error < 3 * tolerance)):
+            solved = error < tolerance or (since_best >= 2 and error < 3 * tolerance)
+            if settled and solved and equations.extractor is last:
                 return _Solved(moved, multipliers, iteration, residual, True)
             if self.anderson is None:
                 # λ in units of the motion, so that both unknowns weigh alike.
@@ -277,6 +299,10 @@ class _Walk:
                 np.concatenate([self.scale * correction, lag.ravel()]),
             )
             multipliers, x1 = u[:size] / self.scale, u[size:].reshape(x1.shape)
+            if error < _NEARLY * lost and equations.extractor is not last:
+                equations, since_best = _Equations(last, x0, wanted), 0
+                # The difference between two precisions teaches nothing.
+                self.anderson.restart()
         return _Solved(x0, multipliers, self._limit(), residual, False)
 
     def _limit(self) -> int:

@@ -394,15 +394,9 @@ class Job:
         rms = self.results.get("round_trip_rms")
         if rms is None or not controlled or rms <= self.config.tolerance:
             return None
-        twice = sum(row["stage"] == "impose" for row in self.stages) > len(self.extractor.layers)
-        advice = (
-            "more exact steps did not help, network.dtype=float64 may"
-            if twice
-            else "give a smaller tolerance, or a smooth network (softplus, average pooling)"
-        )
         return (
             f"The round trip's RMS error {rms:.1e} exceeds tolerance={self.config.tolerance:g}: "
-            f"{advice}."
+            "give a smaller tolerance, or a smooth network (softplus, average pooling)."
         )
 
     def origins(self) -> dict[str, dict[str, Any]]:

@@ -55,7 +55,7 @@ class Reference:
         gram = self._grams[extractor.layers][:size, :size]
         # Gradients of means are spread over all pixels.
         scale = 3 * self.height * self.width / pixels
-        return Factor(scale * gram, pixels, extractor.epsilon)
+        return Factor(scale * gram, pixels)
 
     def _gram(self, extractor: Extractor) -> np.ndarray:
         chain = extractor.chain

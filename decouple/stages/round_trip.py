@@ -17,7 +17,7 @@ from decouple.stages.noisify import Noisified, OnLayer, noisify
 from decouple.stages.reference import Reference
 
 # How often a round trip is walked at most. A picture whose errors grow more than those of most
-# meets the tolerance the second time; where it does not, rounding is what is left.
+# meets the tolerance the second time.
 _TRIES = 2
 # The errors follow the tolerance of the steps roughly in proportion.
 _SAFETY = 2.0

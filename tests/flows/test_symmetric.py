@@ -127,6 +127,22 @@ class TestReversibility:
         assert back1.stop_reason is StopReason.REACHED
         assert rms(back1.image - image) < 1e-6
 
+    def test_float64_finishes_what_float32_cannot(self, extractor, grained):
+        image = grained(16, 21)
+        net = extractor(2)
+        motion = held_motion(net, image, 1e-11, 0.1)
+        moved = Symmetric().walk(image, motion, Told())
+        back = Symmetric().walk(moved.image, turned(motion, moved.way.reversed()), Told())
+        assert back.stop_reason is StopReason.REACHED
+        # float32 holds no more than 1e-7 of the motion.
+        assert rms(moved.image - image) > 1e-3
+        assert rms(back.image - image) < 1e-9
+
+    def test_float64_is_left_alone_where_float32_will_do(self, extractor, grained, monkeypatch):
+        monkeypatch.setattr(Extractor, "in_float64", lambda self: pytest.fail("not needed"))
+        motion = held_motion(extractor(2), grained(16, 21), 1e-6, 0.1)
+        assert Symmetric().walk(grained(16, 21), motion, Told()).stop_reason is StopReason.REACHED
+
     @pytest.mark.parametrize("share", [0.02, 0.05])
     def test_one_step_is_its_own_inverse_whatever_its_length(self, extractor, grained, share):
         """The same in one step of a length at which an integrator would be far off."""

@@ -330,6 +330,11 @@ class TestTolerance:
             assert errors[-1] <= tolerance
         assert errors[1] < errors[0] / 10
 
+    def test_it_may_lie_below_the_rounding_of_float32(self, two, grained):
+        image = grained(24, 24)
+        reference = noise_reference(two, (24, 24))
+        assert round_trip(image, two, reference, tolerance=1e-8).rms < 1e-8
+
     def test_deep_layers_get_a_tighter_share(self):
         shares = [stage_tolerance(1e-4, depth) for depth in range(1, 6)]
         assert shares == sorted(shares, reverse=True)

@@ -43,6 +43,7 @@ FIXED_STEPPERS = tuple(name for name, kind in STEPPERS.items() if kind is FixedS
 STARTS = ("content", "style", "noise")
 # Checked here as well as where they are used, to refuse a word before TensorFlow is imported.
 CHOICES = {
+    "device": ("auto", "cpu", "gpu"),
     "image.fit": tuple(fit.value for fit in Fit),
     "network.activation": ("softplus", "relu"),
     "network.pooling": ("average", "max", "l2"),
@@ -321,7 +322,8 @@ class Config:
     0 (the target's own) to 1, a number or one for each layer, {block1_conv1: 0.5}; tolerance: RMS
     error of the round trip, in units of the image's range; seed: of the noise; run_dir: where to
     write (by default runs/<experiment>/<time>-<id>); resume: a run folder to go on with; plan: say
-    how much memory, passes and time it would take, and do nothing.
+    how much memory, passes and time it would take, and do nothing; device: cpu, gpu, or auto for a
+    GPU where there is one.
     """
 
     defaults: list[Any] = field(
@@ -344,6 +346,7 @@ class Config:
     run_dir: str | None = None
     resume: str | None = None
     plan: bool = False
+    device: str = "auto"
     image: ImageConfig = field(default_factory=ImageConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     network: NetworkConfig = MISSING

@@ -16,8 +16,10 @@ def carry_out(config: DictConfig) -> Path | None:
     """
     quiet_tensorflow()
     from decouple import pipeline
+    from decouple.devices import placed
 
-    return pipeline.run(config)
+    with placed(config.device):
+        return pipeline.run(config)
 
 
 def quiet_tensorflow() -> None:

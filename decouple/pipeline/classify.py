@@ -10,9 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
 
 from decouple import images
+from decouple.devices import described
 from decouple.errors import ConfigError
 from decouple.networks.classifier import SIDE, Classifier, Label, classifier, most_probable
-from decouple.pipeline.job import device, origin_of
+from decouple.pipeline.job import origin_of
 from decouple.record.folder import RunFolder
 from decouple.record.lock import locked
 from decouple.record.metrics import environment, read_metrics, write_metrics
@@ -62,7 +63,7 @@ def _record(
         "experiment": config.experiment,
         "seed": config.seed,
         **environment(),
-        "device": device(),
+        "device": described(config.device),
         "seconds": time.perf_counter() - began,
         "source": origin_of(picture),
         "network": _described(network),

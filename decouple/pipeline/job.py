@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import tensorflow as tf
 from omegaconf import DictConfig, OmegaConf
 
 from decouple import __version__, files, images
 from decouple.config import EXPERIMENTS, FIXED_STEPPERS
+from decouple.devices import described
 from decouple.features import Extractor, alive_on
 from decouple.flows import Flow, Gradient, Lift, Projected
 from decouple.flows.trace import Observer, ignore
@@ -133,7 +133,8 @@ class Job:
             arch.check_size(deepest, *picture.pixels.shape[:2])
             if kind == "gatys":
                 check_scales(config, arch, deepest, pictures["target"], picture)
-        seen_by = loaded(options_of(config.network), last, layers, progress.say)
+        options = options_of(config.network)
+        seen_by = loaded(options, last, layers, progress.say, config.device)
         chain, extractor = seen_by.chain, seen_by.extractor
         flow = flow_of(config, extractor)
         job = cls(config, progress, pictures, chain, extractor, flow, began)
@@ -410,7 +411,7 @@ class Job:
             "experiment": config.experiment,
             "seed": config.seed,
             **environment(),
-            "device": device(),
+            "device": described(self.config.device),
             "seconds": time.perf_counter() - self.began,
             **({} if self.losses else {"tolerance": config.tolerance}),
             **self.origins(),
@@ -471,12 +472,3 @@ def origin_of(picture: images.LoadedImage) -> dict[str, Any]:
         "height": height,
         "width": width,
     }
-
-
-def device() -> str:
-    """What TensorFlow computes on."""
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        return "CPU"
-    details = tf.config.experimental.get_device_details(gpus[0])
-    return str(details.get("device_name", "GPU"))

@@ -32,7 +32,11 @@ _kept: dict[object, Loaded] = {}
 
 
 def loaded(
-    options: Mapping[str, Any], last: str, layers: tuple[str, ...], say: Callable[[str], None]
+    options: Mapping[str, Any],
+    last: str,
+    layers: tuple[str, ...],
+    say: Callable[[str], None],
+    device: str = "auto",
 ) -> Loaded:
     """A network with its weights, loaded now or by the run before.
 
@@ -42,12 +46,13 @@ def loaded(
     last : where the chain stops
     layers : whose channel means are looked at
     say : told how the weights were found
+    device : where its numbers lie
 
     Raises
     ------
     ConfigError, WeightsError : as `network` does.
     """
-    key = (last, layers, tuple(sorted(options.items())), _state(str(options["weights"])))
+    key = (device, last, layers, tuple(sorted(options.items())), _state(str(options["weights"])))
     if key not in _kept:
         notes: list[str] = []
         chain = network(last=last, say=notes.append, **options)

@@ -24,6 +24,7 @@ _ALIVE = 3
 # start, the one at its middle, and the one being made; of a loss that is descended: what is kept on
 # the way forward, and what comes back.
 _POINTS, _POINTS_OF_LOSS = 3, 2
+_DOUBLE = 8
 
 
 def estimated_peak_bytes(job: Job) -> int:
@@ -35,7 +36,8 @@ def estimated_peak_bytes(job: Job) -> int:
     - slopes and pre-activations of all convolutions, at two or three points at a time;
     - where K = J Jᵀ is formed (the lift and projected descent), three arrays of the widest layer
       for a batch of backward passes, which `features.extractor` keeps below a limit, and J itself,
-      unless it is above another limit; then K, its factor and its inverse root; and what Anderson
+      unless it is above another limit; or else, if that is more, the points once more in float64,
+      in which steps are finished; then K, its factor and its inverse root; and what Anderson
       acceleration remembers.
 
     It cannot be below what the process has held already. Against what self-transfers on a CPU
@@ -60,6 +62,7 @@ def estimated_peak_bytes(job: Job) -> int:
         jacobian = features * 3 * pixels * size
         needed += batch * _ALIVE * _CHANNELS * pixels * size
         needed += jacobian if jacobian <= JACOBIAN_BYTES else 0
+        needed = max(needed, points * 2 * activations * _DOUBLE)
         needed += 3 * 8 * features**2
         # Anderson acceleration's iterates and residuals, in float64.
         needed += 2 * 8 * Symmetric.memory * 3 * pixels

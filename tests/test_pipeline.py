@@ -19,6 +19,7 @@ from decouple.networks import weights
 from decouple.networks.calibration import calibrate
 from decouple.pipeline import journal
 from decouple.pipeline.loaded import forget
+from decouple.pipeline.self_transfer import _gain
 from decouple.run import main
 from decouple.stages.layerwise import move_layer
 
@@ -88,6 +89,16 @@ def test_a_tolerance_that_is_missed_is_tried_twice_and_said(
     assert not metrics["tolerance_met"]
     walk = 2 * ["noisify_source"] + 2 * ["impose"]
     assert [row["stage"] for row in metrics["stages"]] == ["reference", *walk, *walk]
+
+
+@pytest.mark.parametrize(
+    ("few", "others", "gain"),
+    [(0.3, 0.3, 1), (3e-4, 3e-5, 10**4), (3e-2, 3e-6, 10**3), (0.0, 0.0, 10**9), (9.0, 0.2, 1)],
+)
+def test_the_difference_is_amplified_until_it_is_seen(few: float, others: float, gain: int) -> None:
+    errors = np.full((50, 20, 3), others)
+    errors[0, :5] = few
+    assert _gain(errors) == gain
 
 
 def test_every_layer_is_on_target(metrics: dict) -> None:

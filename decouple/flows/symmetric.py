@@ -300,7 +300,7 @@ class _Walk:
             )
             multipliers, x1 = u[:size] / self.scale, u[size:].reshape(x1.shape)
             if error < _NEARLY * lost and equations.extractor is not last:
-                equations, since_best = _Equations(last, x0, wanted), 0
+                equations, best, since_best = _Equations(last, x0, wanted), np.inf, 0
                 # The difference between two precisions teaches nothing.
                 self.anderson.restart()
         return _Solved(x0, multipliers, self._limit(), residual, False)

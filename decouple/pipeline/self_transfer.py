@@ -7,9 +7,12 @@ import numpy as np
 from decouple import images
 from decouple.pipeline.job import Job
 
-# The difference picture is amplified by the power of ten that brings its largest value nearest
-# to, but not above, the full range.
-_LARGEST_GAIN = 10**9
+# The difference picture is amplified by the largest power of ten that leaves so many per cent of
+# its values within the full range: a few pixels usually err by far the most, and would leave all
+# the others black.
+_LARGEST_GAIN, _WITHIN = 10**9, 99
+# But its largest value goes no farther beyond the range than this.
+_FARTHEST = 100
 
 
 def self_transfer(job: Job) -> None:
@@ -41,10 +44,15 @@ def _measured(source: np.ndarray, noisified: np.ndarray, result: np.ndarray) -> 
 
 def _save_difference(job: Job, difference: np.ndarray) -> int:
     """Save |difference| amplified by a power of ten, which is returned."""
-    largest = float(np.max(np.abs(difference)))
-    gain = 1
-    while gain < _LARGEST_GAIN and largest * gain * 10 <= 1:
-        gain *= 10
-    # Past the record of clipped shares: the gain keeps it in range.
+    gain = _gain(np.abs(difference))
+    # Past the record of clipped shares: that is of results.
     job.folder.save_image("difference", np.abs(difference) * gain)
+    return gain
+
+
+def _gain(errors: np.ndarray) -> int:
+    most = max(float(np.percentile(errors, _WITHIN)), float(np.max(errors)) / _FARTHEST)
+    gain = 1
+    while gain < _LARGEST_GAIN and most * gain * 10 <= 1:
+        gain *= 10
     return gain

@@ -38,7 +38,7 @@ def main() -> None:
     rows = []
 
     def measured(what: str, seconds: float) -> None:
-        rows.append([what, f"{seconds:.2f}"])
+        rows.append([what, f"{seconds:.2g}"])
         print(*rows[-1], flush=True)
 
     for what, command in COMMANDS.items():

@@ -1,6 +1,6 @@
 """Newton steps of the lift against SciPy's L-BFGS, to reach the noise's features in all layers.
 
-    python experiments/benchmarks/matching.py [pixels a side, 128] [layers, 2 5]
+    python experiments/benchmarks/matching.py [pixels a side:layers, 128:2 128:5 256:2 256:5]
 
 The same photograph and network; both end when the MSE is at most 1e-6 in each layer. L-BFGS
 descends the sum of the layers' MSEs. Timed turn about in one process; printed, and written to
@@ -31,8 +31,10 @@ PICTURES = ("astronaut", "coffee")
 MSE, ROUNDS = 1e-6, 1
 # Of the image, at which Newton's steps end: at 1e-3 the MSE of five layers was still 3e-5.
 TOLERANCE = 1e-4
+CASES = ("128:2", "128:5", "256:2", "256:5")
 HEADER = [
     "picture",
+    "pixels",
     "layers",
     "Newton: passes",
     "worst MSE",
@@ -49,13 +51,14 @@ class _Reached(Exception):
     pass
 
 
-def main(size: int = 128, *depths: int) -> None:
+def main(*asked: str) -> None:
     """Measure and write."""
-    depths = depths or (2, 5)
-    chain = dc.vgg19(weights="calibrated", last=f"block{max(depths)}_conv1")
+    cases = [tuple(map(int, case.split(":"))) for case in asked or CASES]
+    deepest = max(depth for _, depth in cases)
+    chain = dc.vgg19(weights="calibrated", last=f"block{deepest}_conv1")
     os.environ["DECOUPLE_CACHE"] = "off"  # the factor is to be formed, and timed
     rows = []
-    for depth in depths:
+    for size, depth in cases:
         extractor = dc.ChannelMeans(chain, layers=depth)
         reference = dc.noise_reference(extractor, (size, size), seed=0)
         began = time.perf_counter()
@@ -63,16 +66,17 @@ def main(size: int = 128, *depths: int) -> None:
         formed = time.perf_counter() - began
         for picture in PICTURES:
             image = dc.load(f"sample:{picture}", size=size, fit="crop").pixels.astype(float)
-            rows.append([picture, str(depth), *_row(extractor, reference, image), f"{formed:.1f}"])
+            row = _row(extractor, reference, image)
+            rows.append([picture, f"{size}×{size}", str(depth), *row, f"{formed:.1f}"])
             print(" ".join(rows[-1]), flush=True)
     text = f"""# Reaching given features
 
-Made by `python experiments/benchmarks/matching.py {size} {" ".join(map(str, depths))}`: VGG-19,
-calibrated random filters, softplus, average pooling, {size} px. All layers are moved to the noise's
-means at once, by `dc.match` (Newton steps of the lift, preconditioned by K at the noise) and by
-SciPy's L-BFGS on the sum of the layers' MSEs, until each layer's MSE is at most {MSE:g}. Newton's
-last step usually lands far below. Times are of one round after a first, turn about in one process;
-those of L-BFGS contain SciPy's own work on the image's {3 * size**2} values.
+Made by `python experiments/benchmarks/matching.py {" ".join(asked or CASES)}`: VGG-19, calibrated
+random filters, softplus, average pooling. All layers are moved to the noise's means at once, by
+`dc.match` (Newton steps of the lift, preconditioned by K at the noise) and by SciPy's L-BFGS on the
+sum of the layers' MSEs, until each layer's MSE is at most {MSE:g}. Newton's last step usually lands
+far below. Times are of one round after a first, turn about in one process; those of L-BFGS contain
+SciPy's own work on the image's values.
 
 {markdown_table(HEADER, rows)}
 """
@@ -116,4 +120,4 @@ def _row(extractor: dc.ChannelMeans, reference: dc.Reference, image: np.ndarray)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*sys.argv[1:])

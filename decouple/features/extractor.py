@@ -76,10 +76,9 @@ class Extractor(ABC):
             for layer, total in zip(self.layers, self._totals, strict=True)
         }
         self._kept = np.flatnonzero(np.concatenate([self.alive[layer] for layer in self.layers]))
-        self._whole: Extractor = self
         self._shorter: dict[int, Extractor] = {}
         self._double: Extractor | None = None
-        self._all_programs: dict[int, dict[str, Any]] = {}
+        self._all_programs: dict[tuple[str, int], dict[str, Any]] = {}
 
     # What a kind of feature must say.
 
@@ -137,7 +136,6 @@ class Extractor(ABC):
             shorter.passes = self.passes
             shorter._all_programs = self._all_programs
             shorter._shorter = self._shorter
-            shorter._whole = self._whole
             self._shorter[count] = shorter
         return self._shorter[count]
 
@@ -151,11 +149,10 @@ class Extractor(ABC):
         """The same features, computed in double precision; made once, it shares the counter."""
         if self.chain.dtype == "float64":
             return self
-        if self._whole is not self:  # one network in double precision serves all depths
-            return self._whole.in_float64().first(len(self.layers))
         if self._double is None:
             self._double = type(self)(self.chain.astype("float64"), self.layers, self.alive)
             self._double.passes = self.passes
+            self._double._all_programs = self._all_programs
         return self._double
 
     def check_size(self, height: int, width: int) -> None:
@@ -281,11 +278,11 @@ class Extractor(ABC):
 
     @property
     def _programs(self) -> dict[str, Any]:
-        """The compiled passes of this depth; they know nothing of masks, hence are shared."""
-        depth = len(self.layers)
-        if depth not in self._all_programs:
-            self._all_programs[depth] = self._compile()
-        return self._all_programs[depth]
+        """The compiled passes of this depth and precision; they know no masks, hence are shared."""
+        key = self.chain.dtype, len(self.layers)
+        if key not in self._all_programs:
+            self._all_programs[key] = self._compile()
+        return self._all_programs[key]
 
     def _compile(self) -> dict[str, Any]:
         chain, layers = self.chain, self.layers

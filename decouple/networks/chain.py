@@ -86,6 +86,7 @@ class Chain:
         self.pooling = pooling
         self.width = width
         self.dtype = dtype
+        self._precisions = {dtype: self}
         names = [layer.name for layer in self.layers if isinstance(layer, Conv)]
         self._widths = {name: width * weights.widths[name] for name in names}
         self._offset = tf.constant(weights.offset, dtype)
@@ -118,18 +119,21 @@ class Chain:
         return shorter
 
     def astype(self, dtype: str) -> Chain:
-        """The same network in another precision."""
-        if dtype == self.dtype:
-            return self
-        return Chain(
-            self.architecture,
-            self.last,
-            self.weights,
-            self.activation,
-            self.pooling,
-            self.width,
-            dtype,
-        )
+        """The same network in another precision; made once, for all depths."""
+        if dtype not in self._precisions:
+            whole = self._precisions[self.dtype]
+            other = Chain(
+                whole.architecture,
+                whole.last,
+                whole.weights,
+                whole.activation,
+                whole.pooling,
+                whole.width,
+                dtype,
+            )
+            other._precisions = self._precisions
+            self._precisions[dtype] = other
+        return self._precisions[dtype].until(self.last)
 
     def _forward(
         self, images: tf.Tensor, taps: Sequence[str], store: bool

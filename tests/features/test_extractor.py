@@ -313,6 +313,13 @@ class TestDoublePrecision:
         assert double.sizes == masked.sizes
         np.testing.assert_allclose(double.measure(image), masked.measure(image), rtol=1e-14)
 
+    def test_depths_and_masks_share_one_network_and_its_programs(self, extractor, masks):
+        double = extractor(2).in_float64()
+        assert extractor(2).masked(masks).in_float64()._programs is double._programs
+        assert extractor(2).first(1).in_float64()._programs is double.first(1)._programs
+        assert extractor(2).first(1).in_float64().chain._kernels is double.chain._kernels
+        assert double._programs is not extractor(2)._programs
+
     def test_it_shares_the_counter(self, chain, image):
         net = ChannelMeans(chain("block2_conv1"), 2)
         net.in_float64().measure(image)

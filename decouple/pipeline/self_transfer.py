@@ -44,9 +44,10 @@ def _measured(source: np.ndarray, noisified: np.ndarray, result: np.ndarray) -> 
 
 def _save_difference(job: Job, difference: np.ndarray) -> int:
     """Save |difference| amplified by a power of ten, which is returned."""
-    gain = _gain(np.abs(difference))
+    errors = np.abs(difference)
+    gain = _gain(errors)
     # Past the record of clipped shares: that is of results.
-    job.folder.save_image("difference", np.abs(difference) * gain)
+    job.folder.save_image("difference", errors * gain)
     return gain
 
 

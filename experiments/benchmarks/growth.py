@@ -49,25 +49,17 @@ column leaves out what the process held before the first evaluation: TensorFlow,
 
 def one(layers: int, size: int) -> None:
     """Print seconds, and the bytes held before and at most, at one size."""
-    import numpy as np
-
     import decouple as dc
     from decouple.record.memory import resident_bytes
     from decouple.record.metrics import forget_peak_memory, peak_memory_bytes
-    from experiments.benchmarks.timing import turn_about
+    from experiments.benchmarks.timing import evaluation, turn_about
 
     chain = dc.vgg19(weights="calibrated", last=f"block{layers}_conv1")
     extractor = dc.ChannelMeans(chain, layers=layers)
     image = dc.load("sample:astronaut", size=size, fit="crop").pixels.astype(float)
-    cotangent = np.ones(extractor.size)
-
-    def evaluation() -> None:
-        point = extractor.linearize(image)
-        extractor.change(point, 1e-3 * extractor.vjp(point, cotangent))
-
     own = resident_bytes() or 0
     forget_peak_memory()  # that of the calibration
-    timed = turn_about({"evaluation": evaluation}, ROUNDS)["evaluation"]
+    timed = turn_about({"evaluation": evaluation(extractor, image)}, ROUNDS)["evaluation"]
     print(timed.least, own, peak_memory_bytes())
 
 

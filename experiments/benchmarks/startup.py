@@ -67,6 +67,7 @@ def _process(arguments: list[str]) -> float:
 
 def _network(layers: int, measured: Callable[[str, float], None]) -> None:
     import decouple as dc
+    from experiments.benchmarks.timing import evaluation
 
     def timed(do: Callable[[], object]) -> float:
         began = time.perf_counter()
@@ -82,13 +83,8 @@ def _network(layers: int, measured: Callable[[str, float], None]) -> None:
     image = dc.load("sample:astronaut", size=SIZE, fit="crop").pixels.astype(float)
     for dtype in ("float32", "float64"):
         extractor = dc.ChannelMeans(calibrated().astype(dtype), layers=layers)
-        cotangent = np.ones(extractor.size)
-
-        def evaluation(extractor: dc.ChannelMeans = extractor, λ: np.ndarray = cotangent) -> None:
-            point = extractor.linearize(image)
-            extractor.change(point, 1e-3 * extractor.vjp(point, λ))
-
-        first, again = timed(evaluation), timed(evaluation)
+        evaluate = evaluation(extractor, image)
+        first, again = timed(evaluate), timed(evaluate)
         measured(f"passes through {through} compiled, {dtype}", first - again)
         measured(f"linearize, VJP and change through {through}, {dtype}", again)
 

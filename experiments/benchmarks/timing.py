@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from decouple.features import Extractor
 from decouple.networks import Chain
 from decouple.networks.architecture import Conv
 
@@ -47,6 +48,17 @@ def turn_about(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
         name: Timed(min(values), float(np.median(values)), min(computing[name]))
         for name, values in seconds.items()
     }
+
+
+def evaluation(extractor: Extractor, image: np.ndarray) -> Callable[[], object]:
+    """What an iteration of the lift consists of: linearize, VJP, change of the features."""
+    cotangent = np.ones(extractor.size)
+
+    def evaluate() -> np.ndarray:
+        point = extractor.linearize(image)
+        return extractor.change(point, 1e-3 * extractor.vjp(point, cotangent))
+
+    return evaluate
 
 
 def matrix_products() -> tuple[dict[str, Callable[[], object]], float]:

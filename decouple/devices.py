@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import Any
 
 import tensorflow as tf
 
 from decouple.errors import ConfigError
 
+_SHARED = ContextVar("_SHARED", default=True)
+
 
 @contextmanager
 def placed(device: str) -> Iterator[None]:
     """Compute within the block on `cpu`, `gpu` (the first), or as TensorFlow chooses (`auto`).
+
+    That is on the first GPU where there is one; where there are several they share what can be
+    computed side by side (`on_each`).
 
     Raises
     ------
@@ -20,8 +28,49 @@ def placed(device: str) -> Iterator[None]:
     """
     if device == "gpu" and not tf.config.list_physical_devices("GPU"):
         raise ConfigError("device=gpu, but TensorFlow sees no GPU: take device=cpu or auto")
-    with tf.device(None if device == "auto" else f"/{device.upper()}:0"):
-        yield
+    token = _SHARED.set(device == "auto")
+    try:
+        with tf.device(None if device == "auto" else f"/{device.upper()}:0"):
+            yield
+    finally:
+        _SHARED.reset(token)
+
+
+def side_by_side() -> tuple[str, ...]:
+    """Names of the devices that compute side by side: all GPUs; none where there is only one."""
+    names = tuple(device.name for device in tf.config.list_logical_devices("GPU"))
+    return names if _SHARED.get() and len(names) > 1 else ()
+
+
+def on_each(
+    program: Callable[..., tf.Tensor], common: Any, parts: Sequence[tf.Tensor]
+) -> list[tf.Tensor]:
+    """`program(common, part)` for each part, in order, side by side where there are devices.
+
+    `program` is a `tf.function`. There may be no more parts than `side_by_side` names, or one.
+    """
+    names = side_by_side()
+    if not names or len(parts) == 1:
+        return [program(common, part) for part in parts]
+    # Every device is given something: what is computed twice is dropped.
+    given = [*parts, *[parts[0]] * (len(names) - len(parts))]
+    strategy, run = _replicated(program, names)
+    shares = strategy.experimental_distribute_values_from_function(
+        lambda context: given[context.replica_id_in_sync_group]
+    )
+    done = strategy.experimental_local_results(run(common, shares))
+    return list(done[: len(parts)])
+
+
+@lru_cache(maxsize=32)
+def _replicated(program: Callable[..., tf.Tensor], names: tuple[str, ...]) -> tuple[Any, Any]:
+    strategy = tf.distribute.MirroredStrategy(list(names))
+
+    @tf.function(reduce_retracing=True)
+    def run(common: Any, shares: Any) -> Any:
+        return strategy.run(lambda part: program(common, part), args=(shares,))
+
+    return strategy, run
 
 
 def described(device: str) -> str:

@@ -37,11 +37,11 @@ def test_a_plan_says_the_memory_and_leaves_nothing(
     monkeypatch.setattr(plan, "resident_bytes", lambda: 0)
     monkeypatch.setattr(plan, "peak_memory_bytes", lambda: None)
     monkeypatch.setattr(plan, "_RESIDENT", 0)
-    small, large = planned(capsys, "image.size=128"), planned(capsys, "image.size=512")
+    small, large = (planned(capsys, "layers=2", f"image.size={size}") for size in (128, 512))
     # Three arrays of a batch of 32 images of 64 channels, then as much as a batch may hold.
     assert small == pytest.approx(3 * 32 * 64 * 4 * 128**2 / 2**30, abs=0.15)
     assert small < large < 16 * small
-    assert planned(capsys, "image.size=128", "flow=gradient") < 0.3 * small
+    assert planned(capsys, "layers=2", "image.size=128", "flow=gradient") < 0.3 * small
     assert not list(tmp_path.iterdir())
 
 

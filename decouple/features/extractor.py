@@ -15,15 +15,25 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from decouple.devices import on_each, side_by_side
 from decouple.errors import ConfigError
+from decouple.memory import total_bytes
 from decouple.networks.architecture import Conv
-from decouple.networks.chain import Chain, Linearization
+from decouple.networks.chain import Chain, Linearization, Preactivations
 
 # The most that a batch of backward passes may hold, in bytes.
 BATCH_BYTES = 512 * 2**20
-# The largest Jacobian that is kept whole while its Gram matrix is formed, in bytes.
-JACOBIAN_BYTES = 1024 * 2**20
+# The largest Jacobian that is kept whole while its Gram matrix is formed: this share of all memory
+# that there is, and not of what is free, so that a run that is resumed does the same; in bytes,
+# where the system does not tell.
+_JACOBIAN_SHARE, _JACOBIAN_BYTES = 1 / 8, 1024 * 2**20
 _LARGEST_BATCH = 32
+
+
+def jacobian_limit() -> int:
+    """The most bytes of a Jacobian that is kept whole while its Gram matrix is formed."""
+    there = total_bytes()
+    return _JACOBIAN_BYTES if there is None else int(there * _JACOBIAN_SHARE)
 
 
 @dataclass
@@ -34,19 +44,45 @@ class PassCounter:
 
 
 @dataclass(frozen=True)
-class Point:
-    """An extractor linearized at one image.
+class Linear:
+    """A linear map from images to features, what `jvp` and `vjp` take.
+
+    Attributes
+    ----------
+    shape : (H, W, 3) of the images
+    linearization : the chain's slopes and routes
+    """
+
+    shape: tuple[int, int, int]
+    linearization: Linearization
+
+
+@dataclass(frozen=True)
+class Point(Linear):
+    """An extractor linearized at one image: the map is the derivative there.
 
     Attributes
     ----------
     features : (C,) float64, the features there
-    shape : (H, W, 3) of the image
-    linearization : the chain's slopes and routes
+    preactivations : of the chain's convolutions
     """
 
     features: np.ndarray
-    shape: tuple[int, int, int]
-    linearization: Linearization
+    preactivations: tuple[tf.Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Secant(Linear):
+    """An extractor between two images: the map takes their difference to that of the features.
+
+    It is the same for the way back.
+
+    Attributes
+    ----------
+    change : (C,) float64, how the features differ
+    """
+
+    change: np.ndarray
 
 
 class Extractor(ABC):
@@ -169,26 +205,28 @@ class Extractor(ABC):
     def linearize(self, image: np.ndarray) -> Point:
         """Features and their linear dependence on the image, at an image (H, W, 3)."""
         self.passes.count += 1
-        features, linearization = self._programs["linearize"](self._batch(image))
-        return Point(features[0].numpy()[self._kept], image.shape, linearization)
+        features, *found = self._programs["linearize"](self._batch(image))
+        return Point(image.shape, found[0], features[0].numpy()[self._kept], found[1])
 
-    def change(self, point: Point, change: np.ndarray) -> np.ndarray:
-        """How the features (C,) change when `change` (H, W, 3) is added to the point's image.
+    def secant(self, point: Point, change: np.ndarray) -> Secant:
+        """How the features change when `change` (H, W, 3) is added to the point's image.
 
         Not linearized; and its rounding is relative to the change, where `measure` rounds
         relative to the features, which the way back would amplify by up to 60 dB.
         """
         self.passes.count += 1
-        changed = self._programs["difference"](point.linearization, self._batch(change))
-        return changed[0].numpy()[self._kept]
+        changed, linearization = self._programs["secant"](
+            point.linearization, point.preactivations, self._batch(change)
+        )
+        return Secant(point.shape, linearization, changed[0].numpy()[self._kept])
 
-    def jvp(self, point: Point, tangent: np.ndarray) -> np.ndarray:
+    def jvp(self, point: Linear, tangent: np.ndarray) -> np.ndarray:
         """Change (C,) of the features for a change (H, W, 3) of the image."""
         self.passes.count += 1
         change = self._programs["jvp"](point.linearization, self._batch(tangent))
         return change[0].numpy()[self._kept]
 
-    def vjp(self, point: Point, cotangent: np.ndarray) -> np.ndarray:
+    def vjp(self, point: Linear, cotangent: np.ndarray) -> np.ndarray:
         """The adjoint of `jvp`: Jᵀλ, (H, W, 3) float64, for λ of shape (C,)."""
         return self.vjp_batch(point, cotangent[None])[0].astype(np.float64)
 
@@ -208,27 +246,46 @@ class Extractor(ABC):
     def part(self, point: Point, count: int) -> tuple[Extractor, Point]:
         """The extractor of the first `count` layers, linearized at the same image: no pass."""
         shorter = self.first(count)
-        linearization = shorter._truncate(point.linearization)
-        return shorter, Point(point.features[: shorter.size], point.shape, linearization)
+        convolutions = sum(isinstance(layer, Conv) for layer in shorter.chain.layers)
+        slopes, routes = point.linearization
+        linearization = Linearization(
+            slopes[:convolutions], routes[: len(shorter.chain.layers) - convolutions]
+        )
+        features = point.features[: shorter.size]
+        return shorter, Point(
+            point.shape, linearization, features, point.preactivations[:convolutions]
+        )
+
+    @property
+    def row_channels(self) -> int:
+        """How many channels of an image's size each row of the Jacobian takes on the way back.
+
+        Those of VGG's first layer; with this layer alone, where rows go side by side through one
+        convolution, the image's.
+        """
+        return 64 if len(self.layers) > 1 else 3
 
     def rows_at_a_time(self, pixels: int) -> int:
         """How many rows of the Jacobian are formed in one batch, at an image of so many pixels."""
-        row_bytes = 4 * 64 * pixels * tf.as_dtype(self.chain.dtype).size
+        row_bytes = 4 * self.row_channels * pixels * tf.as_dtype(self.chain.dtype).size
         return max(1, min(_LARGEST_BATCH, BATCH_BYTES // row_bytes))
 
     def jacobian_rows(self, point: Point) -> Iterator[np.ndarray]:
         """The Jacobian in chunks of rows (B, H·W·3), from the first feature to the last.
 
-        A feature of layer j needs no pass through the layers behind it.
+        A feature of layer j needs no pass through the layers behind it. Several GPUs form a chunk
+        each at a time.
         """
-        chunk = self.rows_at_a_time(point.shape[0] * point.shape[1])
         for index, size in enumerate(self.sizes, start=1):
             shorter, part = self.part(point, index)
+            chunk = shorter.rows_at_a_time(point.shape[0] * point.shape[1])
             unit = np.zeros((size, shorter.size), np.float32)
             unit[:, shorter.size - size :] = np.eye(size)
-            for start in range(0, size, chunk):
-                rows = unit[start : start + chunk]
-                yield shorter.vjp_batch(part, rows).reshape(len(rows), -1)
+            chunks = [unit[start : start + chunk] for start in range(0, size, chunk)]
+            together = max(len(side_by_side()), 1)
+            for start in range(0, len(chunks), together):
+                for rows in shorter._vjp_batches(part, chunks[start : start + together]):
+                    yield rows.reshape(len(rows), -1)
 
     def gram(self, point: Point) -> np.ndarray:
         """K = J Jᵀ, (C, C) float64.
@@ -238,7 +295,7 @@ class Extractor(ABC):
         """
         pixels = int(np.prod(point.shape))
         dtype = np.dtype(self.chain.dtype)
-        if self.size * pixels * dtype.itemsize <= JACOBIAN_BYTES:
+        if self.size * pixels * dtype.itemsize <= jacobian_limit():
             jacobian = np.empty((self.size, pixels), dtype)
             row = 0
             for rows in self.jacobian_rows(point):
@@ -253,11 +310,15 @@ class Extractor(ABC):
         gram = np.concatenate(columns)[:, self._kept]
         return (gram + gram.T) / 2
 
-    def vjp_batch(self, point: Point, cotangents: np.ndarray) -> np.ndarray:
+    def vjp_batch(self, point: Linear, cotangents: np.ndarray) -> np.ndarray:
         """Jᵀλ, (B, H, W, 3) in the network's precision, for λ of shape (B, C)."""
-        self.passes.count += len(cotangents)
-        full = self._full(cotangents, self.chain.dtype)
-        return self._programs["vjp"](point.linearization, full).numpy()
+        return self._vjp_batches(point, [cotangents])[0]
+
+    def _vjp_batches(self, point: Linear, batches: Sequence[np.ndarray]) -> list[np.ndarray]:
+        self.passes.count += sum(map(len, batches))
+        full = [self._full(cotangents, self.chain.dtype) for cotangents in batches]
+        done = on_each(self._programs["vjp"], point.linearization, full)
+        return [pulled.numpy() for pulled in done]
 
     def _full(self, features: np.ndarray, dtype: Any) -> tf.Tensor:
         """Features (..., C) among those of all channels, zero where the mask leaves one out."""
@@ -267,14 +328,6 @@ class Extractor(ABC):
 
     def _batch(self, image: np.ndarray) -> tf.Tensor:
         return tf.constant(image[None], self.chain.dtype)
-
-    def _truncate(self, linearization: Linearization) -> Linearization:
-        convolutions = sum(isinstance(layer, Conv) for layer in self.chain.layers)
-        poolings = len(self.chain.layers) - convolutions
-        slopes, routes, preactivations = linearization
-        return Linearization(
-            slopes[:convolutions], routes[:poolings], preactivations[:convolutions]
-        )
 
     @property
     def _programs(self) -> dict[str, Any]:
@@ -295,20 +348,23 @@ class Extractor(ABC):
         def forward(images: tf.Tensor) -> tf.Tensor:
             return concatenated(chain.forward(images, layers))
 
-        def linearize(images: tf.Tensor) -> tuple[tf.Tensor, Linearization]:
-            activations, linearization = chain.linearize(images, layers)
-            return concatenated(activations), linearization
+        def linearize(images: tf.Tensor) -> tuple[tf.Tensor, Linearization, Preactivations]:
+            activations, linearization, preactivations = chain.linearize(images, layers)
+            return concatenated(activations), linearization, preactivations
 
         def jvp(linearization: Linearization, tangents: tf.Tensor) -> tf.Tensor:
             return concatenated(chain.jvp(linearization, tangents, layers))
 
-        def difference(linearization: Linearization, changes: tf.Tensor) -> tf.Tensor:
-            return concatenated(chain.difference(linearization, changes, layers))
+        def secant(
+            linearization: Linearization, preactivations: Preactivations, changes: tf.Tensor
+        ) -> tuple[tf.Tensor, Linearization]:
+            taken, secants = chain.secant(linearization, preactivations, changes, layers)
+            return concatenated(taken), secants
 
         def squared_error(
             images: tf.Tensor, target: tf.Tensor, weights: tf.Tensor
         ) -> tuple[tf.Tensor, tf.Tensor]:
-            features, linearization = linearize(images)
+            features, linearization, _ = linearize(images)
             cotangents = tf.cast(2 * weights * (features - target), chain.dtype)
             return features, vjp(linearization, cotangents)
 
@@ -327,7 +383,7 @@ class Extractor(ABC):
             "forward": tf.function(forward, input_signature=[images]),
             "linearize": tf.function(linearize, input_signature=[images]),
             "squared_error": tf.function(squared_error, input_signature=[images, values, values]),
-            "difference": tf.function(difference, reduce_retracing=True),
+            "secant": tf.function(secant, reduce_retracing=True),
             "jvp": tf.function(jvp, reduce_retracing=True),
             "vjp": tf.function(vjp, reduce_retracing=True),
         }

@@ -2,18 +2,23 @@
 
 One step finds x₁ and λ with
 
-    x₁ = x₀ + J(x_m)ᵀ λ,    x_m = (x₀ + x₁) / 2,    f(x₁) = way-point.
+    x₁ = x₀ + J̄ᵀ λ,    f(x₁) = way-point,
 
-Exchange x₀ and x₁ and change the sign of λ: the same equations. So the way back retraces every
-step whatever its size, and the features are on their way-points at every step; what is left is
-the solver's residual (Hairer, Lubich & Wanner, *Geometric Numerical Integration*, ch. V).
+where J̄ = J̄(x₀, x₁) is the network with each activation's slope replaced by that of its secant
+from x₀ to x₁, so that f(x₁) − f(x₀) = J̄ (x₁ − x₀) exactly: a discrete gradient (Gonzalez, J.
+Nonlinear Sci. 6 (1996); McLachlan, Quispel & Robidoux, Phil. Trans. R. Soc. A 357 (1999)), and
+J at the middle but for terms of second order. Exchange x₀ and x₁ and change the sign of λ: the
+same equations. So the way back retraces every step whatever its size, and the features are on their
+way-points at every step; what is left is the solver's residual (Hairer, Lubich & Wanner, *Geometric
+Numerical Integration*, ch. V).
 
-The equations are solved by the iteration λ ← λ + K₀⁻¹ (way-point − f(x₁)), x₁ ← x₀ + J(x_m)ᵀ λ
-with Anderson acceleration over both unknowns: three passes each (linearize, VJP, features). The
-last condition is posed as f(x₁) − f(x₀) = difference of the way-points, and the left side computed
-as a change from x₀: its rounding is relative to the step, not to the features. Where float32 cannot
+The equations are solved by the iteration λ ← λ + K₀⁻¹ (way-point − f(x₁)), x₁ ← x₀ + J̄ᵀ λ with
+Anderson acceleration over both unknowns: two passes each, since the secants come with the change of
+the features (at J in the middle there would be a third). The last condition is posed as
+f(x₁) − f(x₀) = difference of the way-points, and the left side computed as a change from x₀: its
+rounding is relative to the step, not to the features. Where float32 cannot
 solve a step as exactly as asked (Jᵀλ cancels in deep layers), its last iterations are computed in
-float64. Steps are short rather than few: a short step needs 5 to 8 iterations where a long one
+float64. Steps are short rather than few: a short step needs 6 to 9 iterations where a long one
 needs 50, and it amplifies the errors of the way back less. What Anderson acceleration learns in one
 step serves the next ones.
 """
@@ -34,17 +39,17 @@ from decouple.flows.preconditioner import Factor
 from decouple.flows.stop import StopReason
 
 if TYPE_CHECKING:
-    from decouple.features.extractor import Extractor, Point
+    from decouple.features.extractor import Extractor, Point, Secant
 
-_PASSES_PER_ITERATION = 3
+_PASSES_PER_ITERATION = 2
 # A Jacobian row in a batch costs less than a pass of its own.
 _ROW_COST = 0.6
 # Steps get longer up to the first number of iterations and shorter beyond the second. Longer steps
 # need fewer iterations in all, but amplify errors on the way back: at the first layer, where that
 # is most and passes cost least, they are kept short.
-_FIRST_LAYER, _FURTHER_LAYERS = (5, 8), (8, 11)
+_FIRST_LAYER, _FURTHER_LAYERS = (6, 9), (9, 12)
 # Fewer iterations than this are not worth a new factor.
-_GOOD_ITERATIONS = 4
+_GOOD_ITERATIONS = 5
 # A start that is farther (RMS) from its nominal features than any rounding is another image's.
 _OFF_THE_WAY = 1e-3
 # The sum of the weights with which earlier steps foretell the next; 15 for four equal steps.
@@ -117,12 +122,15 @@ class _Equations:
         self.extractor, self.x0, self.wanted = extractor, x0, wanted
         self.begin = extractor.linearize(x0)
 
-    def evaluate(self, multipliers: np.ndarray, x1: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """x₀ + J(x_m)ᵀ λ, and what is left to do for the features there."""
-        point = self.extractor.linearize((self.x0 + x1) / 2)
-        moved = self.x0 + self.extractor.vjp(point, multipliers)
+    def residual(self, x1: np.ndarray) -> tuple[np.ndarray, Secant]:
+        """What is left to do for the features at x₁, and J̄ as a secant."""
         # As a difference: the rounding of features that did not move is not amplified.
-        return moved, self.wanted - self.extractor.change(self.begin, moved - self.x0)
+        secant = self.extractor.secant(self.begin, x1 - self.x0)
+        return self.wanted - secant.change, secant
+
+    def moved(self, secant: Secant, multipliers: np.ndarray) -> np.ndarray:
+        """x₀ + J̄ᵀ λ."""
+        return self.x0 + self.extractor.vjp(secant, multipliers)
 
 
 class _Walk:
@@ -195,8 +203,9 @@ class _Walk:
         self.steps.append(h)
         if self.planned:
             self.planned.popleft()
-        self.features = self.features + h * self.direction - solved.residual
-        self.tell(self.s, self.features)
+        self.features = self.features + h * self.direction
+        # As last measured: the last iteration has still removed most of the residual.
+        self.tell(self.s, self.features - solved.residual)
 
     def _after_failure(self, h: float, solved: _Solved) -> StopReason | None:
         """Prepare another try of a step that did not converge, or say why there is none."""
@@ -272,14 +281,17 @@ class _Walk:
         first = best = np.inf
         since_best = 0
         for iteration in range(1, self._limit() + 1):
-            moved, residual = equations.evaluate(multipliers, x1)
+            residual, secant = equations.residual(x1)
             correction = factor.solve(residual)
+            moved = equations.moved(secant, multipliers + correction)
             error = factor.distance(residual, correction)
             lag = moved - x1
             lag_rms = float(np.sqrt(np.mean(np.square(lag))))
             if not np.isfinite(error + lag_rms) or error > 1e3 * first:
                 self.anderson = None
-                return _Solved(x0, multipliers, iteration, residual, False, np.isfinite(error))
+                return _Solved(
+                    x0, multipliers, iteration, residual, False, bool(np.isfinite(error + lag_rms))
+                )
             first = error if iteration == 1 else first
             settled = lag_rms < 10 * tolerance
             since_best = 0 if error < best else since_best + 1
@@ -287,7 +299,7 @@ class _Walk:
             # Rounding can hold the error just above the tolerance for good.
             solved = error < tolerance or (since_best >= 2 and error < 3 * tolerance)
             if settled and solved and equations.extractor is last:
-                return _Solved(moved, multipliers, iteration, residual, True)
+                return _Solved(moved, multipliers + correction, iteration, residual, True)
             if self.anderson is None:
                 # λ in units of the motion, so that both unknowns weigh alike.
                 motion, size_of_multipliers = map(np.linalg.norm, (moved - x0, multipliers))

@@ -11,8 +11,11 @@ import tensorflow as tf
 
 from decouple.errors import NamedChoice
 
-# Changes of this many widths are told apart from small ones; e^8 is far from overflow.
-_LARGE = 8.0
+# In units of the width: a fall by more loses digits when it is computed from its upper end, where
+# the slope is near 1; and e to the power of the other is near float32's overflow.
+_FAR_DOWN, _OVERFLOW = 1.0, 80.0
+# Added to changes in units of the width: at 0 there is no quotient, and so small it is the slope.
+_NEXT_TO_NOTHING = 1e-20
 
 
 class Activation(NamedChoice):
@@ -33,26 +36,41 @@ class Activation(NamedChoice):
             return tf.cast(z > 0, z.dtype)
         return tf.math.sigmoid(z / width)
 
-    def difference_of(
+    def secant_of(
         self, z: tf.Tensor, slope: tf.Tensor, change: tf.Tensor, width: float
-    ) -> tf.Tensor:
-        """Activation at `z + change` minus activation at `z`, without cancellation.
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Activation at `z + change` minus activation at `z`, and the slope of the secant.
 
-        The rounding error is relative to the difference, however small it is. `slope` is the
-        slope at `z`.
+        That is the difference over `change`, and `slope`, which is the slope at `z`, where nothing
+        changes. Nothing cancels: rounding errors are relative to the difference, however small.
         """
         if self is Activation.RELU:
             moved = z + change
             fallen = tf.where(moved > 0, change, -z)
-            return tf.where(z > 0, fallen, tf.nn.relu(moved))
+            difference = tf.where(z > 0, fallen, tf.nn.relu(moved))
+            still = change == 0
+            divisor = tf.where(still, tf.ones_like(change), change)
+            return difference, tf.where(still, slope, difference / divisor)
         # log(1 + e^(a+b)) - log(1 + e^a) = log1p(sigmoid(a) expm1(b)).
-        a, b = z / width, change / width
-        small = tf.math.log1p(slope * tf.math.expm1(tf.clip_by_value(b, -_LARGE, _LARGE)))
+        b = change * (1.0 / width) + _NEXT_TO_NOTHING
+        lowest, highest = tf.reduce_min(b), tf.reduce_max(b)
 
-        def with_large() -> tf.Tensor:
+        def upwards() -> tf.Tensor:
+            # From the lower of the two ends, where nothing cancels however far it is.
+            up = tf.abs(b)
+            lower = tf.math.sigmoid(z * (1.0 / width) + tf.minimum(b, 0.0))
+            return tf.math.log1p(lower * tf.math.expm1(up)) / up
+
+        def plain() -> tf.Tensor:
             # Where expm1 would overflow, the plain difference has nothing to lose.
-            plain = tf.nn.softplus(a + b) - tf.nn.softplus(a)
-            return tf.where(tf.abs(b) < _LARGE, small, plain)
+            a = z * (1.0 / width)
+            far = (tf.nn.softplus(a + b) - tf.nn.softplus(a)) / b
+            near = tf.abs(b) < _OVERFLOW
+            return tf.where(near, upwards(), far)
 
-        any_large = tf.reduce_max(tf.abs(b)) >= _LARGE
-        return width * tf.cond(any_large, with_large, lambda: small)
+        secant = tf.cond(
+            (lowest > -_FAR_DOWN) & (highest < _OVERFLOW),
+            lambda: tf.math.log1p(slope * tf.math.expm1(b)) / b,
+            lambda: tf.cond(tf.maximum(-lowest, highest) < _OVERFLOW, upwards, plain),
+        )
+        return secant * change, secant

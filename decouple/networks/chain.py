@@ -44,16 +44,18 @@ class Weights:
 
 
 class Linearization(NamedTuple):
-    """A chain at one image: what JVP and VJP need. Shapes (1, H, W, C) of their layers.
+    """A linear map from images to activations: what JVP and VJP need. Shapes (1, H, W, C).
 
-    slopes : per convolution, the activation's derivative
+    slopes : per convolution, the activation's derivative, or the slope of a secant
     routes : per pooling, see `decouple.networks.pooling`; a scalar for average pooling
-    preactivations : per convolution, what the activation was applied to
     """
 
     slopes: tuple[tf.Tensor, ...]
     routes: tuple[tf.Tensor, ...]
-    preactivations: tuple[tf.Tensor, ...]
+
+
+# Per convolution, what the activation was applied to, (1, H, W, C).
+Preactivations = tuple[tf.Tensor, ...]
 
 
 class Chain:
@@ -137,7 +139,7 @@ class Chain:
 
     def _forward(
         self, images: tf.Tensor, taps: Sequence[str], store: bool
-    ) -> tuple[list[tf.Tensor], Linearization]:
+    ) -> tuple[list[tf.Tensor], Linearization, Preactivations]:
         h = images - self._offset
         taken: list[tf.Tensor] = []
         slopes: list[tf.Tensor] = []
@@ -157,7 +159,7 @@ class Chain:
                 if store:
                     routes.append(self.pooling.routes_of(h))
                 h = self.pooling.value_of(h)
-        return taken, Linearization(tuple(slopes), tuple(routes), tuple(preactivations))
+        return taken, Linearization(tuple(slopes), tuple(routes)), tuple(preactivations)
 
     def forward(self, images: tf.Tensor, taps: Sequence[str]) -> list[tf.Tensor]:
         """Activations of the layers `taps`, in the network's order, of images (B, H, W, 3)."""
@@ -165,8 +167,11 @@ class Chain:
 
     def linearize(
         self, image: tf.Tensor, taps: Sequence[str]
-    ) -> tuple[list[tf.Tensor], Linearization]:
-        """Activations at one image (1, H, W, 3), and the linear map from images to them there."""
+    ) -> tuple[list[tf.Tensor], Linearization, Preactivations]:
+        """At one image (1, H, W, 3): activations, their derivative, and pre-activations.
+
+        The last are those of all convolutions, for `secant`.
+        """
         return self._forward(image, taps, store=True)
 
     def jvp(
@@ -185,30 +190,39 @@ class Chain:
                 h = pool_jvp(next(routes), h)
         return taken
 
-    def difference(
-        self, point: Linearization, changes: tf.Tensor, taps: Sequence[str]
-    ) -> list[tf.Tensor]:
+    def secant(
+        self,
+        point: Linearization,
+        preactivations: Preactivations,
+        changes: tf.Tensor,
+        taps: Sequence[str],
+    ) -> tuple[list[tf.Tensor], Linearization]:
         """Activations `taps` at the image plus `changes` (B, H, W, 3), minus those at the image.
 
-        Not linearized: exact but for rounding, and the rounding is relative to the difference.
-        The plain difference of two forward passes would lose what a small change makes.
+        And the linear map that takes `changes` there: with the slopes of secants in place of the
+        derivatives, which is the same map for the way back. Not linearized: exact but for rounding,
+        and that is relative to the difference, where the plain difference of two forward passes
+        would lose what a small change makes.
         """
         h = changes
-        taken = []
-        convolution = 0
+        taken: list[tf.Tensor] = []
+        slopes: list[tf.Tensor] = []
+        routes: list[tf.Tensor] = []
         for layer in self.layers:
             if isinstance(layer, Conv):
-                z, width = point.preactivations[convolution], self._widths[layer.name]
+                z, slope = preactivations[len(slopes)], point.slopes[len(slopes)]
+                width = self._widths[layer.name]
                 change = _convolve(h, self._kernels[layer.name])
-                slope = point.slopes[convolution]
-                h = self.activation.difference_of(z, slope, change, width)
-                convolution += 1
+                h, secant = self.activation.secant_of(z, slope, change, width)
+                slopes.append(secant)
                 if layer.name in taps:
                     taken.append(h)
             else:
-                # Before a pooling comes a convolution; average pooling leaves its value unused.
-                h = self.pooling.difference_of(self.activation.value_of(z, width), h)
-        return taken
+                # Before a pooling comes a convolution; average pooling leaves its values unused.
+                before, after = (self.activation.value_of(v, width) for v in (z, z + change))
+                h, route = self.pooling.secant_of(before, after, h)
+                routes.append(route)
+        return taken, Linearization(tuple(slopes), tuple(routes))
 
     def vjp(self, point: Linearization, cotangents: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """The adjoint of `jvp`: cotangents {layer: (B, h, w, C), broadcastable} to (B, H, W, 3).
@@ -219,15 +233,32 @@ class Chain:
         g: tf.Tensor | None = None
         for layer in reversed(self.layers):
             if isinstance(layer, Conv):
-                own = cotangents.get(layer.name)
-                g = own if g is None else (g if own is None else g + own)
+                own, adjoint = cotangents.get(layer.name), self._adjoints[layer.name]
                 slope = slopes.pop()
-                g = _convolve(slope * g, self._adjoints[layer.name])
+                if g is None and own is not None and tuple(own.shape[1:3]) == (1, 1):
+                    g = _convolve_scaled(slope, own, adjoint)
+                    continue
+                g = own if g is None else (g if own is None else g + own)
+                g = _convolve(slope * g, adjoint)
             else:
                 batch = tf.shape(g)[:1]
                 size = tf.shape(slopes[-1])[1:]
                 g = pool_vjp(routes.pop(), g, tf.concat([batch, size], 0))
         return g
+
+
+def _convolve_scaled(x: tf.Tensor, scales: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Convolve `x` (1, H, W, C), its channels scaled in B ways (B, 1, 1, C), to (B, H, W, C_out).
+
+    The scales go into the kernel: one convolution to B times as many channels, which costs less
+    than B convolutions to the three of an image.
+    """
+    channels, size = kernel.shape[3], tf.shape(x)
+    # (3, 3, C, B, C_out)
+    kernels = kernel[:, :, :, None, :] * tf.transpose(scales[:, 0, 0, :])[:, :, None]
+    y = _convolve(x, tf.reshape(kernels, [3, 3, kernel.shape[2], -1]))
+    y = tf.reshape(y, [size[1], size[2], -1, channels])
+    return tf.transpose(y, [2, 0, 1, 3])
 
 
 def _convolve(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:

@@ -75,14 +75,23 @@ class Pooling(NamedChoice):
             return tf.math.divide_no_nan(x, _upsample(self.value_of(x), tf.shape(x)))
         return tf.ones([], x.dtype)
 
-    def difference_of(self, x: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
-        """Pooled `x + change` minus pooled `x`, without cancellation (except for max pooling)."""
+    def secant_of(
+        self, before: tf.Tensor, after: tf.Tensor, change: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """How pooled values change, and routes that take `change` = after - before there.
+
+        `change` is exact where the difference has lost digits, and nothing cancels. Max pooling has
+        no such routes that do not jump: for it the difference is a plain one, and the routes are
+        the mean of those at both ends.
+        """
         if self is Pooling.MAX:
-            return self.value_of(x + change) - self.value_of(x)
+            difference = self.value_of(after) - self.value_of(before)
+            return difference, (self.routes_of(before) + self.routes_of(after)) / 2
         if self is Pooling.L2:
-            total = self.value_of(x + change) + self.value_of(x)
-            return _mean(change * (2.0 * x + change)) / total
-        return _mean(change)
+            total = self.value_of(after) + self.value_of(before)
+            routes = tf.math.divide_no_nan(before + after, _upsample(total, tf.shape(before)))
+            return pool_jvp(routes, change), routes
+        return _mean(change), self.routes_of(before)
 
 
 def pool_jvp(routes: tf.Tensor, tangent: tf.Tensor) -> tf.Tensor:

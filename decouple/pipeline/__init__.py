@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from decouple.config import EXPERIMENTS
 from decouple.errors import DecoupleError, FailedRun, RunFolderError
+from decouple.memory import gib
 from decouple.overrides import word
 from decouple.pipeline.classify import classify
 from decouple.pipeline.compare import compare
@@ -28,7 +29,6 @@ from decouple.record.checkpoint import NAME, read_checkpoint, remove_checkpoint
 from decouple.record.folder import RunFolder
 from decouple.record.interrupts import Interrupted
 from decouple.record.lock import locked
-from decouple.record.memory import gib
 from decouple.stages import StageError
 
 _COMPOSITIONS = {

@@ -24,13 +24,13 @@ from decouple.record.progress import duration
 
 # Passes of the lift in symmetric steps with tolerance=1e-4, at the first layer and at each further
 # one, when a way is walked for the first time and when it is walked back. At the first layer they
-# depend on the picture, and less on its size: 662 and 390 were measured for the astronaut at 48 px,
-# 727 and 440 at 96 px, 1034 and 531 at 150 px; for coffee, rocket and hubble_deep_field at 48 px
-# 1005 and 558, 1439 and 696, 2547 and 1247; for coffee and camera at 96 px 1315 and 655, 1060 and
-# 548. At the second and third layer they were 137 to 186 and 172 to 203, beside a factor of K,
-# which costs a pass for each feature and is kept for the way back.
-_FIRST_ANEW, _FIRST_BACK = 1200, 650
-_FURTHER_ANEW, _FURTHER_BACK = 165, 185
+# depend on the picture, and less on its size: 548 and 325 were measured for the astronaut at 48 px,
+# 563 and 350 at 96 px, 766 and 398 at 150 px; for coffee and rocket at 48 px 710 and 416, 1104 and
+# 548; for coffee and camera at 96 px 949 and 492, 905 and 444. At the second and third layer they
+# were 113 to 177 and 132 to 194, beside a factor of K, which costs a pass for each feature and is
+# kept for the way back.
+_FIRST_ANEW, _FIRST_BACK = 850, 450
+_FURTHER_ANEW, _FURTHER_BACK = 150, 160
 # A loss with its gradient.
 _EVALUATION = 2
 # Evaluations of an iteration of L-BFGS, line searches included.
@@ -168,7 +168,7 @@ def _seconds_of_pass(job: Job, depth: int) -> float:
 
     def passes() -> None:
         point = extractor.linearize(image)
-        extractor.change(point, extractor.vjp(point, cotangent))
+        extractor.secant(point, extractor.vjp(point, cotangent))
 
     return _timed(passes) / 3
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from decouple.config import EXPERIMENTS
-from decouple.features.extractor import JACOBIAN_BYTES
+from decouple.features.extractor import jacobian_limit
 from decouple.flows.symmetric import Symmetric
+from decouple.memory import available_bytes, gib, resident_bytes
 from decouple.networks.architecture import Conv
 from decouple.pipeline.forecast import forecast
 from decouple.pipeline.job import Job
-from decouple.record.memory import available_bytes, gib, resident_bytes
 from decouple.record.metrics import peak_memory_bytes
 
 # TensorFlow and the network's numbers, where the system does not tell.
 _RESIDENT = 800 * 2**20
-# Of VGG's widest layer, the first.
-_CHANNELS = 64
 # Of a batch of backward passes at that layer: what comes in, its product with the slopes,
 # and what the convolution makes of it.
 _ALIVE = 3
@@ -60,8 +58,8 @@ def estimated_peak_bytes(job: Job) -> int:
         batch = job.extractor.rows_at_a_time(pixels)
         features = job.extractor.size
         jacobian = features * 3 * pixels * size
-        needed += batch * _ALIVE * _CHANNELS * pixels * size
-        needed += jacobian if jacobian <= JACOBIAN_BYTES else 0
+        needed += batch * _ALIVE * job.extractor.row_channels * pixels * size
+        needed += jacobian if jacobian <= jacobian_limit() else 0
         needed = max(needed, points * 2 * activations * _DOUBLE)
         needed += 3 * 8 * features**2
         # Anderson acceleration's iterates and residuals, in float64.

@@ -13,6 +13,7 @@ from decouple.errors import DecoupleError, ImageError
 from decouple.features.extractor import Extractor
 from decouple.flows.motion import Flow, Motion, Moved, Way
 from decouple.flows.preconditioner import Factor
+from decouple.flows.symmetric import Symmetric
 from decouple.flows.trace import LayerTrace, Observer, StepReport
 from decouple.images import digest, psnr_db
 
@@ -23,7 +24,7 @@ AMPLIFICATION_FIRST = 1e3
 AMPLIFICATION_FURTHER = 3.0
 DEFAULT_TOLERANCE = 1e-4
 # Steps at the first layer whose error must stay below this are computed in float64: in float32
-# they begin to fail.
+# they begin to fail. Symmetric steps go over to float64 by themselves.
 _FLOAT32_STEP = 3e-10
 
 
@@ -104,7 +105,7 @@ def move_layer(
     """Move the last layer of `extractor` from `start` to `end`, and report it."""
     depth = len(extractor.layers)
     allowed = stage_tolerance(tolerance, depth, growth)
-    if depth == 1 and allowed < _FLOAT32_STEP:
+    if depth == 1 and allowed < _FLOAT32_STEP and flow.stepper_name != Symmetric.name:
         extractor = extractor.in_float64()
     motion = Motion(extractor, start, end, allowed, way, stage, nearby)
     return carried_out(image, motion, flow, observer)

@@ -36,6 +36,8 @@ RETRACED_MSE = 1e-8
 _FIRST_GROWTH, _MOST_AT_A_TIME, _LARGEST_GROWTH = 1e5, 1e4, 1e12
 # The features miss by the square of what the steps do; a factor of ten to be safe.
 _SAFETY = 10.0
+# How often steps are cut up before more precision is tried.
+_MOST_CUTS = 2
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def impose_retraced(
     """Impose features, noisify the result again, and compare.
 
     Where what comes off differs from what was imposed by more than `RETRACED_MSE`, the first layer
-    is walked once more, in float64 and smaller steps.
+    is walked once more: in shorter steps where one could not be taken back, or else in steps that
+    are solved more exactly, in float64 where need be.
 
     Parameters
     ----------
@@ -99,7 +102,7 @@ def impose_retraced(
     done: Retraced | None = None
     trace: tuple[LayerTrace, ...] = ()
     ways: dict[str, Way] = {}
-    growth = _FIRST_GROWTH
+    growth, cuts = _FIRST_GROWTH, 0
     while True:  # the growth rises to its limit
         last = growth >= _LARGEST_GROWTH
         how = {**common, "growth": growth}
@@ -129,8 +132,14 @@ def impose_retraced(
         done = Retraced(replace(imposed, ways=dict(ways)), held, apart <= RETRACED_MSE, trace)
         if done.traceable or not ways or last:
             return done
+        part = extractor.first(1)
+        finer = held.ways.get(first) if held else None
+        if finer and len(finer.steps) > len(ways[first].steps) and cuts < _MOST_CUTS:
+            # A step that can be taken one way but not back: in shorter ones, as precise as before.
+            features, cuts = replace(features, ways={**features.ways, first: finer}), cuts + 1
+            continue
         missed = _SAFETY * math.sqrt(apart / RETRACED_MSE)
-        part, growth = extractor.first(1), growth * min(missed, _MOST_AT_A_TIME)
+        growth *= min(missed, _MOST_AT_A_TIME)
 
 
 def distances(a: DecoupledFeatures, b: DecoupledFeatures) -> dict[str, float]:

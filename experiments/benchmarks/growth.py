@@ -2,7 +2,7 @@
 
     python experiments/benchmarks/growth.py [layers, 5]
 
-An evaluation is what an iteration of the lift consists of: linearize, VJP, change of the features.
+An evaluation is what the steps of the lift consist of: linearize, secant, VJP, once each.
 Each size has a process of its own, so that the peak of its memory is its own. Printed and written
 to `reports/growth.md`.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from any folder
 
-from decouple.record.memory import gib
+from decouple.memory import gib
 from experiments.common import REPORTS, markdown_table
 
 SIZES, ROUNDS = (64, 128, 256, 512), 5
@@ -38,8 +38,8 @@ def main(layers: int = 5) -> None:
     text = f"""# Growth with the pixels
 
 Made by `python experiments/benchmarks/growth.py {layers}`: VGG-19, calibrated random filters,
-softplus, average pooling, {layers} layers, float32. One evaluation is linearize, VJP and change of
-the features; least of {ROUNDS}. Each size has four times the pixels of the one before. The last
+softplus, average pooling, {layers} layers, float32. One evaluation is linearize, secant and VJP;
+least of {ROUNDS}. Each size has four times the pixels of the one before. The last
 column leaves out what the process held before the first evaluation: TensorFlow, the network.
 
 {markdown_table(HEADER, rows)}
@@ -50,7 +50,7 @@ column leaves out what the process held before the first evaluation: TensorFlow,
 def one(layers: int, size: int) -> None:
     """Print seconds, and the bytes held before and at most, at one size."""
     import decouple as dc
-    from decouple.record.memory import resident_bytes
+    from decouple.memory import resident_bytes
     from decouple.record.metrics import forget_peak_memory, peak_memory_bytes
     from experiments.benchmarks.timing import evaluation, turn_about
 

@@ -62,7 +62,7 @@ def _measured(extractor: dc.ChannelMeans, image: np.ndarray) -> list[list[str]]:
         f"bare convolutions, {batch} at a time": (_bare(extractor, image.shape, batch), batch),
         "measure": (lambda: extractor.measure(image), 1),
         "linearize": (lambda: extractor.linearize(image), 1),
-        "change": (lambda: extractor.change(point, tangent), 1),
+        "secant": (lambda: extractor.secant(point, tangent), 1),
         "JVP": (lambda: extractor.jvp(point, tangent), 1),
         "VJP": (lambda: extractor.vjp(point, cotangent), 1),
         f"a Jacobian's rows, {batch} at a time": (lambda: extractor.vjp_batch(point, rows), batch),

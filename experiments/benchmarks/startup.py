@@ -86,7 +86,7 @@ def _network(layers: int, measured: Callable[[str, float], None]) -> None:
         evaluate = evaluation(extractor, image)
         first, again = timed(evaluate), timed(evaluate)
         measured(f"passes through {through} compiled, {dtype}", first - again)
-        measured(f"linearize, VJP and change through {through}, {dtype}", again)
+        measured(f"linearize, secant and VJP through {through}, {dtype}", again)
 
 
 if __name__ == "__main__":

@@ -51,12 +51,13 @@ def turn_about(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
 
 
 def evaluation(extractor: Extractor, image: np.ndarray) -> Callable[[], object]:
-    """What an iteration of the lift consists of: linearize, VJP, change of the features."""
+    """What the lift's steps consist of: linearize, then, again and again, secant and VJP."""
     cotangent = np.ones(extractor.size)
+    change = np.random.default_rng(0).normal(scale=1e-3, size=image.shape)
 
     def evaluate() -> np.ndarray:
-        point = extractor.linearize(image)
-        return extractor.change(point, 1e-3 * extractor.vjp(point, cotangent))
+        secant = extractor.secant(extractor.linearize(image), change)
+        return extractor.vjp(secant, cotangent)
 
     return evaluate
 

@@ -159,7 +159,7 @@ class TestMasks:
         )
 
 
-class TestChange:
+class TestSecant:
     @pytest.mark.parametrize("size", [1e-2, 0.3, 5.0])
     @pytest.mark.parametrize(("activation", "pooling"), KINDS)
     def test_it_is_a_difference_of_features(
@@ -168,9 +168,17 @@ class TestChange:
         """Not linearized, however large the change."""
         net = extractor(2, "float64", activation, pooling)
         step = size * (pink(*image.shape[:2], 21) - 0.5)
-        change = net.change(net.linearize(image), step)
+        secant = net.secant(net.linearize(image), step)
         expected = net.measure(image + step) - net.measure(image)
-        np.testing.assert_allclose(change, expected, rtol=0, atol=1e-12 * (1 + size))
+        np.testing.assert_allclose(secant.change, expected, rtol=0, atol=1e-12 * (1 + size))
+
+    def test_its_map_takes_one_to_the_other(self, exact, image, pink):
+        step = pink(*image.shape[:2], 21) - 0.5
+        secant = exact.secant(exact.linearize(image), step)
+        np.testing.assert_allclose(exact.jvp(secant, step), secant.change, rtol=0, atol=1e-13)
+        cotangent = np.random.default_rng(22).normal(size=exact.size)
+        product = cotangent @ secant.change
+        assert np.sum(exact.vjp(secant, cotangent) * step) == pytest.approx(product, rel=1e-11)
 
     def test_rounding_is_relative_to_the_change(self, extractor, exact, image, pink):
         """Where features are subtracted, float32 keeps next to nothing of a small change."""
@@ -178,16 +186,18 @@ class TestChange:
         step = 1e-5 * (pink(*image.shape[:2], 21) - 0.5)
         expected = exact.measure(image + step) - exact.measure(image)
         size = np.linalg.norm(expected)
-        assert np.linalg.norm(net.change(net.linearize(image), step) - expected) < 1e-4 * size
+        assert (
+            np.linalg.norm(net.secant(net.linearize(image), step).change - expected) < 1e-4 * size
+        )
         subtracted = net.measure(image + step) - net.measure(image)
         assert np.linalg.norm(subtracted - expected) > 1e-3 * size
 
     def test_it_is_masked_and_counted(self, exact, masks, kept, image, pink):
         net = exact.masked(masks)
         step = 0.1 * (pink(*image.shape[:2], 21) - 0.5)
-        change = net.change(net.linearize(image), step)
+        change = net.secant(net.linearize(image), step).change
         assert net.passes.count == 2
-        whole = exact.change(exact.linearize(image), step)
+        whole = exact.secant(exact.linearize(image), step).change
         np.testing.assert_array_equal(change, whole[kept])
 
 
@@ -278,7 +288,9 @@ class TestPart:
         tangent, cotangent = rng.standard_normal(image.shape), rng.standard_normal(short.size)
         np.testing.assert_array_equal(short.jvp(part, tangent), short.jvp(expected, tangent))
         np.testing.assert_array_equal(short.vjp(part, cotangent), short.vjp(expected, cotangent))
-        np.testing.assert_array_equal(short.change(part, tangent), short.change(expected, tangent))
+        np.testing.assert_array_equal(
+            short.secant(part, tangent).change, short.secant(expected, tangent).change
+        )
 
     def test_of_three_layers(self, extractor, image):
         whole = extractor(3, "float64")
@@ -335,7 +347,7 @@ class TestGram:
     ):
         """Formed from the whole Jacobian, and by pushing rows forward."""
         extractor = request.getfixturevalue(name)
-        monkeypatch.setattr(module, "JACOBIAN_BYTES", bytes_)
+        monkeypatch.setattr(module, "jacobian_limit", lambda: bytes_)
         point = extractor.linearize(image)
         rows = jacobian(extractor, point)
         gram = extractor.gram(point)
@@ -357,7 +369,8 @@ class TestGram:
         rows, gram = jacobian(exact, point), exact.gram(point)
         monkeypatch.setattr(module, "BATCH_BYTES", 7 * 4 * 64 * 14 * 19 * 8)
         chunks = list(exact.jacobian_rows(point))
-        assert {len(chunk) for chunk in chunks} == {7, 1, 2}
+        # The first layer's rows take a twentieth of the memory.
+        assert {len(chunk) for chunk in chunks} == {32, 7, 2}
         np.testing.assert_allclose(np.concatenate(chunks), rows, rtol=1e-9, atol=1e-15)
         np.testing.assert_allclose(exact.gram(point), gram, rtol=1e-5, atol=1e-9)
         monkeypatch.setattr(module, "BATCH_BYTES", 0)
@@ -433,7 +446,7 @@ class TestLimits:
         assert net.passes.count == short.passes.count == 197
 
     def test_pushing_rows_forward_counts_twice(self, chain, image, monkeypatch):
-        monkeypatch.setattr(module, "JACOBIAN_BYTES", 0)
+        monkeypatch.setattr(module, "jacobian_limit", lambda: 0)
         net = ChannelMeans(chain("block2_conv1"), 1)
         net.gram(net.linearize(image))
         assert net.passes.count == 1 + 2 * 64

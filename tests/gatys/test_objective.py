@@ -104,7 +104,7 @@ def test_gradient_of_the_whole_is_that_of_differences(whole, pink, activation, p
     # Differences may step over a kink; the chain's own adjoint may not.
     image = batch(pink(*SIZE, seed=3))
     net = objective.chain
-    activations, point = net.linearize(image, objective.layers)
+    activations, point, _ = net.linearize(image, objective.layers)
     terms = objective.tree.terms()
     with tf.GradientTape() as tape:
         tape.watch([image, *activations])

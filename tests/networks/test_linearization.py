@@ -36,7 +36,7 @@ def inner(a, b):
 @pytest.mark.parametrize(("activation", "pooling"), KINDS)
 def test_vjp_is_the_adjoint_of_jvp(chain, activation, pooling, size, dtype, relative):
     net = chain(LAST, activation, pooling, dtype)
-    activations, point = net.linearize(random_images(1, 1, *size, dtype), TAPS)
+    activations, point, _ = net.linearize(random_images(1, 1, *size, dtype), TAPS)
     tangent = random_images(2, 1, *size, dtype) - 0.5
     cotangents = random_cotangents(3, activations)
     changes = net.jvp(point, tangent, TAPS)
@@ -63,7 +63,7 @@ def test_vjp_is_the_gradient_of_the_tape(chain, activation, pooling, size):
     """Random images have no ties and no pre-activation at a kink, so the gradient is unique."""
     net = chain(LAST, activation, pooling, "float64")
     image = tf.constant(random_images(5, 1, *size, "float64"))
-    activations, point = net.linearize(image, TAPS)
+    activations, point, _ = net.linearize(image, TAPS)
     means = {
         tap: np.full(a.shape, 1.0 / (a.shape[1] * a.shape[2]))
         for tap, a in zip(TAPS, activations, strict=True)
@@ -91,10 +91,35 @@ def test_jvp_is_the_limit_of_differences(chain, pooling):
         assert np.linalg.norm(difference - change) < 1e-6 * np.linalg.norm(difference)
 
 
+@pytest.mark.parametrize("size", [1e-2, 0.5])
+@pytest.mark.parametrize(("activation", "pooling"), KINDS)
+def test_secants_take_one_image_to_the_other(chain, activation, pooling, size):
+    """And are the same from both ends."""
+    net = chain(LAST, activation, pooling, "float64")
+    image = random_images(15, 1, 15, 18, "float64")
+    change = size * (random_images(16, 1, 15, 18, "float64") - 0.5)
+    (before, *here), (after, *there) = (
+        net.linearize(image, TAPS),
+        net.linearize(image + change, TAPS),
+    )
+    changes, secants = net.secant(*here, change, TAPS)
+    for a, b, found in zip(before, after, changes, strict=True):
+        np.testing.assert_allclose(found, b - a, rtol=0, atol=1e-13)
+    back, turned = net.secant(*there, -change, TAPS)
+    cotangents = random_cotangents(17, before)
+    pulled = net.vjp(secants, cotangents)
+    np.testing.assert_allclose(net.vjp(turned, cotangents), pulled, rtol=0, atol=1e-11)
+    for found, other in zip(changes, back, strict=True):
+        np.testing.assert_allclose(other, -found, rtol=0, atol=1e-13)
+    if pooling != "max":  # whose routes jump
+        for found, pushed in zip(changes, net.jvp(secants, change, TAPS), strict=True):
+            np.testing.assert_allclose(pushed, found, rtol=0, atol=1e-13)
+
+
 @pytest.mark.parametrize(("activation", "pooling"), KINDS)
 def test_batches_equal_one_at_a_time(chain, activation, pooling):
     net = chain(LAST, activation, pooling, "float64")
-    activations, point = net.linearize(random_images(8, 1, 14, 11, "float64"), TAPS)
+    activations, point, _ = net.linearize(random_images(8, 1, 14, 11, "float64"), TAPS)
     tangents = random_images(9, 3, 14, 11, "float64")
     together = net.jvp(point, tangents, TAPS)
     for k in range(3):
@@ -108,14 +133,16 @@ def test_batches_equal_one_at_a_time(chain, activation, pooling):
         np.testing.assert_allclose(together[k], one[0], rtol=1e-10, atol=1e-12)
 
 
-def test_cotangents_may_be_constant_in_space_and_leave_layers_out(chain):
+@pytest.mark.parametrize("batch", [1, 3])
+def test_cotangents_may_be_constant_in_space_and_leave_layers_out(chain, batch):
     net = chain(LAST, "softplus", "average", "float64")
-    activations, point = net.linearize(random_images(11, 1, 12, 12, "float64"), TAPS)
+    activations, point, _ = net.linearize(random_images(11, 1, 12, 12, "float64"), TAPS)
     shape = activations[2].shape
-    values = np.random.default_rng(12).standard_normal((1, 1, 1, shape[3]))
+    values = np.random.default_rng(12).standard_normal((batch, 1, 1, shape[3]))
     short = net.vjp(point, {LAST: values})
-    full = net.vjp(point, {LAST: np.broadcast_to(values, shape)})
-    np.testing.assert_allclose(short, full, rtol=1e-12, atol=1e-15)
+    full = net.vjp(point, {LAST: np.broadcast_to(values, (batch, *shape[1:]))})
+    assert short.shape == full.shape == (batch, 12, 12, 3)
+    np.testing.assert_allclose(short, full, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("activation", ["softplus", "relu"])
@@ -123,7 +150,7 @@ def test_max_pooling_ties_are_adjoint_on_a_flat_image(chain, activation):
     """Away from the border every window of a flat image ties."""
     net = chain(LAST, activation, "max", "float64")
     image = np.full((1, 19, 26, 3), 0.25)
-    activations, point = net.linearize(image, TAPS)
+    activations, point, _ = net.linearize(image, TAPS)
     tangent = random_images(13, 1, 19, 26, "float64") - 0.5
     cotangents = random_cotangents(14, activations)
     pushed = net.jvp(point, tangent, TAPS)
@@ -201,28 +228,45 @@ class TestActivation:
         np.testing.assert_array_equal(Activation.SOFTPLUS.slope_of(z, 0.1), [0.0, 1.0])
 
     @pytest.mark.parametrize("kind", list(Activation))
-    @pytest.mark.parametrize(("dtype", "relative"), [(np.float64, 1e-12), (np.float32, 1e-4)])
-    def test_differences_are_exact_at_every_size(self, kind, dtype, relative):
-        """Against 60 digits, for changes from next to nothing to many widths, up and down."""
+    @pytest.mark.parametrize(("dtype", "relative"), [(np.float64, 1e-14), (np.float32, 1e-6)])
+    @pytest.mark.parametrize("together", [True, False])
+    def test_secants_are_exact_at_every_size(self, kind, dtype, relative, together):
+        """Against 60 digits, for changes from nothing to many widths, up and down.
+
+        All at once, and each size alone: the formula depends on the largest change.
+        """
         width = 0.1
-        z = np.array([-6, -3, -0.5, -0.01, 0.02, 0.4, 2.5, 6], dtype)
-        slope = kind.slope_of(tf.constant(z), width)
+        sizes = [s * size for size in (1e-9, 1e-3, 0.09, 0.3, 1.1, 7.9, 8.1, 30) for s in (1, -1)]
+        z, change = np.meshgrid([-6, -3, -0.5, -0.01, 0.02, 0.4, 2.5, 6], sizes)
+        z, change = z.astype(dtype), change.astype(dtype)
 
         def exact(value):
             if kind is Activation.RELU:
                 return max(value, Decimal(0))
             return Decimal(width) * (1 + (value / Decimal(width)).exp()).ln()
 
-        for size in (1e-9, 1e-3, 0.1, 0.3, 0.7, 1.1, 1.9, 2.4, 8.0):
-            for step in (size, -size):
-                change = np.full_like(z, step)
-                found = kind.difference_of(tf.constant(z), slope, tf.constant(change), width)
-                with localcontext() as context:
-                    context.prec = 60
-                    before = [Decimal(float(value)) for value in z]
-                    by = Decimal(float(change[0]))
-                    expected = np.array([float(exact(b + by) - exact(b)) for b in before])
-                # What is next to nothing beside the change may be lost.
-                np.testing.assert_allclose(
-                    found, expected, rtol=relative, atol=relative * size, err_msg=f"by {step}"
+        with localcontext() as context:
+            context.prec = 60
+            expected = np.vectorize(
+                lambda a, b: float(
+                    exact(Decimal(float(a)) + Decimal(float(b))) - exact(Decimal(float(a)))
                 )
+            )(z, change)
+        for part in [slice(None)] if together else range(len(sizes)):
+            before = tf.constant(z[part])
+            found, secant = kind.secant_of(
+                before, kind.slope_of(before, width), tf.constant(change[part]), width
+            )
+            # What is next to nothing beside the change may be lost.
+            np.testing.assert_allclose(secant * change[part], found, rtol=1e-6)
+            np.testing.assert_array_less(
+                np.abs(found - expected[part]), relative * np.abs(change[part])
+            )
+
+    @pytest.mark.parametrize("kind", list(Activation))
+    def test_where_nothing_changes_a_secant_has_the_slope(self, kind):
+        z = tf.constant([-3.0, -0.4, 0.0, 0.03, 2.0])
+        slope = kind.slope_of(z, 0.1)
+        difference, secant = kind.secant_of(z, slope, tf.zeros(5), 0.1)
+        np.testing.assert_array_equal(difference, np.zeros(5))
+        np.testing.assert_allclose(secant, slope, rtol=1e-6)

@@ -146,6 +146,19 @@ class TestSelfTransfer:
             assert rms(own - imposed) > 1e-2, layer
             assert rms(done.held.values[layer] - imposed) ** 2 <= 1e-8, layer
 
+    @pytest.mark.slow
+    def test_a_step_that_cannot_be_taken_back_is_cut_up(self, two):
+        """As first imposed the result is no way's start: then the steps of its way out are kept."""
+        coffee, chelsea = (load(f"sample:{n}", size=32, fit="crop") for n in ("coffee", "chelsea"))
+        noise = noise_reference(two, (32, 32), seed=0)
+        features = noisify(coffee.pixels.astype(float), two, noise).features
+        start = noisify(chelsea.pixels.astype(float), two, noise)
+        done = impose_retraced(start.image, features, two, noise)
+        firsts = [t.steps for t in done.trace if t.layer == ONE]
+        assert firsts[1] > firsts[0] == len(features.ways[ONE].steps)
+        assert firsts[2] == firsts[3] == firsts[1]
+        assert done.traceable
+
 
 def careless(stage, image, extractor, start, end, flow, tolerance, *rest):
     """Steps solved far less exactly than told: as in a picture whose errors grow far more."""

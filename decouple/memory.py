@@ -19,18 +19,28 @@ def resident_bytes() -> int | None:
 
 def available_bytes() -> int | None:
     """What it may still take: of the machine, or of the control group that it is confined to."""
-    found = []
+    spare, limit, used = _of_machine("MemAvailable"), _of_group("max"), _of_group("current")
+    of_group = None if limit is None or used is None else max(limit - used, 0)
+    return min((size for size in (spare, of_group) if size is not None), default=None)
+
+
+def total_bytes() -> int | None:
+    """What the machine has, or the control group; None where the system does not tell."""
+    there = _of_machine("MemTotal"), _of_group("max")
+    return min((size for size in there if size is not None), default=None)
+
+
+def _of_machine(name: str) -> int | None:
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        line = next(line for line in lines if line.startswith("MemAvailable:"))
-        found.append(1024 * int(line.split()[1]))
+        return 1024 * int(next(line for line in lines if line.startswith(f"{name}:")).split()[1])
+    return None
+
+
+def _of_group(name: str) -> int | None:
     with suppress(OSError, ValueError):  # `max`, where there is no limit, is no number
-        limit, used = (
-            int((_CGROUP / name).read_text(encoding="ascii"))
-            for name in ("memory.max", "memory.current")
-        )
-        found.append(max(limit - used, 0))
-    return min(found, default=None)
+        return int((_CGROUP / f"memory.{name}").read_text(encoding="ascii"))
+    return None
 
 
 def gib(size: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import tensorflow as tf
@@ -47,30 +47,35 @@ def on_each(
 ) -> list[tf.Tensor]:
     """`program(common, part)` for each part, in order, side by side where there are devices.
 
-    `program` is a `tf.function`. There may be no more parts than `side_by_side` names, or one.
+    `program` is a `tf.function`. There is one part, or no more than `side_by_side` names.
     """
+    if len(parts) == 1:
+        return [program(common, parts[0])]
     names = side_by_side()
-    if not names or len(parts) == 1:
-        return [program(common, part) for part in parts]
     # Every device is given something: what is computed twice is dropped.
     given = [*parts, *[parts[0]] * (len(names) - len(parts))]
-    strategy, run = _replicated(program, names)
+    strategy = _strategy(names)
     shares = strategy.experimental_distribute_values_from_function(
         lambda context: given[context.replica_id_in_sync_group]
     )
-    done = strategy.experimental_local_results(run(common, shares))
+    done = strategy.experimental_local_results(_replicated(program, names)(common, shares))
     return list(done[: len(parts)])
 
 
+@cache
+def _strategy(names: tuple[str, ...]) -> Any:
+    return tf.distribute.MirroredStrategy(list(names))
+
+
 @lru_cache(maxsize=32)
-def _replicated(program: Callable[..., tf.Tensor], names: tuple[str, ...]) -> tuple[Any, Any]:
-    strategy = tf.distribute.MirroredStrategy(list(names))
+def _replicated(program: Callable[..., tf.Tensor], names: tuple[str, ...]) -> Callable[..., Any]:
+    strategy = _strategy(names)
 
     @tf.function(reduce_retracing=True)
     def run(common: Any, shares: Any) -> Any:
         return strategy.run(lambda part: program(common, part), args=(shares,))
 
-    return strategy, run
+    return run
 
 
 def described(device: str) -> str:

@@ -1,8 +1,9 @@
 """Which numbers describe an image."""
 
+from decouple.features.alive import alive_on, mean_slopes
 from decouple.features.channel_means import ChannelMeans
 from decouple.features.distances import LayerStatistics, distances, layer_statistics
-from decouple.features.extractor import Extractor, Point, alive_on, mean_slopes
+from decouple.features.extractor import Extractor, Point
 
 __all__ = [
     "ChannelMeans",

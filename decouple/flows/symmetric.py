@@ -16,11 +16,10 @@ The equations are solved by the iteration λ ← λ + K₀⁻¹ (way-point − f
 Anderson acceleration over both unknowns: two passes each, since the secants come with the change of
 the features (at J in the middle there would be a third). The last condition is posed as
 f(x₁) − f(x₀) = difference of the way-points, and the left side computed as a change from x₀: its
-rounding is relative to the step, not to the features. Where float32 cannot
-solve a step as exactly as asked (Jᵀλ cancels in deep layers), its last iterations are computed in
-float64. Steps are short rather than few: a short step needs 6 to 9 iterations where a long one
-needs 50, and it amplifies the errors of the way back less. What Anderson acceleration learns in one
-step serves the next ones.
+rounding is relative to the step, not to the features. Where float32 cannot solve a step as exactly
+as asked (Jᵀλ cancels in deep layers), its last iterations are computed in float64. Steps are short
+rather than few: a short step needs 6 to 9 iterations where a long one needs 50, and it amplifies
+the errors of the way back less. What Anderson acceleration learns in one step serves the next ones.
 """
 
 from __future__ import annotations
@@ -287,11 +286,10 @@ class _Walk:
             error = factor.distance(residual, correction)
             lag = moved - x1
             lag_rms = float(np.sqrt(np.mean(np.square(lag))))
-            if not np.isfinite(error + lag_rms) or error > 1e3 * first:
+            finite = bool(np.isfinite(error + lag_rms))
+            if not finite or error > 1e3 * first:
                 self.anderson = None
-                return _Solved(
-                    x0, multipliers, iteration, residual, False, bool(np.isfinite(error + lag_rms))
-                )
+                return _Solved(x0, multipliers, iteration, residual, False, finite)
             first = error if iteration == 1 else first
             settled = lag_rms < 10 * tolerance
             since_best = 0 if error < best else since_best + 1

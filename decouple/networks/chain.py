@@ -237,9 +237,9 @@ class Chain:
                 slope = slopes.pop()
                 if g is None and own is not None and tuple(own.shape[1:3]) == (1, 1):
                     g = _convolve_scaled(slope, own, adjoint)
-                    continue
-                g = own if g is None else (g if own is None else g + own)
-                g = _convolve(slope * g, adjoint)
+                else:
+                    g = own if g is None else (g if own is None else g + own)
+                    g = _convolve(slope * g, adjoint)
             else:
                 batch = tf.shape(g)[:1]
                 size = tf.shape(slopes[-1])[1:]

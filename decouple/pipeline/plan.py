@@ -19,7 +19,7 @@ _RESIDENT = 800 * 2**20
 # and what the convolution makes of it.
 _ALIVE = 3
 # What lies in memory of slopes and pre-activations at a time. Of the lift: the point at a step's
-# start, the one at its middle, and the one being made; of a loss that is descended: what is kept on
+# start, the secants from it, and what is being made; of a loss that is descended: what is kept on
 # the way forward, and what comes back.
 _POINTS, _POINTS_OF_LOSS = 3, 2
 _DOUBLE = 8

@@ -1,14 +1,10 @@
-import dataclasses
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from decouple.errors import ConfigError, ImageError
-from decouple.features import ChannelMeans, alive_on, mean_slopes
+from decouple.features import ChannelMeans
 from decouple.features import extractor as module
-from decouple.networks.architecture import VGG19
-from decouple.networks.chain import Chain
 
 ONE, TWO = "block1_conv1", "block2_conv1"
 KINDS = [(a, p) for a in ("softplus", "relu") for p in ("average", "max", "l2")]
@@ -38,16 +34,6 @@ def kept(masks):
 @pytest.fixture(scope="module")
 def image(pink):
     return pink(14, 19, seed=1)
-
-
-@pytest.fixture(scope="module")
-def with_dead(calibrated_weights):
-    """Channels 3 and 60 of block1_conv1 and 17 of block2_conv1 never fire."""
-    biases = {name: bias.copy() for name, bias in calibrated_weights.biases.items()}
-    biases[ONE][[3, 60]] -= 1e3
-    biases[TWO][17] -= 1e4
-    weights = dataclasses.replace(calibrated_weights, biases=biases)
-    return ChannelMeans(Chain(VGG19, TWO, weights), 2)
 
 
 def jacobian(extractor, point):
@@ -379,44 +365,6 @@ class TestGram:
 
     def test_it_is_positive_definite_on_a_picture(self, exact, image):
         assert np.linalg.eigvalsh(exact.gram(exact.linearize(image))).min() > 0
-
-
-class TestAlive:
-    def test_dead_channels_are_left_out(self, with_dead, image, pink):
-        alive = alive_on(with_dead, [image, pink(14, 19, seed=9)], min_slope=1e-3)
-        assert list(np.flatnonzero(~alive[ONE])) == [3, 60]
-        assert list(np.flatnonzero(~alive[TWO])) == [17]
-        masked = with_dead.masked(alive)
-        assert masked.sizes == (62, 127)
-        with_dead_gram = with_dead.gram(with_dead.linearize(image))
-        assert with_dead_gram[3, 3] == 0
-        assert np.linalg.eigvalsh(masked.gram(masked.linearize(image))).min() > 0
-
-    def test_one_image_is_enough_to_leave_a_channel_out(self, extractor, image):
-        net = extractor(1)
-        slopes = [mean_slopes(net, picture)[ONE] for picture in (image, 1 - image)]
-        limit = float(np.quantile(slopes[0], 0.2))
-        alive = alive_on(net, [image, 1 - image], limit)[ONE]
-        np.testing.assert_array_equal(alive, (slopes[0] > limit) & (slopes[1] > limit))
-        assert 0 < alive.sum() < 64
-
-    def test_slopes_are_shares_of_active_positions_for_relu(self, extractor, chain, image):
-        net = extractor(2, "float64", "relu", "max")
-        taken = chain("block2_conv1", "relu", "max", "float64").forward(image[None], net.layers)
-        for layer, activation in zip(net.layers, taken, strict=True):
-            share = (activation.numpy() > 0).mean((0, 1, 2))
-            np.testing.assert_allclose(mean_slopes(net, image)[layer], share, rtol=1e-12)
-
-    def test_nothing_left_is_told(self, extractor, image):
-        with pytest.raises(ConfigError, match=r"no channel of block1_conv1.*mask\.min_slope"):
-            alive_on(extractor(2), [image], min_slope=1.0)
-
-    def test_a_masked_extractor_can_be_asked_again(self, with_dead, image):
-        """The mask of a masked extractor still speaks of all channels."""
-        once = with_dead.masked(alive_on(with_dead, [image], 1e-3))
-        again = alive_on(once, [image], 1e-3)
-        np.testing.assert_array_equal(again[ONE], once.alive[ONE])
-        np.testing.assert_array_equal(again[TWO], once.alive[TWO])
 
 
 class TestLimits:

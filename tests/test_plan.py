@@ -15,7 +15,8 @@ from decouple.pipeline.job import Job
 from decouple.record.metrics import read_metrics
 from decouple.run import main
 
-ONE_LAYER = forecast._FIRST_ANEW + forecast._FIRST_BACK
+FIRST_ANEW = forecast._FIRST_ANEW + 64 * forecast._FIRST_FACTORS
+ONE_LAYER = FIRST_ANEW + forecast._FIRST_BACK
 SMALL = ["+experiment=self_transfer", "network.weights=calibrated", "layers=1"]
 
 
@@ -48,11 +49,11 @@ def test_a_plan_says_the_memory_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("words", "passes"),
     [
-        # Of the lift: the first layer; behind it a factor, too, with a pass for each feature.
+        # Of the lift: factors have a pass for each feature, of all layers up to their own.
         (["layers=1"], ONE_LAYER),
         (["layers=2"], ONE_LAYER + forecast._FURTHER_ANEW + forecast._FURTHER_BACK + 64 + 128),
         # Source, target and the way to the other's features; at the last layer nothing goes back.
-        (["+experiment=transfer", "target=sample:coffee"], 3 * forecast._FIRST_ANEW),
+        (["+experiment=transfer", "target=sample:coffee"], 3 * FIRST_ANEW),
         # Of descents: as many iterations as they may take.
         (["flow=gradient", "optimizer=adam", "stop.max_iterations=30"], 2 * 30 * 2),
         (["flow=gradient", "stop.max_iterations=30", "stop.max_passes=20"], 2 * 20),

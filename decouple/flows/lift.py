@@ -37,7 +37,7 @@ STEPPERS: dict[str, type[Symmetric | Adaptive | FixedStep | Newton]] = {
 }
 
 
-def stepper(name: str, **options: int | float) -> Stepper:
+def stepper(name: str, **options: int | float | None) -> Stepper:
     """The stepper called `name` with its options (`steps`, `max_steps`, ...).
 
     Raises
@@ -51,7 +51,7 @@ def stepper(name: str, **options: int | float) -> Stepper:
     for option, value in options.items():
         if option not in known:
             raise ConfigError(unknown_name(f"option of stepper {name}", option, known))
-        if not value > 0:
+        if value is not None and not value > 0:
             raise ConfigError(f"stepper.{option}={value} must be above 0")
     return kind(name=name, **options)  # type: ignore[arg-type]
 

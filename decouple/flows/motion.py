@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 # fixed length are meant to pass, a method that runs off is not.
 _FARTHEST = 0.2
 _ROUNDING = 1e-5
+# Blocks along a side of a thumbnail, and the largest difference (RMS) of the same image's.
+_BLOCKS = 4
+_SAME = 1e-3
+
+
+def thumbnail(image: np.ndarray) -> np.ndarray:
+    """The means of an image (H, W, 3) over 4 × 4 blocks, by which images are told apart."""
+    rows, columns = (min(_BLOCKS, n) for n in image.shape[:2])
+    height, width = image.shape[0] // rows, image.shape[1] // columns
+    whole = image[: rows * height, : columns * width]
+    return whole.reshape(rows, height, columns, width, -1).mean(axis=(1, 3))
 
 
 @dataclass(frozen=True)
@@ -27,20 +38,31 @@ class Way:
 
     Attributes
     ----------
-    steps : lengths in s, summing to 1; a way that is walked again keeps them
+    steps : lengths in s, summing to 1; a way that is walked again keeps them. None: not walked, but
+        the factors serve
     factors : Cholesky factors of K = J Jᵀ with the s at which they were made; they only save
         time, whichever image they come from
     ends : (C,) nominal features at its start and end, which define its way-points
+    thumbnails : of the images at its start and end
     """
 
     steps: tuple[float, ...]
     factors: tuple[tuple[float, Factor], ...] = ()
     ends: tuple[np.ndarray, np.ndarray] | None = None
+    thumbnails: tuple[np.ndarray, np.ndarray] | None = None
+
+    def begins_at(self, image: np.ndarray) -> bool:
+        """Whether it is this image's (H, W, 3), and not another's; true where that is unknown."""
+        if self.thumbnails is None:
+            return True
+        begin, here = self.thumbnails[0], thumbnail(image)
+        return begin.shape == here.shape and bool(np.sqrt(np.mean(np.square(here - begin))) < _SAME)
 
     def reversed(self) -> Way:
         """The way back."""
         turned = tuple((1.0 - s, factor) for s, factor in reversed(self.factors))
-        return Way(self.steps[::-1], turned, self.ends and self.ends[::-1])
+        ends, thumbnails = (pair and pair[::-1] for pair in (self.ends, self.thumbnails))
+        return Way(self.steps[::-1], turned, ends, thumbnails)
 
 
 @dataclass(frozen=True)

@@ -27,13 +27,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.linalg import LinAlgError
 
 from decouple.flows.anderson import Anderson
-from decouple.flows.motion import Motion, Moved, Tell, Way
+from decouple.flows.motion import Motion, Moved, Tell, Way, thumbnail
 from decouple.flows.preconditioner import Factor
 from decouple.flows.stop import StopReason
 
@@ -41,12 +41,34 @@ if TYPE_CHECKING:
     from decouple.features.extractor import Extractor, Point, Secant
 
 _PASSES_PER_ITERATION = 2
-# A Jacobian row in a batch costs less than a pass of its own.
-_ROW_COST = 0.6
-# Steps get longer up to the first number of iterations and shorter beyond the second. Longer steps
-# need fewer iterations in all, but amplify errors on the way back: at the first layer, where that
-# is most and passes cost least, they are kept short.
-_FIRST_LAYER, _FURTHER_LAYERS = (6, 9), (9, 12)
+
+
+class Pace(NamedTuple):
+    """How steps and factors of a layer are chosen.
+
+    first_step : length in s, of 1; what is learnt in a first step that fails is lost
+    few, many : steps get longer up to the first number of iterations and shorter beyond the second
+    row_cost : of a row of a new factor's Jacobian, in passes
+    """
+
+    first_step: float
+    few: int
+    many: int
+    row_cost: float
+
+
+# Longer steps need fewer iterations in all, but amplify errors on the way back: at the first layer,
+# where that is most and passes cost least, they are kept short. Pictures set out to it on the
+# most curved part of their way. Its rows go side by side through one convolution.
+_FIRST_LAYER = Pace(1 / 128, few=6, many=9, row_cost=0.2)
+_FURTHER_LAYERS = Pace(1 / 8, few=9, many=12, row_cost=0.6)
+
+
+def pace(layers: int) -> Pace:
+    """That of a motion of the last of so many layers."""
+    return _FIRST_LAYER if layers == 1 else _FURTHER_LAYERS
+
+
 # Fewer iterations than this are not worth a new factor.
 _GOOD_ITERATIONS = 5
 # A start that is farther (RMS) from its nominal features than any rounding is another image's.
@@ -68,18 +90,18 @@ class Symmetric:
 
     Attributes
     ----------
-    first_step : length in s, of 1
+    first_step : length in s, of 1; by default 1/128 at the first layer and 1/8 at the others
     smallest_step : below it the path has collapsed
     max_steps : then the motion ends with what was reached
     max_iterations : of one step; a step that needs more is halved
     memory : of Anderson acceleration, in iterations; they may be those of earlier steps
     """
 
-    first_step: float = 1 / 32
+    first_step: float | None = None
     smallest_step: float = 1e-4
     max_steps: int = 500
     max_iterations: int = 20
-    memory: int = 16
+    memory: int = 12
     name: str = "symmetric"
 
     def walk(self, image: np.ndarray, motion: Motion, tell: Tell) -> Moved:
@@ -138,12 +160,16 @@ class _Walk:
     def __init__(self, stepper: Symmetric, image: np.ndarray, motion: Motion, tell: Tell) -> None:
         self.stepper, self.motion, self.tell = stepper, motion, tell
         self.extractor = motion.extractor
-        self.image = image
+        self.image = self.origin = image
+        self.pace = pace(len(motion.extractor.layers))
         self.s = 0.0
         self.recent: deque[tuple[float, np.ndarray, np.ndarray]] = deque(maxlen=4)
         self.steps: list[float] = []
-        self.factors: list[tuple[float, Factor]] = list(motion.way.factors if motion.way else ())
-        self.planned = deque(motion.way.steps if motion.way else ())
+        # Another image's steps would be too long here and too short there, its factors poor.
+        way = motion.way if motion.way and motion.way.begins_at(image) else Way(())
+        self.factors: list[tuple[float, Factor]] = list(way.factors)
+        self.planned = deque(way.steps)
+        self.follows = bool(way.steps)
         # Measured once, then carried on by what the steps changed.
         self.features = self.extractor.measure(image)
         self.direction = motion.end - motion.start
@@ -170,7 +196,7 @@ class _Walk:
             self.direction = self.motion.end - self.features
         if self._distance_left() > _FAR:
             return self._ended(StopReason.UNREACHABLE)
-        length = self.stepper.first_step
+        length = self.stepper.first_step or self.pace.first_step
         while self.s < 1.0:
             if len(self.steps) >= self.stepper.max_steps:
                 return self._ended(StopReason.STEP_LIMIT)
@@ -190,7 +216,7 @@ class _Walk:
             length = h * self._growth(solved.iterations)
             steps_left = (1.0 - self.s) / length
             pays = _PASSES_PER_ITERATION * excess * steps_left > self._factor_cost()
-            if not self.motion.way and pays and self.excess > self._factor_cost():
+            if not self.follows and pays and self.excess > self._factor_cost():
                 self._refresh()
         return self._ended(self.motion.ended(self.features))
 
@@ -229,15 +255,13 @@ class _Walk:
         return None
 
     def _growth(self, iterations: int) -> float:
-        first = len(self.extractor.layers) == 1
-        few, many = _FIRST_LAYER if first else _FURTHER_LAYERS
-        if iterations <= few:
+        if iterations <= self.pace.few:
             return 1.5
-        return 0.8 if iterations > many else 1.0
+        return 0.8 if iterations > self.pace.many else 1.0
 
     def _factor_cost(self) -> float:
         """Of a new factor, in passes."""
-        return _ROW_COST * self.extractor.size
+        return self.pace.row_cost * self.extractor.size
 
     def _refresh(self) -> None:
         factor = Factor.at(self.extractor, self.extractor.linearize(self.image))
@@ -320,6 +344,12 @@ class _Walk:
         return self.stepper.max_iterations * (2 if self.planned else 1)
 
     def _ended(self, reason: StopReason) -> Moved:
-        ends = (self.motion.start, self.motion.end)
-        way = Way(tuple(self.steps), tuple(self.factors), ends) if reason.succeeded else None
+        way = None
+        if reason.succeeded:
+            way = Way(
+                steps=tuple(self.steps),
+                factors=tuple(self.factors),
+                ends=(self.motion.start, self.motion.end),
+                thumbnails=(thumbnail(self.origin), thumbnail(self.image)),
+            )
         return Moved(self.image, reason, len(self.steps), way)

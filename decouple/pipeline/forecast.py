@@ -13,7 +13,7 @@ from decouple.checks import TRANSFERS, split_compared, stop_rules
 from decouple.config import EXPERIMENTS
 from decouple.flows import Flow, Gradient, Lift, Optimizer, Projected, StopRule, optimizer
 from decouple.flows.optimizers import Lbfgs
-from decouple.flows.symmetric import Symmetric
+from decouple.flows.symmetric import Symmetric, pace
 from decouple.gatys.scales import number_of_scales, scales
 from decouple.pipeline.asked import options_of
 from decouple.pipeline.compare import transfer_flow
@@ -23,14 +23,15 @@ from decouple.pipeline.objective import plain_objective
 from decouple.record.progress import duration
 
 # Passes of the lift in symmetric steps with tolerance=1e-4, at the first layer and at each further
-# one, when a way is walked for the first time and when it is walked back. At the first layer they
-# depend on the picture, and less on its size: 548 and 325 were measured for the astronaut at 48 px,
-# 563 and 350 at 96 px, 766 and 398 at 150 px; for coffee and rocket at 48 px 710 and 416, 1104 and
-# 548; for coffee and camera at 96 px 949 and 492, 905 and 444. At the second and third layer they
-# were 113 to 177 and 132 to 194, beside a factor of K, which costs a pass for each feature and is
-# kept for the way back.
-_FIRST_ANEW, _FIRST_BACK = 850, 450
-_FURTHER_ANEW, _FURTHER_BACK = 150, 160
+# one, when a way is walked for the first time and when it is walked back, and the factors of K that
+# are made the first time and kept for the way back; a factor takes a row for each feature. At the
+# first layer they depend on the picture, and hardly on its size: 303 and 309 passes with 4 factors
+# were measured for the astronaut at 48 px, 340 and 334 with 5 at 96 px, 347 and 349 with 5 at 150
+# px; for coffee and rocket at 48 px 386 and 378 with 7, 509 and 477 with 9; for coffee, camera and
+# brick at 96 px 317 to 436 with 6 or 7. At the second and third layer of four pictures they were
+# 83 to 251 and 99 to 233, with one factor.
+_FIRST_ANEW, _FIRST_BACK, _FIRST_FACTORS = 400, 390, 6
+_FURTHER_ANEW, _FURTHER_BACK, _FURTHER_FACTORS = 140, 140, 1
 # A loss with its gradient.
 _EVALUATION = 2
 # Evaluations of an iteration of L-BFGS, line searches included.
@@ -89,12 +90,14 @@ def forecast(job: Job) -> Forecast | None:
         if first is None:
             return None
         flow, times, bound = first, len(methods), True
-    of_depths = [_passes(job, flow, depth, _walks(job, kind, depth)) for depth in depths]
-    if None in of_depths:
+    if isinstance(flow, Lift) and not isinstance(flow.stepper, Symmetric):
         return None
-    passes = [times * each for each in of_depths if each is not None]
-    each = [_seconds_of_pass(job, depth) for depth in depths]
-    return Forecast(round(sum(passes)), float(np.dot(passes, each)), bound)
+    passes = seconds = 0.0
+    for depth in depths:
+        count, weight = _passes(job, flow, depth, _walks(job, kind, depth))
+        passes += times * count
+        seconds += times * weight * _seconds_of_pass(job, depth)
+    return Forecast(round(passes), seconds, bound)
 
 
 def _walks(job: Job, kind: str, depth: int) -> dict[str, int]:
@@ -119,23 +122,27 @@ def _flow_of(job: Job, kind: str, method: str) -> Flow | None:
     return transfer_flow(job, name, how, job.config.compare.passes) if name in TRANSFERS else None
 
 
-def _passes(job: Job, flow: Flow, depth: int, walks: dict[str, int]) -> float | None:
-    """All passes at a depth; None where they cannot be told."""
+def _passes(job: Job, flow: Flow, depth: int, walks: dict[str, int]) -> tuple[float, float]:
+    """All passes at a depth, and how many single ones take as long: rows go side by side."""
     if isinstance(flow, Lift):
-        if not isinstance(flow.stepper, Symmetric):
-            return None
-        factor = job.extractor.first(depth).size if depth > 1 else 0
-        anew = _FIRST_ANEW if depth == 1 else _FURTHER_ANEW + factor
-        back = _FIRST_BACK if depth == 1 else _FURTHER_BACK
+        anew, back, factors = (
+            (_FIRST_ANEW, _FIRST_BACK, _FIRST_FACTORS)
+            if depth == 1
+            else (_FURTHER_ANEW, _FURTHER_BACK, _FURTHER_FACTORS)
+        )
         # A picture's own features go back in the steps in which they were taken off.
         known = "impose" if "noisify_target" not in walks else "noisify_result"
-        return sum(n * (back if stage == known else anew) for stage, n in walks.items())
+        new = sum(n for stage, n in walks.items() if stage != known)
+        single = new * anew + walks.get(known, 0) * back
+        rows = new * factors * job.extractor.first(depth).size
+        return single + rows, single + pace(depth).row_cost * rows
     assert isinstance(flow, Gradient | Projected)
     projected = isinstance(flow, Projected) and depth > 1
-    return sum(
+    passes = sum(
         n * _of_descent(flow.stop.of(stage), flow.optimizer, _PROJECTED if projected else 0)
         for stage, n in walks.items()
     )
+    return passes, passes
 
 
 def _of_descent(rule: StopRule, how: Optimizer, beside: float = 0) -> float:

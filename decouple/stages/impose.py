@@ -70,7 +70,8 @@ def impose(
     Parameters
     ----------
     image : (H, W, 3), noisified with the same extractor and reference
-    features : what to impose; where they hold a way, its steps are taken in reverse
+    features : what to impose; where they hold a way that ended at this image, its steps are taken
+        in reverse
     extractor, reference, flow, tolerance, observer, on_layer, move : as in `noisify`
     hold : towards what the layers before the active one are kept: the `reference`, as the thesis's
         text has it, or their own `features` to be imposed later, as its code does

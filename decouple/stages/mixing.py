@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from decouple.errors import ConfigError, unknown_name
+from decouple.flows.motion import Way
 from decouple.stages.layerwise import DecoupledFeatures
 
 
@@ -15,7 +16,8 @@ def mix(
 
     Since the layers are decoupled, each may come from either image without regard to the others.
     Layers that keep the target's own features keep the way on which they were taken off, as long
-    as no layer behind them is changed: along it they come back exactly.
+    as no layer behind them is changed: along it they come back exactly. Of the other layers' ways
+    is kept what helps to begin the way back.
 
     Parameters
     ----------
@@ -37,6 +39,7 @@ def mix(
         t = strengths.get(layer, 0.0)
         values[layer] = (1 - t) * target.values[layer] + t * source.values[layer]
         untouched = untouched and t == 0
-        if untouched and layer in target.ways:
-            ways[layer] = target.ways[layer]
+        if layer in target.ways:
+            way = target.ways[layer]
+            ways[layer] = way if untouched else Way((), way.factors[-1:])
     return DecoupledFeatures(dict(reversed(values.items())), ways)

@@ -35,7 +35,7 @@ RETRACED_MSE = 1e-8
 # pairs; for the others it is foretold from what was missed, by at most so much at a time.
 _FIRST_GROWTH, _MOST_AT_A_TIME, _LARGEST_GROWTH = 1e5, 1e4, 1e12
 # The features miss by the square of what the steps do; a factor of ten to be safe.
-_SAFETY = 10.0
+_SAFETY = 100.0
 # How often steps are cut up before more precision is tried.
 _MOST_CUTS = 2
 
@@ -133,13 +133,15 @@ def impose_retraced(
         if done.traceable or not ways or last:
             return done
         part = extractor.first(1)
+        again = ways[first]
         finer = held.ways.get(first) if held else None
-        if finer and len(finer.steps) > len(ways[first].steps) and cuts < _MOST_CUTS:
+        if finer and len(finer.steps) > len(again.steps) and cuts < _MOST_CUTS:
             # A step that can be taken one way but not back: in shorter ones, as precise as before.
-            features, cuts = replace(features, ways={**features.ways, first: finer}), cuts + 1
-            continue
-        missed = _SAFETY * math.sqrt(apart / RETRACED_MSE)
-        growth *= min(missed, _MOST_AT_A_TIME)
+            again, cuts = replace(finer, thumbnails=None), cuts + 1
+        else:
+            missed = _SAFETY * math.sqrt(apart / RETRACED_MSE)
+            growth *= min(missed, _MOST_AT_A_TIME)
+        features = replace(features, ways={**features.ways, first: again})
 
 
 def distances(a: DecoupledFeatures, b: DecoupledFeatures) -> dict[str, float]:

@@ -189,10 +189,36 @@ class TestFollowingAWay:
         assert rms(again.image - moved.image) < 1e-5
         np.testing.assert_allclose(again.way.steps, moved.way.steps, atol=1e-12)
 
+    def test_another_image_finds_steps_of_its_own(self, out, grained, extractor):
+        image, motion, _, moved = out
+        other = image + 0.01 * np.sin(np.arange(image.size)).reshape(image.shape)
+        other[: len(other) // 2] += 0.01
+        assert moved.way.begins_at(image)
+        assert moved.way.reversed().begins_at(moved.image)
+        assert not moved.way.begins_at(moved.image)
+        assert not moved.way.begins_at(other)
+        start = motion.extractor.measure(other)
+        begun = dataclasses.replace(motion, start=start)
+        alone = Symmetric().walk(other, begun, Told())
+        plan = dataclasses.replace(moved.way, steps=(0.05,) * 20)
+        given = Symmetric().walk(other, dataclasses.replace(begun, way=plan), Told())
+        np.testing.assert_array_equal(given.image, alone.image)
+        assert given.way.steps == alone.way.steps != plan.steps
+
+    def test_factors_alone_leave_the_steps_free(self, out):
+        image, motion, _, moved = out
+        way = Way((), moved.way.factors[:1])
+        watched = dataclasses.replace(motion, way=way)
+        again = Symmetric().walk(image, watched, Told())
+        assert again.stop_reason is StopReason.REACHED
+        assert again.way.factors[0] is way.factors[0]
+        assert again.way.steps == moved.way.steps
+
     def test_reversing_twice_is_nothing(self, out):
         way = out[3].way
         twice = way.reversed().reversed()
         assert twice.steps == way.steps
+        np.testing.assert_array_equal(twice.thumbnails, way.thumbnails)
         for (s, factor), (t, other) in zip(way.factors, twice.factors, strict=True):
             assert s == pytest.approx(t, abs=1e-15)
             assert factor is other

@@ -58,8 +58,9 @@ class Pace(NamedTuple):
 
 
 # Longer steps need fewer iterations in all, but amplify errors on the way back: at the first layer,
-# where that is most and passes cost least, they are kept short. Pictures set out to it on the
-# most curved part of their way. Its rows go side by side through one convolution.
+# where that is most and passes cost least, they are kept short. A picture's way is most curved
+# where it begins: first steps of 1/32 failed for most. Rows of the first layer go side by side
+# through one convolution; 0.17 to 0.19 passes were measured.
 _FIRST_LAYER = Pace(1 / 128, few=6, many=9, row_cost=0.2)
 _FURTHER_LAYERS = Pace(1 / 8, few=9, many=12, row_cost=0.6)
 

@@ -34,7 +34,8 @@ RETRACED_MSE = 1e-8
 # layers behind it are measured: beyond float32. The first growth allowed for is enough for most
 # pairs; for the others it is foretold from what was missed, by at most so much at a time.
 _FIRST_GROWTH, _MOST_AT_A_TIME, _LARGEST_GROWTH = 1e5, 1e4, 1e12
-# The features miss by the square of what the steps do; a factor of ten to be safe.
+# The features miss by the square of what the steps do, but not always by all of it: a factor to be
+# safe. It costs two iterations a step, a third walk would cost all of them again.
 _SAFETY = 100.0
 # How often steps are cut up before more precision is tried.
 _MOST_CUTS = 2
@@ -73,8 +74,8 @@ def impose_retraced(
     """Impose features, noisify the result again, and compare.
 
     Where what comes off differs from what was imposed by more than `RETRACED_MSE`, the first layer
-    is walked once more: in shorter steps where one could not be taken back, or else in steps that
-    are solved more exactly, in float64 where need be.
+    is walked once more: in shorter steps where one could not be taken back, or else in the same
+    ones, solved more exactly, in float64 where need be.
 
     Parameters
     ----------

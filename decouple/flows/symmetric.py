@@ -18,7 +18,7 @@ the features (at J in the middle there would be a third). The last condition is 
 f(x₁) − f(x₀) = difference of the way-points, and the left side computed as a change from x₀: its
 rounding is relative to the step, not to the features. Where float32 cannot solve a step as exactly
 as asked (Jᵀλ cancels in deep layers), its last iterations are computed in float64. Steps are short
-rather than few: a short step needs 6 to 9 iterations where a long one needs 50, and it amplifies
+rather than few: a short step needs 5 to 9 iterations where a long one needs 50, and it amplifies
 the errors of the way back less. What Anderson acceleration learns in one step serves the next ones.
 """
 
@@ -61,7 +61,7 @@ class Pace(NamedTuple):
 # where that is most and passes cost least, they are kept short. A picture's way is most curved
 # where it begins: first steps of 1/32 failed for most. Rows of the first layer go side by side
 # through one convolution; 0.17 to 0.19 passes were measured.
-_FIRST_LAYER = Pace(1 / 128, few=6, many=9, row_cost=0.2)
+_FIRST_LAYER = Pace(1 / 128, few=5, many=8, row_cost=0.2)
 _FURTHER_LAYERS = Pace(1 / 8, few=9, many=12, row_cost=0.6)
 
 
@@ -308,6 +308,7 @@ class _Walk:
             residual, secant = equations.residual(x1)
             correction = factor.solve(residual)
             moved = equations.moved(secant, multipliers + correction)
+            del secant  # before the next one is made: it is as large as a point
             error = factor.distance(residual, correction)
             lag = moved - x1
             lag_rms = float(np.sqrt(np.mean(np.square(lag))))

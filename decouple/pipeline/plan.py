@@ -6,6 +6,7 @@ import numpy as np
 
 from decouple.config import EXPERIMENTS
 from decouple.features.extractor import jacobian_limit
+from decouple.flows import Lift
 from decouple.flows.symmetric import Symmetric
 from decouple.memory import available_bytes, gib, resident_bytes
 from decouple.networks.architecture import Conv
@@ -18,10 +19,12 @@ _RESIDENT = 800 * 2**20
 # Of a batch of backward passes at that layer: what comes in, its product with the slopes,
 # and what the convolution makes of it.
 _ALIVE = 3
-# What lies in memory of slopes and pre-activations at a time. Of the lift: the point at a step's
-# start, the secants from it, and what is being made; of a loss that is descended: what is kept on
-# the way forward, and what comes back.
-_POINTS, _POINTS_OF_LOSS = 3, 2
+# Arrays of the activations' size that lie in memory at a time. Of the lift: slopes and
+# pre-activations at a step's start and the secants from it; of a loss that is descended: what is
+# kept on the way forward, and what comes back.
+_ARRAYS, _ARRAYS_OF_LOSS = 3, 4
+# And arrays of the widest layer's size while its secants are being made.
+_BEING_MADE = 6
 _DOUBLE = 8
 
 
@@ -31,12 +34,13 @@ def estimated_peak_bytes(job: Job) -> int:
     What it holds now (TensorFlow, the network's numbers, pictures) and, on top of it, what the
     largest picture needs:
 
-    - slopes and pre-activations of all convolutions, at two or three points at a time;
+    - slopes, pre-activations and secants of all convolutions;
     - where K = J Jᵀ is formed (the lift and projected descent), three arrays of the widest layer
       for a batch of backward passes, which `features.extractor` keeps below a limit, and J itself,
-      unless it is above another limit; or else, if that is more, the points once more in float64,
-      in which steps are finished; then K, its factor and its inverse root; and what Anderson
-      acceleration remembers.
+      unless it is above another limit; then K, its factor and its inverse root;
+    - of symmetric steps, what Anderson acceleration remembers, and the network's numbers in
+      float64, in which steps are finished; if that is more than what K takes, the slopes and so on
+      in float64, and what the widest layer's are made from.
 
     It cannot be below what the process has held already. Against what self-transfers on a CPU
     took, it is 8, 9 and 14 % too high with two layers at 64, 128 and 192 px; for gradient descent
@@ -46,24 +50,26 @@ def estimated_peak_bytes(job: Job) -> int:
     """
     pixels = max(picture.pixels[..., 0].size for picture in job.pictures.values())
     size = np.dtype(job.chain.dtype).itemsize
-    positions, activations = float(pixels), 0.0
+    positions, activations, widest, weights = float(pixels), 0.0, 0.0, 0
     for layer in job.chain.layers:
         if isinstance(layer, Conv):
             activations += layer.filters * positions
+            widest = max(widest, layer.filters * positions)
+            weights += job.chain.weights.kernels[layer.name].size
         else:
             positions /= 4
-    points = _POINTS if _forms_gram(job) else _POINTS_OF_LOSS
-    needed = points * 2 * activations * size
+    needed = (_ARRAYS if _forms_gram(job) else _ARRAYS_OF_LOSS) * activations * size
     if _forms_gram(job):
         batch = job.extractor.rows_at_a_time(pixels)
         features = job.extractor.size
         jacobian = features * 3 * pixels * size
         needed += batch * _ALIVE * job.extractor.row_channels * pixels * size
         needed += jacobian if jacobian <= jacobian_limit() else 0
-        needed = max(needed, points * 2 * activations * _DOUBLE)
-        needed += 3 * 8 * features**2
-        # Anderson acceleration's iterates and residuals, in float64.
-        needed += 2 * 8 * Symmetric.memory * 3 * pixels
+        needed += 3 * _DOUBLE * features**2
+        if isinstance(job.flow, Lift) and isinstance(job.flow.stepper, Symmetric):
+            needed = max(needed, (_ARRAYS * activations + _BEING_MADE * widest) * _DOUBLE)
+            # Kernels, those of the way back, and Anderson acceleration's iterates and residuals.
+            needed += 2 * _DOUBLE * (weights + Symmetric.memory * 3 * pixels)
     now = resident_bytes() or _RESIDENT
     return int(max(now + needed, peak_memory_bytes() or 0))
 

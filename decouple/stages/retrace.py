@@ -34,11 +34,8 @@ RETRACED_MSE = 1e-8
 # layers behind it are measured: beyond float32. The first growth allowed for is enough for most
 # pairs; for the others it is foretold from what was missed, by at most so much at a time.
 _FIRST_GROWTH, _MOST_AT_A_TIME, _LARGEST_GROWTH = 1e5, 1e4, 1e12
-# The features miss by the square of what the steps do, but not always by all of it: a factor to be
-# safe. It costs two iterations a step, a third walk would cost all of them again.
-_SAFETY = 100.0
-# How often steps are cut up before more precision is tried.
-_MOST_CUTS = 2
+# The features miss by the square of what the steps do; a factor of ten to be safe.
+_SAFETY = 10.0
 
 
 @dataclass(frozen=True)
@@ -74,8 +71,8 @@ def impose_retraced(
     """Impose features, noisify the result again, and compare.
 
     Where what comes off differs from what was imposed by more than `RETRACED_MSE`, the first layer
-    is walked once more: in shorter steps where one could not be taken back, or else in the same
-    ones, solved more exactly, in float64 where need be.
+    is walked once more, in steps half as long that are solved more exactly, in float64 where need
+    be.
 
     Parameters
     ----------
@@ -103,7 +100,7 @@ def impose_retraced(
     done: Retraced | None = None
     trace: tuple[LayerTrace, ...] = ()
     ways: dict[str, Way] = {}
-    growth, cuts = _FIRST_GROWTH, 0
+    growth = _FIRST_GROWTH
     while True:  # the growth rises to its limit
         last = growth >= _LARGEST_GROWTH
         how = {**common, "growth": growth}
@@ -134,15 +131,12 @@ def impose_retraced(
         if done.traceable or not ways or last:
             return done
         part = extractor.first(1)
-        again = ways[first]
-        finer = held.ways.get(first) if held else None
-        if finer and len(finer.steps) > len(again.steps) and cuts < _MOST_CUTS:
-            # A step that can be taken one way but not back: in shorter ones, as precise as before.
-            again, cuts = replace(finer, thumbnails=None), cuts + 1
-        else:
-            missed = _SAFETY * math.sqrt(apart / RETRACED_MSE)
-            growth *= min(missed, _MOST_AT_A_TIME)
-        features = replace(features, ways={**features.ways, first: again})
+        missed = _SAFETY * math.sqrt(apart / RETRACED_MSE)
+        growth *= min(missed, _MOST_AT_A_TIME)
+        # Errors grow less along shorter steps, and some steps can be taken one way but not back.
+        halves = tuple(h / 2 for h in ways[first].steps for _ in range(2))
+        halved = replace(ways[first], steps=halves)
+        features = replace(features, ways={**features.ways, first: halved})
 
 
 def distances(a: DecoupledFeatures, b: DecoupledFeatures) -> dict[str, float]:

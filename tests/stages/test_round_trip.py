@@ -150,20 +150,20 @@ class TestSelfTransfer:
             assert rms(done.held.values[layer] - imposed) ** 2 <= 1e-8, layer
 
     @pytest.mark.slow
-    def test_a_step_that_cannot_be_taken_back_is_cut_up(self, two):
-        """As first imposed the result is no way's start: then the steps of its way out are kept."""
+    def test_steps_that_cannot_be_taken_back_are_halved(self, two):
+        """One is cut up on the way out, which misses then; along their halves it does not."""
         coffee, chelsea = (load(f"sample:{n}", size=32, fit="crop") for n in ("coffee", "chelsea"))
         noise = noise_reference(two, (32, 32), seed=0)
         features = noisify(coffee.pixels.astype(float), two, noise).features
         start = noisify(chelsea.pixels.astype(float), two, noise)
-        # Coffee's steps, three at a time: too long for chelsea.
+        # Coffee's steps, four at a time: too long for chelsea.
         steps = features.ways[ONE].steps
-        longer = tuple(sum(steps[i : i + 3]) for i in range(0, len(steps), 3))
+        longer = tuple(sum(steps[i : i + 4]) for i in range(0, len(steps), 4))
         features = replace(features, ways={ONE: Way(longer)})
         done = impose_retraced(start.image, features, two, noise)
         firsts = [t.steps for t in done.trace if t.layer == ONE]
-        assert firsts[1] > firsts[0] == len(features.ways[ONE].steps)
-        assert firsts[2] == firsts[3] == firsts[1]
+        assert firsts[1] > firsts[0] == len(longer)
+        assert firsts[2] == firsts[3] == 2 * firsts[0]
         assert done.traceable
 
 

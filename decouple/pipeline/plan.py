@@ -43,10 +43,11 @@ def estimated_peak_bytes(job: Job) -> int:
       in float64, and what the widest layer's are made from.
 
     It cannot be below what the process has held already. Against what self-transfers on a CPU
-    took, it is 8, 9 and 14 % too high with two layers at 64, 128 and 192 px; for gradient descent
-    with two layers 0, 9 and 7 % at 160, 240 and 400 px. For the style transfer `gatys_moreno` it is
-    3, 0 and 1 % too low at 96, 160 and 240 px and 8 % too high at 320 px; of what that takes on top
-    of the 0.9 GiB which TensorFlow and a deep network hold, 41, 0 and 5 % too low, 29 % too high.
+    took, it is 8 % too low and 4 and 6 % too high with two layers at 64, 128 and 192 px; for
+    gradient descent with two layers 0, 9 and 7 % at 160, 240 and 400 px. For the style transfer
+    `gatys_moreno` it is 3, 0 and 1 % too low at 96, 160 and 240 px and 8 % too high at 320 px; of
+    what that takes on top of the 0.9 GiB which TensorFlow and a deep network hold, 41, 0 and 5 %
+    too low, 29 % too high.
     """
     pixels = max(picture.pixels[..., 0].size for picture in job.pictures.values())
     size = np.dtype(job.chain.dtype).itemsize

@@ -7,15 +7,18 @@ width keeps the shape of ReLU and is smooth.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
 from decouple.errors import NamedChoice
+from decouple.networks.fused import fused
 
-# In units of the width: a fall by more loses digits when it is computed from its upper end, where
-# the slope is near 1; and e to the power of the other is near float32's overflow.
-_FAR_DOWN, _OVERFLOW = 1.0, 80.0
 # Added to changes in units of the width: at 0 there is no quotient, and so small it is the slope.
 _NEXT_TO_NOTHING = 1e-20
+# Changes, in units of the width, from which on a secant comes from its ends instead of its middle.
+_FAR = 0.5
 
 
 class Activation(NamedChoice):
@@ -28,7 +31,7 @@ class Activation(NamedChoice):
         """The activation of pre-activations `z` (any shape); `width` in units of z (softplus)."""
         if self is Activation.RELU:
             return tf.nn.relu(z)
-        return width * tf.nn.softplus(z / width)
+        return _softplus(z, tf.constant(width, z.dtype))
 
     def slope_of(self, z: tf.Tensor, width: float) -> tf.Tensor:
         """The derivative at `z`, in [0, 1]; ReLU's at 0 is 0."""
@@ -51,26 +54,63 @@ class Activation(NamedChoice):
             still = change == 0
             divisor = tf.where(still, tf.ones_like(change), change)
             return difference, tf.where(still, slope, difference / divisor)
-        # log(1 + e^(a+b)) - log(1 + e^a) = log1p(sigmoid(a) expm1(b)).
-        b = change * (1.0 / width) + _NEXT_TO_NOTHING
-        lowest, highest = tf.reduce_min(b), tf.reduce_max(b)
-
-        def upwards() -> tf.Tensor:
-            # From the lower of the two ends, where nothing cancels however far it is.
-            up = tf.abs(b)
-            lower = tf.math.sigmoid(z * (1.0 / width) + tf.minimum(b, 0.0))
-            return tf.math.log1p(lower * tf.math.expm1(up)) / up
-
-        def plain() -> tf.Tensor:
-            # Where expm1 would overflow, the plain difference has nothing to lose.
-            a = z * (1.0 / width)
-            far = (tf.nn.softplus(a + b) - tf.nn.softplus(a)) / b
-            near = tf.abs(b) < _OVERFLOW
-            return tf.where(near, upwards(), far)
-
-        secant = tf.cond(
-            (lowest > -_FAR_DOWN) & (highest < _OVERFLOW),
-            lambda: tf.math.log1p(slope * tf.math.expm1(b)) / b,
-            lambda: tf.cond(tf.maximum(-lowest, highest) < _OVERFLOW, upwards, plain),
-        )
+        secant = _softplus_secant(z, slope, change, tf.constant(1.0 / width, z.dtype))
         return secant * change, secant
+
+
+@tf.custom_gradient
+def _softplus(z: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
+    """width log(1 + e^(z/width)), to be differentiated by z alone."""
+
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None]:
+        return upstream * tf.math.sigmoid(z / width), None
+
+    return _softplus_value(z, width), gradient
+
+
+@fused
+def _softplus_value(z: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    # max(z, 0) + width log1p(e), log1p(e) = 2 atanh(e / (2 + e)); |e / (2 + e)| is at most 1/3.
+    e = tf.exp(-tf.abs(z) / width)
+    return tf.nn.relu(z) + 2 * width * _atanh_of_small(e / (2 + e))
+
+
+@fused
+def _softplus_secant(
+    z: tf.Tensor, slope: tf.Tensor, change: tf.Tensor, per_width: tf.Tensor
+) -> tf.Tensor:
+    """(log(1 + e^(a+b)) − log(1 + e^a)) / b, with a and b the value and change in widths.
+
+    Within a few roundings of 1 at every size, and the same from both ends. With the slope σ at a,
+    and t = tanh(b/2), it is one of
+
+        2/b atanh(v),                               v = σ t / (1 − t + σ t),
+        (relu(a+b) − relu(a) + 2 atanh(v)) / b,     v = (r − 1) / (r + 1),
+
+    with r = (1 + e^-|a+b|) / (1 + e^-|a|): the first is log1p(σ expm1(b)), exact for a small b, the
+    second for a large one. In both |v| is at most 1/3.
+    """
+    a, b = z * per_width, change * per_width + _NEXT_TO_NOTHING
+    near = tf.abs(b) < _FAR
+    t = _tanh_of_small(b / 2)
+    r = (1 + tf.exp(-tf.abs(a + b))) * tf.maximum(slope, 1 - slope)
+    # Not relu(a+b) − relu(a), which loses digits where both are large.
+    risen = tf.where(a > 0, tf.maximum(b, -a), tf.nn.relu(a + b))
+    v = tf.where(near, slope * t, r - 1) / tf.where(near, 1 - t + slope * t, r + 1)
+    return (tf.where(near, tf.zeros_like(b), risen) + 2 * _atanh_of_small(v)) / b
+
+
+def _tanh_of_small(x: tf.Tensor) -> tf.Tensor:
+    """Tanh to a rounding for |x| up to 1/4: Lambert's continued fraction."""
+    y = x * x
+    return x / (1 + y / (3 + y / (5 + y / (7 + y / (9 + y / 11)))))
+
+
+def _atanh_of_small(v: tf.Tensor) -> tf.Tensor:
+    """Atanh to a rounding for |v| up to 1/3: its series."""
+    y = v * v
+    last = 17 if v.dtype == tf.float64 else 7
+    series = tf.constant(1 / (2 * last + 1), v.dtype)
+    for k in reversed(range(last)):
+        series = series * y + 1 / (2 * k + 1)
+    return v * series

@@ -16,6 +16,8 @@ class ChannelMeans(Extractor):
     (64, 128)
     """
 
+    one_a_channel = True
+
     @staticmethod
     def count(channels: int) -> int:
         """One mean for each channel."""

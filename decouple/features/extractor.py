@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -116,6 +116,9 @@ class Extractor(ABC):
         self._all_programs: dict[tuple[str, int], dict[str, Any]] = {}
 
     # What a kind of feature must say.
+
+    one_a_channel: ClassVar[bool] = False
+    """Whether there is one feature to each channel, with a cotangent that is constant in space."""
 
     @staticmethod
     @abstractmethod
@@ -278,13 +281,23 @@ class Extractor(ABC):
         for index, size in enumerate(self.sizes, start=1):
             shorter, part = self.part(point, index)
             chunk = shorter.rows_at_a_time(point.shape[0] * point.shape[1])
-            unit = np.zeros((size, shorter.size), np.float32)
-            unit[:, shorter.size - size :] = np.eye(size)
-            chunks = [unit[start : start + chunk] for start in range(0, size, chunk)]
+            chunks = [range(size)[start : start + chunk] for start in range(0, size, chunk)]
             together = max(len(side_by_side()), 1)
             for start in range(0, len(chunks), together):
-                for rows in shorter._vjp_batches(part, chunks[start : start + together]):
+                for rows in shorter._rows(part, chunks[start : start + together]):
                     yield rows.reshape(len(rows), -1)
+
+    def _rows(self, point: Point, batches: Sequence[range]) -> list[np.ndarray]:
+        """Those of the last layer's features, by their numbers among those in use there."""
+        before = self.size - self.sizes[-1]
+        if not self.one_a_channel:
+            unit = np.eye(self.size, dtype=np.float32)[before:]
+            return self._vjp_batches(point, [unit[batch] for batch in batches])
+        self.passes.count += sum(map(len, batches))
+        channels = np.flatnonzero(self.alive[self.layers[-1]]).astype(np.int32)
+        chosen = [tf.constant(channels[batch]) for batch in batches]
+        done = on_each(self._programs["rows"], point.linearization, chosen)
+        return [rows.numpy() for rows in done]
 
     def gram(self, point: Point) -> np.ndarray:
         """K = J Jᵀ, (C, C) float64.
@@ -367,6 +380,11 @@ class Extractor(ABC):
             cotangents = tf.cast(2 * weights * (features - target), chain.dtype)
             return features, vjp(linearization, cotangents)
 
+        def rows(linearization: Linearization, channels: tf.Tensor) -> tf.Tensor:
+            shape = tf.shape(linearization.slopes[-1])
+            one = self.cotangent(tf.ones([1, 1], chain.dtype), shape[1], shape[2])
+            return chain.vjp_of_channels(linearization, channels, one)
+
         def vjp(linearization: Linearization, cotangents: tf.Tensor) -> tf.Tensor:
             parts = tf.split(cotangents, self._totals, axis=1)
             pulled = {}
@@ -385,4 +403,5 @@ class Extractor(ABC):
             "secant": tf.function(secant, reduce_retracing=True),
             "jvp": tf.function(jvp, reduce_retracing=True),
             "vjp": tf.function(vjp, reduce_retracing=True),
+            "rows": tf.function(rows, reduce_retracing=True),
         }

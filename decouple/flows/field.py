@@ -113,7 +113,7 @@ class LiftField:
 
     def _make_factor(self, point: Point) -> Factor:
         try:
-            return Factor.at(self.motion.extractor, point)
+            return Factor.near(self.motion.extractor, point)
         except LinAlgError as error:
             raise SingularError(str(error)) from error
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 
+from decouple.features.tiles import gram_of_tiles
+
 if TYPE_CHECKING:
     from decouple.features.extractor import Extractor, Point
 
@@ -48,8 +50,12 @@ class Factor:
     @classmethod
     def at(cls, extractor: Extractor, point: Point, ridge: float = _RIDGE) -> Factor:
         """That of K at a point."""
-        gram, pixels = extractor.gram(point), int(np.prod(point.shape))
-        return cls(gram, pixels, ridge)
+        return cls(extractor.gram(point), int(np.prod(point.shape)), ridge)
+
+    @classmethod
+    def near(cls, extractor: Extractor, point: Point) -> Factor:
+        """One that preconditions as well, at a large image for less: see `gram_of_tiles`."""
+        return cls(gram_of_tiles(extractor, point), int(np.prod(point.shape)))
 
     def rounding(self, change: np.ndarray, epsilon: float) -> float:
         """What is lost of a change (C,) of the features in a precision, in the unit above."""

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from decouple.errors import ConfigError
 from decouple.networks.activations import Activation
-from decouple.networks.architecture import Architecture, Conv
+from decouple.networks.architecture import Architecture, Conv, Pool
 from decouple.networks.fused import fused
 from decouple.networks.pooling import Pooling, pool_jvp, pool_vjp
 
@@ -110,6 +110,21 @@ class Chain:
     def smooth(self) -> bool:
         """Whether its gradient is continuous; ReLU's and max pooling's is not."""
         return self.activation is Activation.SOFTPLUS and self.pooling is not Pooling.MAX
+
+    @property
+    def stride(self) -> int:
+        """Pixels from one position of the last layer to the next."""
+        return 2 ** sum(not isinstance(layer, Conv) for layer in self.layers)
+
+    @property
+    def reach(self) -> int:
+        """How many pixels away, to each side, a position of the last layer may depend on one."""
+        reach, stride = 0, 1
+        for layer in self.layers:
+            # A 3×3 convolution sees one position more, a pooling at most one.
+            reach += stride
+            stride *= 1 if isinstance(layer, Conv) else 2
+        return reach
 
     def until(self, last: str) -> Chain:
         """The same network, stopping at `last`; shares the weights' memory."""
@@ -234,9 +249,33 @@ class Chain:
 
         The chain must stop at the last layer that has a cotangent.
         """
+        return self._pulled(self.layers, point, None, cotangents)
+
+    def vjp_of_channels(
+        self, point: Linearization, channels: tf.Tensor, value: tf.Tensor
+    ) -> tf.Tensor:
+        """`vjp` of B cotangents that are `value` in one of the last layer's `channels` (B,) each.
+
+        And zero in all others, which are not computed with.
+        """
+        adjoint = self._adjoints[self.last]
+        filters = tf.gather(adjoint, channels, axis=2)
+        slopes = tf.gather(point.slopes[-1], channels, axis=3)
+        g = tf.nn.depthwise_conv2d(slopes, filters, strides=[1, 1, 1, 1], padding="SAME")
+        g = value * _side_by_side_to_batch(g, adjoint.shape[3])
+        before = Linearization(point.slopes[:-1], point.routes)
+        return self._pulled(self.layers[:-1], before, g, {})
+
+    def _pulled(
+        self,
+        layers: Sequence[Conv | Pool],
+        point: Linearization,
+        g: tf.Tensor | None,
+        cotangents: Mapping[str, tf.Tensor],
+    ) -> tf.Tensor:
+        """A cotangent `g` of the last of these layers' values, and further ones, to the image."""
         slopes, routes = list(point.slopes), list(point.routes)
-        g: tf.Tensor | None = None
-        for layer in reversed(self.layers):
+        for layer in reversed(layers):
             if isinstance(layer, Conv):
                 own, adjoint = cotangents.get(layer.name), self._adjoints[layer.name]
                 slope = slopes.pop()
@@ -251,6 +290,26 @@ class Chain:
                 g = pool_vjp(routes.pop(), g, tf.concat([batch, size], 0))
         return g
 
+    def window(self, point: Linearization, top: int, left: int, side: int) -> Linearization:
+        """That of a square part of the image, as if there were nothing around it.
+
+        Exact for pixels that are `reach` or more away from its border. `top`, `left` and `side` are
+        multiples of `stride`.
+        """
+        slopes, routes = iter(point.slopes), iter(point.routes)
+        cut: dict[bool, list[tf.Tensor]] = {True: [], False: []}
+        stride = 1
+        for layer in self.layers:
+            convolution = isinstance(layer, Conv)
+            whole = next(slopes if convolution else routes)
+            rows, columns = (
+                slice(begin // stride, (begin + side) // stride) for begin in (top, left)
+            )
+            # Routes of average pooling are one number.
+            cut[convolution].append(whole[:, rows, columns] if whole.shape.rank else whole)
+            stride *= 1 if convolution else 2
+        return Linearization(tuple(cut[True]), tuple(cut[False]))
+
 
 def _convolve_scaled(x: tf.Tensor, scales: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Convolve `x` (1, H, W, C), its channels scaled in B ways (B, 1, 1, C), to (B, H, W, C_out).
@@ -258,12 +317,16 @@ def _convolve_scaled(x: tf.Tensor, scales: tf.Tensor, kernel: tf.Tensor) -> tf.T
     The scales go into the kernel: one convolution to B times as many channels, which costs less
     than B convolutions to the three of an image.
     """
-    channels, size = kernel.shape[3], tf.shape(x)
     # (3, 3, C, B, C_out)
     kernels = kernel[:, :, :, None, :] * tf.transpose(scales[:, 0, 0, :])[:, :, None]
     y = _convolve(x, tf.reshape(kernels, [3, 3, kernel.shape[2], -1]))
-    y = tf.reshape(y, [size[1], size[2], -1, channels])
-    return tf.transpose(y, [2, 0, 1, 3])
+    return _side_by_side_to_batch(y, kernel.shape[3])
+
+
+def _side_by_side_to_batch(x: tf.Tensor, channels: int) -> tf.Tensor:
+    """(1, H, W, B C) to (B, H, W, C)."""
+    size = tf.shape(x)
+    return tf.transpose(tf.reshape(x, [size[1], size[2], -1, channels]), [2, 0, 1, 3])
 
 
 def _convolve(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:

@@ -69,14 +69,14 @@ point = extractor.linearize(image)
 alone = np.concatenate(list(extractor.jacobian_rows(point)))
 names = tuple(device.name for device in tf.config.list_logical_devices("CPU"))
 seen = []
-program = extractor._programs["vjp"]
+program = extractor._programs["rows"]
 
 @tf.function
-def watched(linearization, cotangents):
+def watched(linearization, channels):
     seen.append(tf.distribute.get_replica_context().num_replicas_in_sync)
-    return program(linearization, cotangents)
+    return program(linearization, channels)
 
-extractor._programs["vjp"] = watched
+extractor._programs["rows"] = watched
 devices.side_by_side = lambda: names
 import decouple.features.extractor as module
 module.side_by_side = devices.side_by_side

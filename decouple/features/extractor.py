@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from decouple.devices import on_each, side_by_side
+from decouple.features.tiles import gram_of_tiles, share_of_tiles
 from decouple.memory import total_bytes
 from decouple.networks.architecture import Conv
 from decouple.networks.chain import Chain, Linearization, Preactivations
@@ -321,6 +322,26 @@ class Extractor(ABC):
             columns.append(self._programs["jvp"](point.linearization, tangents).numpy())
         gram = np.concatenate(columns)[:, self._kept]
         return (gram + gram.T) / 2
+
+    def estimated_gram(self, point: Point) -> np.ndarray:
+        """K as far as 16 tiles of a large image tell, for what it only preconditions.
+
+        Passes are counted by the share of the image that they go through.
+        """
+        return gram_of_tiles(self, point)
+
+    def share_estimated(self, pixels: int) -> float:
+        """Of an image of so many pixels, the share that `estimated_gram` looks at.
+
+        All of a small one; and always all for a single layer, whose rows cost next to nothing, and
+        whose K is needed at photographs, where no two places are alike.
+
+        >>> import decouple as dc
+        >>> extractor = dc.ChannelMeans(dc.vgg19(weights="calibrated", last="block2_conv1"), 2)
+        >>> [extractor.share_estimated(side**2) for side in (150, 512, 1024)]
+        [1.0, 0.25, 0.0625]
+        """
+        return share_of_tiles(self, pixels)
 
     def vjp_batch(self, point: Linear, cotangents: np.ndarray) -> np.ndarray:
         """Jᵀλ, (B, H, W, 3) in the network's precision, for λ of shape (B, C)."""

@@ -7,12 +7,14 @@ of 0.7 and 1.4 in every direction, at two layers. The sample does not grow with 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import qmc
 
-from decouple.features.extractor import Extractor, Point
+if TYPE_CHECKING:
+    from decouple.features.extractor import Extractor, Point
 
 # A side of a tile, in positions of the deepest layer: several times what is cut off all around,
 # where the pixels' derivatives are not whole.
@@ -23,30 +25,20 @@ _LARGEST_SHARE = 0.5
 
 
 def share_of_tiles(extractor: Extractor, pixels: int) -> float:
-    """Of an image of so many pixels, the share that `gram_of_tiles` looks at.
-
-    All of a small one. And of the first layer's K, whose rows cost next to nothing, and which is
-    needed at photographs, where no two places are alike.
-
-    >>> import decouple as dc
-    >>> extractor = dc.ChannelMeans(dc.vgg19(weights="calibrated", last="block2_conv1"), layers=2)
-    >>> [share_of_tiles(extractor, side**2) for side in (150, 512, 1024)]
-    [1.0, 0.25, 0.0625]
-    """
+    """See `Extractor.share_estimated`."""
     share = _TILES * _side(extractor) ** 2 / pixels
     return share if len(extractor.layers) > 1 and share <= _LARGEST_SHARE else 1.0
 
 
 def gram_of_tiles(extractor: Extractor, point: Point) -> np.ndarray:
-    """K, (C, C) float64, as far as tiles tell; of a small image all of it.
-
-    Passes are counted by the share of the image that they go through.
-    """
+    """See `Extractor.estimated_gram`."""
     height, width, _ = point.shape
     side = _side(extractor)
     share = share_of_tiles(extractor, height * width)
     if share == 1.0 or side > min(height, width):
         return extractor.gram(point)
+    from scipy.stats import qmc  # takes most of a second, which small images are spared
+
     chain = extractor.chain
     inside = slice(chain.reach, side - chain.reach)
     passes = extractor.passes.count
@@ -57,7 +49,7 @@ def gram_of_tiles(extractor: Extractor, point: Point) -> np.ndarray:
         free = (np.array([height, width]) - side) // chain.stride
         top, left = (place * (free + 1)).astype(int) * chain.stride
         window = chain.window(point.linearization, top, left, side)
-        tile = Point((side, side, 3), window, point.features, ())
+        tile = replace(point, shape=(side, side, 3), linearization=window, preactivations=())
         rows = np.concatenate(list(extractor.jacobian_rows(tile)))
         rows = rows.reshape(-1, side, side, 3)[:, inside, inside].reshape(len(rows), -1)
         total += rows @ rows.T

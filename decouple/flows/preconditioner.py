@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 
-from decouple.features.tiles import gram_of_tiles
-
 if TYPE_CHECKING:
     from decouple.features.extractor import Extractor, Point
 
@@ -54,8 +52,8 @@ class Factor:
 
     @classmethod
     def near(cls, extractor: Extractor, point: Point) -> Factor:
-        """One that preconditions as well, at a large image for less: see `gram_of_tiles`."""
-        return cls(gram_of_tiles(extractor, point), int(np.prod(point.shape)))
+        """One that preconditions as well, at a large image for less."""
+        return cls(extractor.estimated_gram(point), int(np.prod(point.shape)))
 
     def rounding(self, change: np.ndarray, epsilon: float) -> float:
         """What is lost of a change (C,) of the features in a precision, in the unit above."""

@@ -32,7 +32,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.linalg import LinAlgError
 
-from decouple.features.tiles import share_of_tiles
 from decouple.flows.anderson import Anderson
 from decouple.flows.motion import Motion, Moved, Tell, Way, thumbnail
 from decouple.flows.preconditioner import Factor
@@ -266,7 +265,7 @@ class _Walk:
 
     def _factor_cost(self) -> float:
         """Of a new factor, in passes."""
-        share = share_of_tiles(self.extractor, self.image[..., 0].size)
+        share = self.extractor.share_estimated(self.image[..., 0].size)
         return max(_LEAST_COST, self.pace.row_cost * share * self.extractor.size)
 
     def _refresh(self) -> None:

@@ -65,7 +65,8 @@ def _softplus(z: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, Callable[..., 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None]:
         return upstream * tf.math.sigmoid(z / width), None
 
-    return _softplus_value(z, width), gradient
+    # Not recorded: another program would run, whose last bits may differ.
+    return _softplus_value(tf.stop_gradient(z), width), gradient
 
 
 @fused

@@ -1,11 +1,12 @@
 """K from tiles: a sample of the image's pixels, of their own derivatives."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.linalg import eigh
 
 from decouple.features import tiles
-from decouple.features.tiles import gram_of_tiles, share_of_tiles
 from decouple.stages import noise_image
 
 
@@ -22,7 +23,7 @@ def test_inside_a_window_derivatives_are_those_of_the_whole(extractor, grained, 
     point = net.linearize(image)
     top, left, side = 14, 20, 24
     window = chain.window(point.linearization, top, left, side)
-    tile = tiles.Point((side, side, 3), window, point.features, ())
+    tile = replace(point, shape=(side, side, 3), linearization=window)
     cotangent = np.random.default_rng(0).normal(size=net.size)
     inside = np.s_[chain.reach : side - chain.reach]
     # A mean over the tile has larger gradients than one over the image.
@@ -38,8 +39,8 @@ def test_inside_a_window_derivatives_are_those_of_the_whole(extractor, grained, 
 def test_they_tell_k_nearly(extractor, grained, small_tiles):
     net, size = extractor(2), (112, 112)
     noise = net.linearize(0.3 * grained(*size) + 0.7 * noise_image(*size, seed=3))
-    assert 0 < share_of_tiles(net, 112**2) < 0.5
-    eigenvalues = eigh(net.gram(noise), gram_of_tiles(net, noise), eigvals_only=True)
+    assert 0 < net.share_estimated(112**2) < 0.5
+    eigenvalues = eigh(net.gram(noise), net.estimated_gram(noise), eigvals_only=True)
     assert 0.4 < eigenvalues.min() < eigenvalues.max() < 2.5
 
 
@@ -47,8 +48,8 @@ def test_passes_are_counted_by_the_share(extractor, grained, small_tiles):
     net = extractor(2)
     point = net.linearize(grained(112, 112))
     before = net.passes.count
-    gram_of_tiles(net, point)
-    assert net.passes.count - before == np.ceil(192 * share_of_tiles(net, 112**2))
+    net.estimated_gram(point)
+    assert net.passes.count - before == np.ceil(192 * net.share_estimated(112**2))
 
 
 @pytest.mark.parametrize(("layers", "size"), [(1, (112, 112)), (2, (64, 64)), (2, (12, 900))])
@@ -57,4 +58,4 @@ def test_of_the_first_layer_and_of_small_or_narrow_images_it_is_exact(
 ):
     net = extractor(layers)
     point = net.linearize(pink(*size))
-    np.testing.assert_array_equal(gram_of_tiles(net, point), net.gram(point))
+    np.testing.assert_array_equal(net.estimated_gram(point), net.gram(point))

@@ -36,6 +36,8 @@ RETRACED_MSE = 1e-8
 _FIRST_GROWTH, _MOST_AT_A_TIME, _LARGEST_GROWTH = 1e5, 1e4, 1e12
 # The features miss by the square of what the steps do; a factor of ten to be safe.
 _SAFETY = 10.0
+# What misses by no more, in units of what it may, needs no shorter steps.
+_NEAR = 10.0
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ def impose_retraced(
     """Impose features, noisify the result again, and compare.
 
     Where what comes off differs from what was imposed by more than `RETRACED_MSE`, the first layer
-    is walked once more, in steps half as long that are solved more exactly, in float64 where need
-    be.
+    is walked once more, in steps that are solved more exactly, in float64 where need be, and half
+    as long unless it was missed by little.
 
     Parameters
     ----------
@@ -130,13 +132,13 @@ def impose_retraced(
         done = Retraced(replace(imposed, ways=dict(ways)), held, apart <= RETRACED_MSE, trace)
         if done.traceable or not ways or last:
             return done
-        part = extractor.first(1)
-        missed = _SAFETY * math.sqrt(apart / RETRACED_MSE)
-        growth *= min(missed, _MOST_AT_A_TIME)
-        # Errors grow less along shorter steps, and some steps can be taken one way but not back.
-        halves = tuple(h / 2 for h in ways[first].steps for _ in range(2))
-        halved = replace(ways[first], steps=halves)
-        features = replace(features, ways={**features.ways, first: halved})
+        part, missed = extractor.first(1), math.sqrt(apart / RETRACED_MSE)
+        growth *= min(_SAFETY * missed, _MOST_AT_A_TIME)
+        again = ways[first]
+        if missed > _NEAR:
+            # Errors grow less along shorter steps, and some can be taken one way but not back.
+            again = replace(again, steps=tuple(h / 2 for h in again.steps for _ in range(2)))
+        features = replace(features, ways={**features.ways, first: again})
 
 
 def distances(a: DecoupledFeatures, b: DecoupledFeatures) -> dict[str, float]:

@@ -13,11 +13,13 @@ from decouple.stages import (
     DecoupledFeatures,
     Noisified,
     StageError,
+    distances,
     impose,
     impose_retraced,
     noise_image,
     noise_reference,
     noisify,
+    retrace,
     round_trip,
 )
 from decouple.stages.layerwise import move_layer, stage_tolerance
@@ -165,6 +167,21 @@ class TestSelfTransfer:
         assert firsts[1] > firsts[0] == len(longer)
         assert firsts[2] == firsts[3] == 2 * firsts[0]
         assert done.traceable
+
+    @pytest.mark.slow
+    def test_what_misses_by_little_keeps_its_steps(
+        self, monkeypatch, two, taken, reference, source
+    ):
+        """And is solved more exactly along them."""
+        start = noisify(source[::-1, ::-1] ** 2, two, reference)
+        values = DecoupledFeatures(taken.features.values)
+        once = impose_retraced(start.image, values, two, reference)
+        apart = max(distances(once.held, values).values())
+        monkeypatch.setattr(retrace, "RETRACED_MSE", apart / 4)
+        done = impose_retraced(start.image, values, two, reference)
+        firsts = [t.steps for t in done.trace if t.layer == ONE]
+        assert firsts[:4] == 4 * firsts[:1]
+        assert max(distances(done.held, values).values()) < apart
 
 
 def careless(stage, image, extractor, start, end, flow, tolerance, *rest):

@@ -134,7 +134,8 @@ def _passes(job: Job, flow: Flow, depth: int, walks: dict[str, int]) -> tuple[fl
         known = "impose" if "noisify_target" not in walks else "noisify_result"
         new = sum(n for stage, n in walks.items() if stage != known)
         single = new * anew + walks.get(known, 0) * back
-        rows = new * factors * job.extractor.first(depth).size
+        part = job.extractor.first(depth)
+        rows = new * factors * part.size * part.share_estimated(job.source[..., 0].size)
         return single + rows, single + pace(depth).row_cost * rows
     assert isinstance(flow, Gradient | Projected)
     projected = isinstance(flow, Projected) and depth > 1

@@ -37,7 +37,8 @@ def estimated_peak_bytes(job: Job) -> int:
     - slopes, pre-activations and secants of all convolutions;
     - where K = J Jᵀ is formed (the lift and projected descent), three arrays of the widest layer
       for a batch of backward passes, which `features.extractor` keeps below a limit, and J itself,
-      unless it is above another limit; then K, its factor and its inverse root;
+      unless it is above another limit (of the first layer alone where the lift's K is estimated);
+      then K, its factor and its inverse root;
     - of symmetric steps, what Anderson acceleration remembers, and the network's numbers in
       float64, in which steps are finished; if that is more than what K takes, the slopes and so on
       in float64, and what the widest layer's are made from.
@@ -61,10 +62,11 @@ def estimated_peak_bytes(job: Job) -> int:
             positions /= 4
     needed = (_ARRAYS if _forms_gram(job) else _ARRAYS_OF_LOSS) * activations * size
     if _forms_gram(job):
-        batch = job.extractor.rows_at_a_time(pixels)
-        features = job.extractor.size
-        jacobian = features * 3 * pixels * size
-        needed += batch * _ALIVE * job.extractor.row_channels * pixels * size
+        features, part = job.extractor.size, job.extractor
+        if isinstance(job.flow, Lift) and part.share_estimated(pixels) < 1:
+            part = part.first(1)  # behind it, tiles stand for the whole
+        jacobian = part.size * 3 * pixels * size
+        needed += part.rows_at_a_time(pixels) * _ALIVE * part.row_channels * pixels * size
         needed += jacobian if jacobian <= jacobian_limit() else 0
         needed += 3 * _DOUBLE * features**2
         if isinstance(job.flow, Lift) and isinstance(job.flow.stepper, Symmetric):

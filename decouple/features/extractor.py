@@ -263,10 +263,9 @@ class Extractor(ABC):
     def row_channels(self) -> int:
         """How many channels of an image's size each row of the Jacobian takes on the way back.
 
-        Those of VGG's first layer; with this layer alone, where rows go side by side through one
-        convolution, the image's.
+        Those of VGG's first convolution; where there is none behind it, the image's.
         """
-        return 64 if len(self.layers) > 1 else 3
+        return 64 if len(self.chain.layers) > 1 else 3
 
     def rows_at_a_time(self, pixels: int) -> int:
         """How many rows of the Jacobian are formed in one batch, at an image of so many pixels."""
@@ -333,8 +332,8 @@ class Extractor(ABC):
     def share_estimated(self, pixels: int) -> float:
         """Of an image of so many pixels, the share that `estimated_gram` looks at.
 
-        All of a small one; and always all for a single layer, whose rows cost next to nothing, and
-        whose K is needed at photographs, where no two places are alike.
+        All of a small one; and always all for layers before the first pooling, whose rows cost
+        next to nothing, and whose K is needed at photographs, where no two places are alike.
 
         >>> import decouple as dc
         >>> extractor = dc.ChannelMeans(dc.vgg19(weights="calibrated", last="block2_conv1"), 2)

@@ -27,7 +27,7 @@ _LARGEST_SHARE = 0.5
 def share_of_tiles(extractor: Extractor, pixels: int) -> float:
     """See `Extractor.share_estimated`."""
     share = _TILES * _side(extractor) ** 2 / pixels
-    return share if len(extractor.layers) > 1 and share <= _LARGEST_SHARE else 1.0
+    return share if extractor.chain.stride > 1 and share <= _LARGEST_SHARE else 1.0
 
 
 def gram_of_tiles(extractor: Extractor, point: Point) -> np.ndarray:

@@ -54,9 +54,10 @@ def _measured(extractor: dc.ChannelMeans, image: np.ndarray) -> list[list[str]]:
     point = extractor.linearize(image)
     tangent = np.random.default_rng(0).normal(size=image.shape) * 1e-3
     cotangent = np.ones(extractor.size)
-    batch = min(extractor.rows_at_a_time(image.shape[0] * image.shape[1]), extractor.sizes[-1])
     # The rows of the last layer: each needs a pass through the whole chain.
-    rows = np.eye(extractor.size)[-batch:]
+    last = dc.ChannelMeans(extractor.chain, extractor.layers[-1:])
+    there = last.linearize(image)
+    batch = len(next(last.jacobian_rows(there)))
     passes: dict[str, tuple[Callable[[], object], int]] = {
         "bare convolutions": (_bare(extractor, image.shape, 1), 1),
         f"bare convolutions, {batch} at a time": (_bare(extractor, image.shape, batch), batch),
@@ -65,7 +66,7 @@ def _measured(extractor: dc.ChannelMeans, image: np.ndarray) -> list[list[str]]:
         "secant": (lambda: extractor.secant(point, tangent), 1),
         "JVP": (lambda: extractor.jvp(point, tangent), 1),
         "VJP": (lambda: extractor.vjp(point, cotangent), 1),
-        f"a Jacobian's rows, {batch} at a time": (lambda: extractor.vjp_batch(point, rows), batch),
+        f"a Jacobian's rows, {batch} at a time": (lambda: next(last.jacobian_rows(there)), batch),
     }
     products, of_product = matrix_products()
     timed = turn_about({**{name: run for name, (run, _) in passes.items()}, **products}, ROUNDS)

@@ -91,8 +91,6 @@ class LiftField:
         Whatever their number, Jᵀλ is a part of the smallest motion that the features ask for: the
         iterates of conjugate gradients approach it from below.
         """
-        if self._factor is None:
-            self.refresh(point)
         return self._conjugate_gradients(point, right, accuracy, None, iterations)[0]
 
     def refresh(self, point: Point) -> None:

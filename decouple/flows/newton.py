@@ -9,23 +9,27 @@ from scipy.linalg import LinAlgError
 
 from decouple.flows.field import LiftField, SingularError
 from decouple.flows.motion import Motion, Moved, Tell
-from decouple.flows.preconditioner import Factor
+from decouple.flows.preconditioner import Factor, factor_cost
 from decouple.flows.stop import StopReason
 
 # Relative residual of the linear solve: at first no more than a linear model deserves, then as much
 # as the last step showed it to be worth (Eisenstat & Walker, SIAM J. Sci. Comput. 17 (1996),
 # choice 2).
 _LOOSEST, _TIGHTEST = 0.5, 1e-2
-# Of conjugate gradients; far from the target a step that is not worked out is as good.
-_ITERATIONS = 15
+# Of conjugate gradients. Their iterates grow, so few iterations are a short step (Steihaug, SIAM J.
+# Numer. Anal. 20 (1983)): twice as many where the last step was good at its whole length, half as
+# many where it had to be cut.
+_FEWEST, _MOST = 1, 15
 
 
 @dataclass
 class Newton:
     """x ← x + t J⁺ (end − f(x)), with t halved until the distance to the target falls.
 
-    The linear systems are solved roughly by conjugate gradients, preconditioned by the factor that
-    the motion has near by; where that leads nowhere, or there is none, by one formed at the image.
+    The linear systems are solved roughly by conjugate gradients, which begin with one iteration and
+    may take more as steps succeed. They are preconditioned by the factor that the motion has near
+    by; where that leads nowhere, or has taken as many passes as a new one costs, or there is none,
+    by one formed at the image.
     Fast near the target, but it does not follow the lift's path: what it moves cannot be moved
     back. For users who only want features matched.
     """
@@ -40,18 +44,22 @@ class Newton:
         near_by = _near_by(motion)
         field = LiftField(motion, _LOOSEST, near_by)
         x, point = image, extractor.linearize(image)
-        formed = near_by is None  # whether the factor is one formed at an image
-        accuracy, first = _LOOSEST, None
+        whole_way = motion.end - point.features
+        cost, spent_before = factor_cost(extractor, image[..., 0].size), extractor.passes.count
+        accuracy, iterations = _LOOSEST, _FEWEST
+        worn, fresh = near_by is None, False  # the factor; fresh: formed at x
         for step in range(self.max_steps):
+            if worn:
+                try:
+                    field.refresh(point)
+                except SingularError:
+                    return Moved(x, StopReason.UNREACHABLE, step)
+                worn, fresh, spent_before = False, True, extractor.passes.count
             residual = motion.end - point.features
-            try:
-                change = extractor.vjp(point, field.nearly(point, residual, accuracy, _ITERATIONS))
-            except SingularError:
-                return Moved(x, StopReason.UNREACHABLE, step)
-            distance = field.distance(residual)
-            first = distance if first is None else first
+            first, distance = field.distance(whole_way), field.distance(residual)
             if distance <= max(motion.tolerance, field.rounding(motion.end)):
                 return Moved(x, StopReason.REACHED, step)
+            change = extractor.vjp(point, field.nearly(point, residual, accuracy, iterations))
             length, tried = 1.0, extractor.linearize(x + change)
             # Written so that a distance of NaN counts as too large.
             while not field.distance(motion.end - tried.features) < (1 - length / 4) * distance:
@@ -63,15 +71,15 @@ class Newton:
                 # As near as rounding lets it come, or stuck.
                 if distance < 1e-5 * first:
                     return Moved(x, StopReason.REACHED, step)
-                if formed:
+                if fresh:
                     return Moved(x, StopReason.UNREACHABLE, step)
-                try:
-                    field.refresh(point)
-                except SingularError:
-                    return Moved(x, StopReason.UNREACHABLE, step)
-                formed, first = True, None
+                worn = True
                 continue
+            whole = length == 1.0
+            iterations = min(2 * iterations, _MOST) if whole else max(iterations // 2, _FEWEST)
             x, point = x + length * change, tried
+            # Whatever another factor would save, no more than twice its passes are spent.
+            worn, fresh = extractor.passes.count - spent_before > cost, False
             left = field.distance(motion.end - point.features)
             accuracy = float(np.clip((left / distance) ** 2, _TIGHTEST, _LOOSEST))
             tell(float(np.clip(1.0 - left / first, 0.0, 1.0)), point.features)

@@ -17,6 +17,19 @@ _RIDGE = 1e-9
 # of stages it was 0.2 to 0.3 times as much at layers 1 and 2, 0.6 at layer 3, 1.5 and 2.3 at layers
 # 4 and 5.
 _ROUNDING = 0.5
+# What a row of K's Jacobian takes, in passes: 0.13 to 0.21 at the first layer, 0.3 to 0.6 behind
+# it, where rows go side by side.
+_FIRST_ROW, _FURTHER_ROW = 0.2, 0.5
+
+
+def row_cost(layers: int) -> float:
+    """Of a row of the Jacobian of so many layers, in passes."""
+    return _FIRST_ROW if layers == 1 else _FURTHER_ROW
+
+
+def factor_cost(extractor: Extractor, pixels: int) -> float:
+    """Of `Factor.near` at an image of so many pixels (H · W), in passes."""
+    return row_cost(len(extractor.layers)) * extractor.share_estimated(pixels) * extractor.size
 
 
 class Factor:

@@ -34,7 +34,7 @@ from scipy.linalg import LinAlgError
 
 from decouple.flows.anderson import Anderson
 from decouple.flows.motion import Motion, Moved, Tell, Way, thumbnail
-from decouple.flows.preconditioner import Factor
+from decouple.flows.preconditioner import Factor, factor_cost
 from decouple.flows.stop import StopReason
 
 if TYPE_CHECKING:
@@ -48,22 +48,19 @@ class Pace(NamedTuple):
 
     first_step : length in s, of 1; what is learnt in a first step that fails is lost
     few, many : steps get longer up to the first number of iterations and shorter beyond the second
-    row_cost : of a row of a new factor's Jacobian, in passes
     """
 
     first_step: float
     few: int
     many: int
-    row_cost: float
 
 
 # Longer steps need fewer iterations in all, but amplify errors on the way back: at the first layer,
 # where that is most and passes cost least, they are kept short. A picture's way is most curved
-# where it begins: first steps of 1/32 failed for most. A row took 0.13 to 0.21 passes at the first
-# layer, 0.3 to 0.6 behind it. First steps of 1/8 behind it take a sixth fewer iterations,
-# but the astronaut at 96 px then missed 80 dB through five layers at first.
-_FIRST_LAYER = Pace(1 / 128, few=5, many=8, row_cost=0.2)
-_FURTHER_LAYERS = Pace(1 / 32, few=9, many=12, row_cost=0.5)
+# where it begins: first steps of 1/32 failed for most. First steps of 1/8 behind it take a sixth
+# fewer iterations, but the astronaut at 96 px then missed 80 dB through five layers at first.
+_FIRST_LAYER = Pace(1 / 128, few=5, many=8)
+_FURTHER_LAYERS = Pace(1 / 32, few=9, many=12)
 
 
 def pace(layers: int) -> Pace:
@@ -265,8 +262,7 @@ class _Walk:
 
     def _factor_cost(self) -> float:
         """Of a new factor, in passes."""
-        share = self.extractor.share_estimated(self.image[..., 0].size)
-        return max(_LEAST_COST, self.pace.row_cost * share * self.extractor.size)
+        return max(_LEAST_COST, factor_cost(self.extractor, self.image[..., 0].size))
 
     def _refresh(self) -> None:
         factor = Factor.near(self.extractor, self.extractor.linearize(self.image))

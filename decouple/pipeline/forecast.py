@@ -13,7 +13,8 @@ from decouple.checks import TRANSFERS, split_compared, stop_rules
 from decouple.config import EXPERIMENTS
 from decouple.flows import Flow, Gradient, Lift, Optimizer, Projected, StopRule, optimizer
 from decouple.flows.optimizers import Lbfgs
-from decouple.flows.symmetric import Symmetric, pace
+from decouple.flows.preconditioner import row_cost
+from decouple.flows.symmetric import Symmetric
 from decouple.gatys.scales import number_of_scales, scales
 from decouple.pipeline.asked import options_of
 from decouple.pipeline.compare import transfer_flow
@@ -136,7 +137,7 @@ def _passes(job: Job, flow: Flow, depth: int, walks: dict[str, int]) -> tuple[fl
         single = new * anew + walks.get(known, 0) * back
         part = job.extractor.first(depth)
         rows = new * factors * part.size * part.share_estimated(job.source[..., 0].size)
-        return single + rows, single + pace(depth).row_cost * rows
+        return single + rows, single + row_cost(depth) * rows
     assert isinstance(flow, Gradient | Projected)
     projected = isinstance(flow, Projected) and depth > 1
     passes = sum(

@@ -12,6 +12,11 @@ from decouple.errors import ConfigError
 from decouple.features.extractor import Extractor
 from decouple.flows.preconditioner import Factor
 
+# The longest side of noise at which K is formed, in pixels. Gradients of means look alike all over
+# noise, so that less of it gives the same K up to a factor, the number of pixels: at 256 x 256
+# pixels Newton's steps take as many passes, and K of five layers costs a fifth.
+_LONGEST = 128
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -37,7 +42,8 @@ class Reference:
         """A factor of K = J Jᵀ at the noise: a preconditioner that costs nothing for an image.
 
         K at the noise depends on the network and the size alone. It is formed once for all layers,
-        and kept on the disk (see `decouple.cache`); its passes are not counted.
+        at no more than 128 × 128 pixels of noise, and kept on the disk (see `decouple.cache`); its
+        passes are not counted.
 
         Parameters
         ----------
@@ -54,8 +60,14 @@ class Reference:
         size = extractor.first(depth).size
         gram = self._grams[extractor.layers][:size, :size]
         # Gradients of means are spread over all pixels.
-        scale = 3 * self.height * self.width / pixels
+        height, width = self._piece
+        scale = 3 * height * width / pixels
         return Factor(scale * gram, pixels)
+
+    @property
+    def _piece(self) -> tuple[int, int]:
+        """Height and width of the noise at which K is formed."""
+        return min(self.height, _LONGEST), min(self.width, _LONGEST)
 
     def _gram(self, extractor: Extractor) -> np.ndarray:
         chain = extractor.chain
@@ -66,12 +78,12 @@ class Reference:
             "features": [type(extractor).__name__, *extractor.layers, *kept],
             "width": chain.width,
             "dtype": chain.dtype,
-            "noise": [self.height, self.width, self.seed],
+            "noise": [*self._piece, self.seed],
         }
 
         def make() -> dict[str, np.ndarray]:
             passes = extractor.passes.count
-            image = noise_image(self.height, self.width, self.seed)
+            image = noise_image(*self._piece, self.seed)
             gram = extractor.gram(extractor.linearize(image))
             extractor.passes.count = passes
             return {"gram": gram}

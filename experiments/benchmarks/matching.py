@@ -5,8 +5,8 @@
 The same photograph and network; both end when the MSE is at most 1e-6 in each layer. L-BFGS
 descends the sum of the layers' MSEs. Timed turn about in one process; printed, and written to
 `reports/matching.md`, are passes, times, and their ratios. The factor of K at the noise, which
-Newton starts from, belongs to the network and the size and is kept on the disk: what forming it
-costs stands beside.
+Newton starts from, belongs to the network and the size (up to 128 px) and is kept on the disk: what
+forming it costs stands beside.
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ def main(*asked: str) -> None:
 
 Made by `python experiments/benchmarks/matching.py {" ".join(asked or CASES)}`: VGG-19, calibrated
 random filters, softplus, average pooling. All layers are moved to the noise's means at once, by
-`dc.match` (Newton steps of the lift, preconditioned by K at the noise) and by SciPy's L-BFGS on the
-sum of the layers' MSEs, until each layer's MSE is at most {MSE:g}. Newton's last step usually lands
-far below. Times are of one round after a first, turn about in one process; those of L-BFGS contain
+`dc.match` (Newton steps of the lift, preconditioned by K at noise of at most 128 px) and by SciPy's
+L-BFGS on the sum of the layers' MSEs, until each layer's MSE is at most {MSE:g}. Newton's last step
+usually lands far below. Times are of one round after a first, turn about in one process; those of L-BFGS contain
 SciPy's own work on the image's values.
 
 {markdown_table(HEADER, rows)}

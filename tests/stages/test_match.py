@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 from decouple import cache
 from decouple.errors import ImageError
 from decouple.flows import Lift, Motion, StopReason, stepper
-from decouple.flows.preconditioner import Factor
+from decouple.flows.preconditioner import Factor, factor_cost
 from decouple.stages import StageError, match, noise_image, noise_reference, noisify
 
 SIZE = (24, 32)
@@ -45,6 +45,24 @@ class TestFactorAtTheNoise:
         small, large = (reference.factor(two, 2, n * pixels).solve(residual) for n in (1, 4))
         np.testing.assert_allclose(large, 4 * small, rtol=1e-6)
 
+    def test_for_large_images_it_is_formed_at_less_noise(self, two, pink, monkeypatch):
+        """And takes Newton's steps there in about as many passes."""
+        image, reference, passes = pink(64, 48), noise_reference(two, (64, 48)), []
+        for longest in (1000, 32):
+            monkeypatch.setattr("decouple.stages.reference._LONGEST", longest)
+            reference._grams.clear()
+            before = two.passes.count
+            done = match(image, two, reference.features, reference)
+            passes.append(two.passes.count - before)
+            assert max(done.trace.feature_mse.values()) <= 1e-6
+        small, large = (noise_reference(two, side) for side in ((32, 32), (64, 48)))
+        residual = np.ones(two.size)
+        np.testing.assert_array_equal(
+            large.factor(two, 2, image.size).solve(residual),
+            small.factor(two, 2, image.size).solve(residual),
+        )
+        assert passes[1] <= 1.25 * passes[0]
+
     def test_it_is_formed_once_and_its_passes_are_not_counted(self, two, tmp_path, monkeypatch):
         monkeypatch.setenv("DECOUPLE_CACHE", str(tmp_path))
         asked = []
@@ -80,6 +98,20 @@ class TestMatch:
         for layer, wanted in reference.features.items():
             assert np.mean(np.square(measured[layer] - wanted)) <= 1e-6
             assert done.trace.feature_mse[layer] <= 1e-6
+
+    def test_an_image_that_has_them_stays(self, two, grained):
+        image = grained(*SIZE)
+        wanted = two.split(two.measure(image))
+        done = match(image, two, wanted, noise_reference(two, SIZE))
+        np.testing.assert_array_equal(done.image, image)
+        assert done.trace.steps == 0
+
+    def test_far_from_them_few_iterations_are_spent(self, two, photograph):
+        """The first steps are not worked out: 15 iterations each took 69 passes here."""
+        image, reference = photograph(48, 48), noise_reference(two, (48, 48))
+        before = two.passes.count
+        match(image, two, reference.features, reference)
+        assert two.passes.count - before <= 55
 
     @pytest.mark.slow
     def test_l_bfgs_is_not_there_after_as_many_passes(self, two, photograph):
@@ -117,6 +149,23 @@ class TestMatch:
         assert moved.stop_reason is StopReason.REACHED
         np.testing.assert_allclose(two.measure(moved.image), end, atol=1e-3)
 
+    def test_a_factor_that_does_not_fit_is_dropped_in_time(self, two, reference, grained):
+        """When it has taken as many passes as another one costs."""
+        image = grained(*SIZE)
+        start, end = two.measure(image), reference.vector(two)
+        cost = factor_cost(two, SIZE[0] * SIZE[1])
+        badly = Factor(np.diag(10.0 ** np.linspace(-6, 0, two.size)), image.size)
+        passes = []
+        for nearby in (None, lambda: badly):
+            before = two.passes.count
+            task = Motion(two, start, end, 1e-4, nearby=nearby)
+            moved = stepper("newton").walk(image, task, lambda *_: None)
+            assert moved.stop_reason is StopReason.REACHED
+            passes.append(two.passes.count - before)
+        # K's rows count as passes; with the last step it may overshoot.
+        assert passes[1] <= passes[0] + cost + 2 * 15 + 5
+        np.testing.assert_allclose(two.measure(moved.image), end, atol=1e-3)
+
     def test_those_of_another_picture(self, two, grained, pink):
         wanted = two.split(two.measure(0.5 * grained(*SIZE) + 0.5 * pink(*SIZE)))
         done = match(grained(*SIZE), two, wanted)
@@ -140,6 +189,7 @@ def test_newton_layer_by_layer_begins_with_the_factor_at_the_noise(
     image = photograph(*SIZE)
     reference.factor(two, 2, image.size)  # has its passes behind it
     monkeypatch.setattr(type(two), "gram", lambda *_: pytest.fail("K was formed at the image"))
+    monkeypatch.setattr("decouple.flows.newton.factor_cost", lambda *_: np.inf)
     done = noisify(image, two, reference, Lift(stepper("newton")), tolerance=1e-2)
     for trace in done.trace:
         assert trace.stop_reason is StopReason.REACHED

@@ -47,14 +47,18 @@ class Newton:
         whole_way = motion.end - point.features
         cost, spent_before = factor_cost(extractor, image[..., 0].size), extractor.passes.count
         accuracy, iterations = _LOOSEST, _FEWEST
-        worn, fresh = near_by is None, False  # the factor; fresh: formed at x
+        needed, fresh = near_by is None, False  # a factor; whether it was formed at x
         for step in range(self.max_steps):
-            if worn:
+            # Whatever another factor would save, no more than twice its passes are spent.
+            if needed or extractor.passes.count - spent_before > cost:
                 try:
                     field.refresh(point)
+                    fresh = True
                 except SingularError:
-                    return Moved(x, StopReason.UNREACHABLE, step)
-                worn, fresh, spent_before = False, True, extractor.passes.count
+                    if needed:
+                        return Moved(x, StopReason.UNREACHABLE, step)
+                    cost = np.inf  # the one at hand has to do
+                needed, spent_before = False, extractor.passes.count
             residual = motion.end - point.features
             first, distance = field.distance(whole_way), field.distance(residual)
             if distance <= max(motion.tolerance, field.rounding(motion.end)):
@@ -73,13 +77,11 @@ class Newton:
                     return Moved(x, StopReason.REACHED, step)
                 if fresh:
                     return Moved(x, StopReason.UNREACHABLE, step)
-                worn = True
+                needed = True
                 continue
             whole = length == 1.0
             iterations = min(2 * iterations, _MOST) if whole else max(iterations // 2, _FEWEST)
-            x, point = x + length * change, tried
-            # Whatever another factor would save, no more than twice its passes are spent.
-            worn, fresh = extractor.passes.count - spent_before > cost, False
+            x, point, fresh = x + length * change, tried, False
             left = field.distance(motion.end - point.features)
             accuracy = float(np.clip((left / distance) ** 2, _TIGHTEST, _LOOSEST))
             tell(float(np.clip(1.0 - left / first, 0.0, 1.0)), point.features)

@@ -166,6 +166,18 @@ class TestMatch:
         assert passes[1] <= passes[0] + cost + 2 * 15 + 5
         np.testing.assert_allclose(two.measure(moved.image), end, atol=1e-3)
 
+    def test_where_no_other_factor_can_be_formed_the_one_at_hand_does(
+        self, two, reference, grained, monkeypatch
+    ):
+        def singular(*_):
+            raise np.linalg.LinAlgError("for the test")
+
+        reference.factor(two, 2, 3 * SIZE[0] * SIZE[1])
+        monkeypatch.setattr(type(two), "gram", singular)
+        monkeypatch.setattr("decouple.flows.newton.factor_cost", lambda *_: 0)
+        done = match(grained(*SIZE), two, reference.features, reference)
+        assert max(done.trace.feature_mse.values()) <= 1e-6
+
     def test_those_of_another_picture(self, two, grained, pink):
         wanted = two.split(two.measure(0.5 * grained(*SIZE) + 0.5 * pink(*SIZE)))
         done = match(grained(*SIZE), two, wanted)

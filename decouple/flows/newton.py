@@ -48,7 +48,8 @@ class Newton:
         cost, spent_before = factor_cost(extractor, image[..., 0].size), extractor.passes.count
         accuracy, iterations = _LOOSEST, _FEWEST
         needed, fresh = near_by is None, False  # a factor; whether it was formed at x
-        for step in range(self.max_steps):
+        steps = 0
+        while steps < self.max_steps:
             # Whatever another factor would save, no more than twice its passes are spent.
             if needed or extractor.passes.count - spent_before > cost:
                 try:
@@ -56,13 +57,13 @@ class Newton:
                     fresh = True
                 except SingularError:
                     if needed:
-                        return Moved(x, StopReason.UNREACHABLE, step)
+                        return Moved(x, StopReason.UNREACHABLE, steps)
                     cost = np.inf  # the one at hand has to do
                 needed, spent_before = False, extractor.passes.count
             residual = motion.end - point.features
             first, distance = field.distance(whole_way), field.distance(residual)
             if distance <= max(motion.tolerance, field.rounding(motion.end)):
-                return Moved(x, StopReason.REACHED, step)
+                return Moved(x, StopReason.REACHED, steps)
             change = extractor.vjp(point, field.nearly(point, residual, accuracy, iterations))
             length, tried = 1.0, extractor.linearize(x + change)
             # Written so that a distance of NaN counts as too large.
@@ -74,18 +75,19 @@ class Newton:
             if length < self.smallest_step:
                 # As near as rounding lets it come, or stuck.
                 if distance < 1e-5 * first:
-                    return Moved(x, StopReason.REACHED, step)
+                    return Moved(x, StopReason.REACHED, steps)
                 if fresh:
-                    return Moved(x, StopReason.UNREACHABLE, step)
+                    return Moved(x, StopReason.UNREACHABLE, steps)
                 needed = True
                 continue
             whole = length == 1.0
             iterations = min(2 * iterations, _MOST) if whole else max(iterations // 2, _FEWEST)
             x, point, fresh = x + length * change, tried, False
+            steps += 1
             left = field.distance(motion.end - point.features)
             accuracy = float(np.clip((left / distance) ** 2, _TIGHTEST, _LOOSEST))
             tell(float(np.clip(1.0 - left / first, 0.0, 1.0)), point.features)
-        return Moved(x, StopReason.STEP_LIMIT, self.max_steps)
+        return Moved(x, StopReason.STEP_LIMIT, steps)
 
 
 def _near_by(motion: Motion) -> Factor | None:

@@ -88,6 +88,8 @@ class LiftField:
     ) -> np.ndarray:
         """λ after so many iterations, or before with K λ = `right` to `accuracy`.
 
+        With the factor that it was begun with, or of the last `refresh`.
+
         Whatever their number, Jᵀλ is a part of the smallest motion that the features ask for: the
         iterates of conjugate gradients approach it from below.
         """

@@ -29,9 +29,8 @@ class Newton:
     The linear systems are solved roughly by conjugate gradients, which begin with one iteration and
     may take more as steps succeed. They are preconditioned by the factor that the motion has near
     by; where that leads nowhere, or has taken as many passes as a new one costs, or there is none,
-    by one formed at the image.
-    Fast near the target, but it does not follow the lift's path: what it moves cannot be moved
-    back. For users who only want features matched.
+    by one formed at the image. Fast near the target, but it does not follow the lift's path: what
+    it moves cannot be moved back. For users who only want features matched.
     """
 
     max_steps: int = 50
@@ -67,7 +66,9 @@ class Newton:
             change = extractor.vjp(point, field.nearly(point, residual, accuracy, iterations))
             length, tried = 1.0, extractor.linearize(x + change)
             # Written so that a distance of NaN counts as too large.
-            while not field.distance(motion.end - tried.features) < (1 - length / 4) * distance:
+            while not (left := field.distance(motion.end - tried.features)) < (
+                (1 - length / 4) * distance
+            ):
                 length /= 2
                 if length < self.smallest_step:
                     break
@@ -84,7 +85,6 @@ class Newton:
             iterations = min(2 * iterations, _MOST) if whole else max(iterations // 2, _FEWEST)
             x, point, fresh = x + length * change, tried, False
             steps += 1
-            left = field.distance(motion.end - point.features)
             accuracy = float(np.clip((left / distance) ** 2, _TIGHTEST, _LOOSEST))
             tell(float(np.clip(1.0 - left / first, 0.0, 1.0)), point.features)
         return Moved(x, StopReason.STEP_LIMIT, steps)

@@ -22,14 +22,10 @@ _ROUNDING = 0.5
 _FIRST_ROW, _FURTHER_ROW = 0.2, 0.5
 
 
-def row_cost(layers: int) -> float:
-    """Of a row of the Jacobian of so many layers, in passes."""
-    return _FIRST_ROW if layers == 1 else _FURTHER_ROW
-
-
 def factor_cost(extractor: Extractor, pixels: int) -> float:
     """Of `Factor.near` at an image of so many pixels (H · W), in passes."""
-    return row_cost(len(extractor.layers)) * extractor.share_estimated(pixels) * extractor.size
+    row = _FIRST_ROW if len(extractor.layers) == 1 else _FURTHER_ROW
+    return row * extractor.share_estimated(pixels) * extractor.size
 
 
 class Factor:

@@ -13,7 +13,7 @@ from decouple.checks import TRANSFERS, split_compared, stop_rules
 from decouple.config import EXPERIMENTS
 from decouple.flows import Flow, Gradient, Lift, Optimizer, Projected, StopRule, optimizer
 from decouple.flows.optimizers import Lbfgs
-from decouple.flows.preconditioner import row_cost
+from decouple.flows.preconditioner import factor_cost
 from decouple.flows.symmetric import Symmetric
 from decouple.gatys.scales import number_of_scales, scales
 from decouple.pipeline.asked import options_of
@@ -136,8 +136,10 @@ def _passes(job: Job, flow: Flow, depth: int, walks: dict[str, int]) -> tuple[fl
         new = sum(n for stage, n in walks.items() if stage != known)
         single = new * anew + walks.get(known, 0) * back
         part = job.extractor.first(depth)
-        rows = new * factors * part.size * part.share_estimated(job.source[..., 0].size)
-        return single + rows, single + row_cost(depth) * rows
+        pixels = job.source[..., 0].size
+        rows = part.size * part.share_estimated(pixels)
+        made = new * factors
+        return single + made * rows, single + made * factor_cost(part, pixels)
     assert isinstance(flow, Gradient | Projected)
     projected = isinstance(flow, Projected) and depth > 1
     passes = sum(

@@ -79,9 +79,9 @@ usually lands far below. Times are of one round after a first, turn about in one
 
 {markdown_table(HEADER, rows)}
 
-What holds Newton back: through two layers L-BFGS gets by with some fifty evaluations, of two passes
-each, and Newton's five or six steps hold about twenty iterations of conjugate gradients, of two
-passes each as well. The rest of the ratio of times is L-BFGS's own work on the image's values.
+What holds Newton back through two layers: L-BFGS needs few evaluations there, and an iteration of
+conjugate gradients takes as many passes as one of them. Times differ by more than passes do, since
+an evaluation computes all activations and slopes anew, which a pass along them need not.
 """
     (REPORTS / "matching.md").write_text(text, encoding="utf-8")
 

@@ -115,9 +115,11 @@ def _check_ranges(config: Config) -> None:
     ):  # fmt: skip
         if value < least:
             raise ConfigError(f"{name}={value} is too small: at least {least}")
-    for name, value in (("tolerance", config.tolerance), ("network.width", config.network.width)):
-        if not 0 < value < float("inf"):
-            raise ConfigError(f"{name}={value} must be a positive number")
+    if not 0 < config.tolerance < float("inf"):
+        raise ConfigError(f"tolerance={config.tolerance} must be a positive number")
+    width = config.network.width
+    if width != "auto" and not (_is_number(width) and 0 < width < float("inf")):
+        raise ConfigError(f"network.width={width} must be a positive number, or auto")
     if not 0 <= config.mask.min_slope < 1:
         raise ConfigError(f"mask.min_slope={config.mask.min_slope} must be from 0 to below 1")
     if not 0 <= config.checkpoint.every_seconds < float("inf"):
@@ -261,6 +263,10 @@ def _check_flow(config: Config, overridden: set[str]) -> None:
     stepper = "rk4" if config.stepper.name == "auto" and kinked else config.stepper.name
     if "tolerance" in overridden and stepper in FIXED_STEPPERS:
         raise ConfigError(f"tolerance= has no meaning with stepper={stepper}: set stepper.steps")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _options(group: Any) -> dict[str, Any]:

@@ -45,10 +45,11 @@ STARTS = ("content", "style", "noise")
 CHOICES = {
     "device": ("auto", "cpu", "gpu"),
     "image.fit": tuple(fit.value for fit in Fit),
-    "network.activation": ("softplus", "relu"),
-    "network.pooling": ("average", "max", "l2"),
+    "network.activation": ("auto", "softplus", "unbiased_softplus", "relu"),
+    "network.pooling": ("auto", "average", "max", "l2", "smooth_max"),
     "network.dtype": ("float32", "float64"),
     "flow.hold": ("reference", "features"),
+    "flow.path": ("blend", "straight"),
     "flow.projection": ("channel", "layer"),
     "stop.scale": ("absolute", "initial", "imagenet"),
     "gatys.weights": ("auto", "raw", "balanced"),
@@ -87,13 +88,16 @@ class NoiseConfig:
 
 @dataclass
 class NetworkConfig:
-    """weights: auto, imagenet, calibrated or a file; width: of softplus, in standard deviations."""
+    """weights: auto, imagenet, calibrated or a file; width: of softplus, in standard deviations.
+
+    activation, width and pooling are auto by default: see `networks.network`.
+    """
 
     name: str = MISSING
     weights: str = "auto"
-    activation: str = "softplus"
-    width: float = 0.1
-    pooling: str = "average"
+    activation: str = "auto"
+    width: Any = "auto"
+    pooling: str = "auto"
     dtype: str = "float32"
 
 
@@ -113,9 +117,13 @@ class AutoStepper:
 
 @dataclass
 class LiftConfig:
-    """The flow that retraces itself; its stepper has a group of its own."""
+    """The flow that retraces itself; its stepper has a group of its own.
+
+    path: which features the image has on its way, see `flows.paths`: `blend` or `straight`.
+    """
 
     name: str = "lift"
+    path: str = "blend"
 
 
 @dataclass

@@ -124,5 +124,5 @@ def test_choices_are_those_of_the_code() -> None:
     from decouple.config import CHOICES
     from decouple.networks import Activation, Pooling
 
-    assert CHOICES["network.activation"] == tuple(kind.value for kind in Activation)
-    assert CHOICES["network.pooling"] == tuple(kind.value for kind in Pooling)
+    assert CHOICES["network.activation"] == ("auto", *(kind.value for kind in Activation))
+    assert CHOICES["network.pooling"] == ("auto", *(kind.value for kind in Pooling))

@@ -11,6 +11,7 @@ from decouple.errors import ConfigError, unknown_name
 from decouple.flows.integrators import Adaptive, FixedStep
 from decouple.flows.motion import Motion, Moved, Tell
 from decouple.flows.newton import Newton
+from decouple.flows.paths import PathKind
 from decouple.flows.stop import StopReason
 from decouple.flows.symmetric import Symmetric
 
@@ -62,9 +63,16 @@ class Lift:
 
     Since the velocity is linear in d, the way back with −d retraces the same curve: self-transfer
     is exact up to the stepper's error. With `Symmetric` steps not even their size matters.
+
+    Attributes
+    ----------
+    stepper : how far to go at a time
+    path : which features the image has on its way while no layer is held: those of blends of it
+        with the noise, or those on a straight line. Of `Symmetric` steps; others go straight
     """
 
     stepper: Stepper = field(default_factory=Symmetric)
+    path: PathKind = PathKind.BLEND
     name: str = "lift"
 
     @classmethod
@@ -87,4 +95,9 @@ class Lift:
 
     def move(self, image: np.ndarray, motion: Motion, tell: Tell) -> Moved:
         """Carry out a motion; see `Flow.move`."""
+        if isinstance(self.stepper, Symmetric):
+            moved = self.stepper.walk(image, motion, tell, self.path)
+            if moved.path == PathKind.BLEND.value and not self.arrived(moved.stop_reason):
+                return self.stepper.walk(image, motion, tell, PathKind.STRAIGHT)
+            return moved
         return self.stepper.walk(image, motion, tell)

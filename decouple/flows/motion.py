@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from decouple.flows.paths import Blend, Curve, Path, PathKind, Straight
 from decouple.flows.preconditioner import Factor
 from decouple.flows.stop import StopReason
 
@@ -42,14 +43,19 @@ class Way:
         the factors serve
     factors : Cholesky factors of K = J Jᵀ with the s at which they were made; they only save
         time, whichever image they come from
-    ends : (C,) nominal features at its start and end, which define its way-points
+    curve : nominal features along it; where there are steps, at the ends of each
     thumbnails : of the images at its start and end
+    tolerance : the error (RMS over the image) to which its steps were solved
+    growth : how many times larger a small change of the image at its end is, once it has been
+        carried back to its start; None where it was not measured
     """
 
     steps: tuple[float, ...]
     factors: tuple[tuple[float, Factor], ...] = ()
-    ends: tuple[np.ndarray, np.ndarray] | None = None
+    curve: Curve | None = None
     thumbnails: tuple[np.ndarray, np.ndarray] | None = None
+    tolerance: float | None = None
+    growth: float | None = None
 
     def begins_at(self, image: np.ndarray) -> bool:
         """Whether it is this image's (H, W, 3), and not another's; true where that is unknown."""
@@ -58,11 +64,16 @@ class Way:
         begin, here = self.thumbnails[0], thumbnail(image)
         return begin.shape == here.shape and bool(np.sqrt(np.mean(np.square(here - begin))) < _SAME)
 
+    def halved(self) -> Way:
+        """In steps half as long: errors grow less, and some can be taken one way but not back."""
+        return replace(self, steps=tuple(h / 2 for h in self.steps for _ in range(2)), growth=None)
+
     def reversed(self) -> Way:
         """The way back."""
         turned = tuple((1.0 - s, factor) for s, factor in reversed(self.factors))
-        ends, thumbnails = (pair and pair[::-1] for pair in (self.ends, self.thumbnails))
-        return Way(self.steps[::-1], turned, ends, thumbnails)
+        curve = None if self.curve is None else self.curve.reversed()
+        thumbnails = self.thumbnails and self.thumbnails[::-1]
+        return Way(self.steps[::-1], turned, curve, thumbnails, self.tolerance)
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,8 @@ class Motion:
     stage : the stage it belongs to, for stop rules that differ between stages
     nearby : gives a factor of K that costs nothing for this image, such as that at the noise; None
         where there is none
+    noise : (H, W, 3), an image with the features `end`, with which to blend; None for no blend
+    comes_back : whether to measure how much errors grow on the way back (`Way.growth`)
     """
 
     extractor: Extractor
@@ -89,16 +102,27 @@ class Motion:
     way: Way | None = None
     stage: str = ""
     nearby: Callable[[], Factor] | None = None
+    noise: np.ndarray | None = None
+    comes_back: bool = False
+
+    def path(self, image: np.ndarray, kind: PathKind) -> tuple[Path, str]:
+        """Nominal features from `start` to `end`, and what metrics.json calls their path.
+
+        That of the way, if it knows one; a blend from an image (H, W, 3), if that is asked for, no
+        layer is held and there is noise to blend with; else straight.
+        """
+        if self.way is not None and self.way.curve is not None:
+            return self.way.curve.between(self.start, self.end), "curve"
+        if kind is PathKind.BLEND and self.noise is not None and len(self.extractor.layers) == 1:
+            blend = Blend(self.extractor, image, self.noise, self.start, self.end)
+            return blend, PathKind.BLEND.value
+        return Straight(self.start, self.end), PathKind.STRAIGHT.value
 
     def ended(self, features: np.ndarray) -> StopReason:
         """REACHED or OFF_TARGET, from the features (C,) at the end of all steps."""
         gap, wanted = (np.linalg.norm(v) for v in (self.end - features, self.end - self.start))
         near = gap <= _FARTHEST * wanted + _ROUNDING * np.sqrt(len(features))
         return StopReason.REACHED if near else StopReason.OFF_TARGET
-
-    def waypoint(self, s: float) -> np.ndarray:
-        """Nominal features (C,) at s from 0 to 1, on the straight line."""
-        return self.start + s * (self.end - self.start)
 
 
 @dataclass(frozen=True)
@@ -113,6 +137,7 @@ class Moved:
     steps: int
     way: Way | None = field(default=None, repr=False)
     threshold: float | None = None
+    path: str = PathKind.STRAIGHT.value
 
 
 # Told, after each accepted step, how far along s the image is and its features there.

@@ -34,6 +34,7 @@ from scipy.linalg import LinAlgError
 
 from decouple.flows.anderson import Anderson
 from decouple.flows.motion import Motion, Moved, Tell, Way, thumbnail
+from decouple.flows.paths import Curve, PathKind
 from decouple.flows.preconditioner import Factor, factor_cost
 from decouple.flows.stop import StopReason
 
@@ -81,7 +82,7 @@ _LARGEST_WEIGHTS = 20.0
 _CANCELLED = 10.0
 # A step's error, in units of what is lost in float32, below which it is solved further in float64.
 _NEARLY = 3.0
-# An image that would have to move this far (RMS, in units of its range) to meet the target.
+# An image that would have to move at this speed (RMS, in units of its range, per unit of s).
 _FAR = 100.0
 
 
@@ -105,9 +106,15 @@ class Symmetric:
     memory: int = 12
     name: str = "symmetric"
 
-    def walk(self, image: np.ndarray, motion: Motion, tell: Tell) -> Moved:
-        """Carry out a motion; see `Flow.move`."""
-        return _Walk(self, image, motion, tell).run()
+    def walk(
+        self,
+        image: np.ndarray,
+        motion: Motion,
+        tell: Tell,
+        path: PathKind = PathKind.STRAIGHT,
+    ) -> Moved:
+        """Carry out a motion along a path; see `Flow.move`."""
+        return _Walk(self, image, motion, tell, path).run()
 
 
 @dataclass
@@ -158,7 +165,9 @@ class _Equations:
 class _Walk:
     """One motion under way."""
 
-    def __init__(self, stepper: Symmetric, image: np.ndarray, motion: Motion, tell: Tell) -> None:
+    def __init__(
+        self, stepper: Symmetric, image: np.ndarray, motion: Motion, tell: Tell, path: PathKind
+    ) -> None:
         self.stepper, self.motion, self.tell = stepper, motion, tell
         self.extractor = motion.extractor
         self.image = self.origin = image
@@ -169,11 +178,17 @@ class _Walk:
         # Another image's steps would be too long here and too short there, its factors poor.
         way = motion.way if motion.way and motion.way.begins_at(image) else Way(())
         self.factors: list[tuple[float, Factor]] = list(way.factors)
-        self.planned = deque(way.steps)
+        self.path, self.path_name = motion.path(image, path)
+        self.planned = self._plan(way)
         self.follows = bool(way.steps)
         # Measured once, then carried on by what the steps changed.
         self.features = self.extractor.measure(image)
-        self.direction = motion.end - motion.start
+        # Where the features should be now, and where they should have been after each step.
+        self.nominal = motion.start
+        self.passed = [(0.0, motion.start)]
+        self.solved_to = 0.0  # RMS error of the worst of its steps
+        # How far the image is from the start of its path, which it takes along in parallel.
+        self.aside = np.zeros_like(motion.start)
         self.refreshed_at: float | None = None
         # Kept from step to step, as long as the factor stays: what it learnt of the equations
         # changes little between them.
@@ -182,6 +197,21 @@ class _Walk:
         self.scale = 1.0
         # Iterations spent beyond `_GOOD_ITERATIONS` since the last factor, in passes.
         self.excess = 0.0
+
+    def _plan(self, way: Way) -> deque[tuple[float, np.ndarray | None]]:
+        """The steps to take, with the features at the end of each where these are known."""
+        if way.curve is None or len(way.curve.nodes) != len(way.steps) + 1:
+            return deque((h, None) for h in way.steps)
+        values = way.curve.between(self.motion.start, self.motion.end).values[1:]
+        return deque(zip(way.steps, values, strict=True))
+
+    def _waypoint(self, h: float) -> np.ndarray:
+        """Nominal features (C,) after a step from here."""
+        if self.planned and self.planned[0][1] is not None:
+            target = self.planned[0][1]
+        else:
+            target = self.path(1.0 if 1.0 - self.s - h < 1e-9 else self.s + h)
+        return target + (1.0 - self.s - h) * self.aside
 
     def run(self) -> Moved:
         try:
@@ -193,18 +223,21 @@ class _Walk:
         if not self.factors:
             self._refresh()
         if not self._factor().distance(self.features - self.motion.start) < _OFF_THE_WAY:
-            # Not the image that this way begins at: go straight from where it is.
-            self.direction = self.motion.end - self.features
-        if self._distance_left() > _FAR:
-            return self._ended(StopReason.UNREACHABLE)
+            # Not the image that this way begins at: go on from where it is.
+            self.aside = self.features - self.motion.start
+            self.nominal = self.features
         length = self.stepper.first_step or self.pace.first_step
+        first = self.planned[0][0] if self.planned else length
+        if self._factor().distance(self._waypoint(first) - self.nominal) > _FAR * first:
+            return self._ended(StopReason.UNREACHABLE)
         while self.s < 1.0:
             if len(self.steps) >= self.stepper.max_steps:
                 return self._ended(StopReason.STEP_LIMIT)
-            h = self.planned[0] if self.planned else min(length, 1.0 - self.s)
+            h = self.planned[0][0] if self.planned else min(length, 1.0 - self.s)
             # The last step ends at 1 exactly.
             h = 1.0 - self.s if 1.0 - self.s - h < 1e-9 else h
-            solved = self._solve(h)
+            target = self._waypoint(h)
+            solved = self._solve(h, target - self.nominal)
             excess = solved.iterations - _GOOD_ITERATIONS
             self.excess += _PASSES_PER_ITERATION * max(excess, 0)
             if not solved.converged:
@@ -213,7 +246,7 @@ class _Walk:
                     return self._ended(failure)
                 length = min(h / 2, length)
                 continue
-            self._accept(h, solved)
+            self._accept(h, target, solved)
             length = h * self._growth(solved.iterations)
             steps_left = (1.0 - self.s) / length
             pays = _PASSES_PER_ITERATION * excess * steps_left > self._factor_cost()
@@ -221,7 +254,7 @@ class _Walk:
                 self._refresh()
         return self._ended(self.motion.ended(self.features))
 
-    def _accept(self, h: float, solved: _Solved) -> None:
+    def _accept(self, h: float, target: np.ndarray, solved: _Solved) -> None:
         middle = self.s + h / 2
         self.recent.append((middle, solved.multipliers / h, (solved.image - self.image) / h))
         self.image = solved.image
@@ -229,7 +262,9 @@ class _Walk:
         self.steps.append(h)
         if self.planned:
             self.planned.popleft()
-        self.features = self.features + h * self.direction
+        self.features = self.features + (target - self.nominal)
+        self.nominal = target
+        self.passed.append((self.s, target))
         # As last measured: the last iteration has still removed most of the residual.
         self.tell(self.s, self.features - solved.residual)
 
@@ -251,8 +286,9 @@ class _Walk:
             far = self._distance_left() > 1.0
             return StopReason.UNREACHABLE if far else StopReason.STEP_COLLAPSE
         if self.planned:
-            self.planned.popleft()
-            self.planned.extendleft((h / 2, h / 2))
+            _, target = self.planned.popleft()
+            # Deque's order is turned round: the first half comes last.
+            self.planned.extendleft([(h / 2, target), (h / 2, None)])
         return None
 
     def _growth(self, iterations: int) -> float:
@@ -275,12 +311,12 @@ class _Walk:
         return min(reversed(self.factors), key=lambda made: abs(made[0] - self.s))[1]
 
     def _distance_left(self) -> float:
-        return self._factor().distance((1.0 - self.s) * self.direction)
+        return self._factor().distance(self.motion.end - self.nominal)
 
-    def _predict(self, h: float, begin: Point) -> tuple[np.ndarray, np.ndarray]:
+    def _predict(self, h: float, wanted: np.ndarray, begin: Point) -> tuple[np.ndarray, np.ndarray]:
         """λ and x₁ for a step, extrapolated by a polynomial through the last steps."""
         if not self.recent:
-            multipliers = self._factor().solve(h * self.direction)
+            multipliers = self._factor().solve(wanted)
             return multipliers, self.image + self.extractor.vjp(begin, multipliers)
         weights = _extrapolation([s for s, _, _ in self.recent], self.s + h / 2)
         multipliers, change = np.zeros(self.extractor.size), np.zeros_like(self.image)
@@ -289,14 +325,14 @@ class _Walk:
             change += h * weight * velocity
         return multipliers, self.image + change
 
-    def _solve(self, h: float) -> _Solved:
+    def _solve(self, h: float, wanted: np.ndarray) -> _Solved:
         x0, factor = self.image, self._factor()
-        wanted = h * self.direction
         equations = _Equations(self.extractor, x0, wanted)
         lost = _CANCELLED * factor.rounding(wanted, self.extractor.epsilon)
         last = self.extractor.in_float64() if lost > self.motion.tolerance else self.extractor
         tolerance = max(self.motion.tolerance, factor.rounding(wanted, last.epsilon))
-        multipliers, x1 = self._predict(h, equations.begin)
+        self.solved_to = max(self.solved_to, tolerance)
+        multipliers, x1 = self._predict(h, wanted, equations.begin)
         size = len(multipliers)
         if self.anderson is not None and self.learnt_with is factor:
             self.anderson.restart()
@@ -351,7 +387,8 @@ class _Walk:
             way = Way(
                 steps=tuple(self.steps),
                 factors=tuple(self.factors),
-                ends=(self.motion.start, self.motion.end),
+                curve=Curve(*map(np.asarray, zip(*self.passed, strict=True))),
                 thumbnails=(thumbnail(self.origin), thumbnail(self.image)),
+                tolerance=self.solved_to,
             )
-        return Moved(self.image, reason, len(self.steps), way)
+        return Moved(self.image, reason, len(self.steps), way, path=self.path_name)

@@ -52,7 +52,9 @@ class LayerTrace:
     `image_digest`; `image_change_psnr_db` is
     the PSNR (peak 1, unclipped) between the images before and after; `threshold` the loss at
     which a descent was to stop. `losses` is measured on that image too, `losses_before` on the
-    one that the stage was given.
+    one that the stage was given. `path` says how the nominal features went (`blend`, `straight`
+    or `curve`), `growth` how many times larger a small change of the image is once it has been
+    carried back, where that was measured.
     """
 
     stage: str
@@ -68,3 +70,5 @@ class LayerTrace:
     losses: Mapping[str, float] = field(default_factory=dict)
     losses_before: Mapping[str, float] = field(default_factory=dict)
     image_digest: str = ""
+    path: str = ""
+    growth: float | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from decouple.errors import ConfigError, unknown_name
 from decouple.networks.activations import Activation
 from decouple.networks.architecture import architecture
@@ -10,13 +12,26 @@ from decouple.networks.pooling import Pooling
 from decouple.networks.weights import Say, load_weights
 
 
+class Sight(NamedTuple):
+    """What stands between the convolutions; see `Chain`."""
+
+    activation: Activation
+    pooling: Pooling
+    width: float
+
+
+OF_CALIBRATED = Sight(Activation.SOFTPLUS, Pooling.AVERAGE, 0.1)
+# As near to ReLU and max pooling as is still smooth: what a network has learned depends on them.
+OF_TRAINED = Sight(Activation.UNBIASED_SOFTPLUS, Pooling.SMOOTH_MAX, 0.1)
+
+
 def network(
     name: str,
     last: str | None = None,
     weights: str = "auto",
-    activation: Activation | str = Activation.SOFTPLUS,
-    pooling: Pooling | str = Pooling.AVERAGE,
-    width: float = 0.1,
+    activation: Activation | str = "auto",
+    pooling: Pooling | str = "auto",
+    width: float | str = "auto",
     dtype: str = "float32",
     say: Say = print,
 ) -> Chain:
@@ -27,9 +42,13 @@ def network(
     name : `vgg19` or `vgg16`
     last : the convolution at which the chain stops; by default the network's block5_conv1
     weights : `auto`, `imagenet`, `calibrated` or a file; see `load_weights`
-    activation : `softplus` (smooth, reversible) or `relu` (as VGG was trained)
-    pooling : `average`, `max` (as VGG was trained) or `l2`
-    width : of softplus, relative to each layer's pre-activation standard deviation
+    activation : `softplus` (smooth, reversible), `unbiased_softplus`, which has no more than
+        ReLU's mean, or `relu` (as VGG was trained); `auto` is the second for trained weights and
+        the first for calibrated ones
+    pooling : `average`, `max` (as VGG was trained), `l2`, or `smooth_max`, which is as smooth as
+        average pooling and hands on what max pooling does, within some per cent; `auto` is
+        `smooth_max` for trained weights and `average` for calibrated ones
+    width : of softplus, relative to each layer's pre-activation standard deviation; `auto` is 0.1
     dtype : `float32` or `float64`
     say : told in one line what `weights="auto"` chose
 
@@ -40,12 +59,21 @@ def network(
     chosen = architecture(name)
     if dtype not in ("float32", "float64"):
         raise ConfigError(unknown_name("dtype", dtype, ("float32", "float64")))
-    if not 0 < width < float("inf"):
-        raise ConfigError(f"width={width} must be a positive number")
+    if width != "auto" and not (isinstance(width, int | float) and 0 < width < float("inf")):
+        raise ConfigError(f"width={width} must be a positive number, or auto")
     last = last or "block5_conv1"
-    activation, pooling = Activation.named(activation), Pooling.named(pooling)
-    loaded = load_weights(weights, chosen, last, activation, pooling, width, say)
-    return Chain(chosen, last, loaded, activation, pooling, width, dtype)
+
+    def resolved(defaults: Sight) -> Sight:
+        return Sight(
+            defaults.activation if activation == "auto" else Activation.named(activation),
+            defaults.pooling if pooling == "auto" else Pooling.named(pooling),
+            defaults.width if width == "auto" else float(width),
+        )
+
+    loaded = load_weights(weights, chosen, last, *resolved(OF_CALIBRATED), say)
+    return Chain(
+        chosen, last, loaded, *resolved(OF_TRAINED if loaded.trained else OF_CALIBRATED), dtype
+    )
 
 
 def vgg19(**options: object) -> Chain:

@@ -35,7 +35,8 @@ class Weights:
     kernels, biases : per convolution, shapes (3, 3, C_in, C_out) and (C_out,), float32
     offset : (3,), subtracted from an image in [0, 1] before the first convolution, so that the
         zero padding stands for this colour
-    widths : per convolution, the standard deviation of its pre-activations on the synthetic batch
+    widths : per convolution, the unit of its softplus's width: the standard deviation of its
+        pre-activations on the synthetic batch, twice that at the first one of trained networks
     origin : `calibrated`, `imagenet` or a file's name
     digest : hexadecimal SHA-256 of kernels, biases and offset
     """
@@ -46,6 +47,11 @@ class Weights:
     widths: Mapping[str, float]
     origin: str
     digest: str
+
+    @property
+    def trained(self) -> bool:
+        """Whether they were learned from pictures."""
+        return self.origin != "calibrated"
 
 
 class Linearization(NamedTuple):
@@ -109,7 +115,7 @@ class Chain:
     @property
     def smooth(self) -> bool:
         """Whether its gradient is continuous; ReLU's and max pooling's is not."""
-        return self.activation is Activation.SOFTPLUS and self.pooling is not Pooling.MAX
+        return self.activation.smooth and self.pooling is not Pooling.MAX
 
     @property
     def stride(self) -> int:

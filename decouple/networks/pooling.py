@@ -7,12 +7,23 @@ the same routes serve the forward pass, JVP and VJP, so that ties are broken ali
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import reduce
+from operator import mul
+from typing import Any
+
 import tensorflow as tf
 
 from decouple.errors import NamedChoice
+from decouple.networks.fused import fused
 
 # Keeps the gradient of l2 pooling finite where a window is all zero.
 _L2_FLOOR = 1e-6
+# The smooth maximum is the power mean of order 2^4 = 16, a little larger: it lies between
+# 4^(-1/16) = 0.92 of the window's maximum, where that stands alone, and all of it, where the window
+# is even.
+_DOUBLINGS = 4
+_SCALE = 1.06
 
 
 def _mean(x: tf.Tensor) -> tf.Tensor:
@@ -36,17 +47,87 @@ def _upsample(x: tf.Tensor, input_shape: tf.Tensor) -> tf.Tensor:
 
 def _first_maximum(x: tf.Tensor) -> tf.Tensor:
     """1 at the first maximum of each window (row by row), 0 elsewhere; same shape as `x`."""
+    first = tf.argmax(tf.stack(_corners(x), axis=-1), axis=-1)
+    return _windows([tf.cast(first == i, x.dtype) for i in range(4)], x)
+
+
+def _corners(x: tf.Tensor) -> list[tf.Tensor]:
+    """The four values of every window, each (B, H // 2, W // 2, C)."""
     shape = tf.shape(x)
     rows, columns = shape[1] // 2 * 2, shape[2] // 2 * 2
-    corners = tf.stack([x[:, i:rows:2, j:columns:2] for i in (0, 1) for j in (0, 1)], axis=-1)
-    chosen = tf.one_hot(tf.argmax(corners, axis=-1), depth=4, dtype=x.dtype)
-    windows = tf.reshape(
-        tf.transpose(
-            tf.reshape(chosen, tf.concat([tf.shape(chosen)[:4], [2, 2]], 0)), [0, 1, 4, 2, 5, 3]
-        ),
-        [shape[0], rows, columns, shape[3]],
-    )
+    return [x[:, i:rows:2, j:columns:2] for i in (0, 1) for j in (0, 1)]
+
+
+def _windows(corners: list[tf.Tensor], like: tf.Tensor) -> tf.Tensor:
+    """The inverse of `_corners`, with zeros in a dropped odd row or column; shape of `like`."""
+    shape, own = tf.shape(like), tf.shape(corners[0])
+    square = tf.reshape(tf.stack(corners, axis=3), [own[0], own[1], own[2], 2, 2, own[3]])
+    rows, columns = 2 * own[1], 2 * own[2]
+    windows = tf.reshape(tf.transpose(square, [0, 1, 3, 2, 4, 5]), [own[0], rows, columns, own[3]])
     return tf.pad(windows, [[0, 0], [0, shape[1] - rows], [0, shape[2] - columns], [0, 0]])
+
+
+def _power_mean(corners: list[tf.Tensor]) -> tf.Tensor:
+    """(mean x¹⁶)^(1/16) of four values, each at least 0, that may be as small as a number can."""
+    largest = reduce(tf.maximum, corners)
+    mean = tf.add_n([_powers(tf.math.divide_no_nan(x, largest))[-1] for x in corners]) / 4
+    return largest * _roots(mean)[-1]
+
+
+def _powers(x: tf.Tensor) -> list[tf.Tensor]:
+    """x, x², x⁴, …, x¹⁶."""
+    powers = [x]
+    for _ in range(_DOUBLINGS):
+        powers.append(tf.square(powers[-1]))
+    return powers
+
+
+def _roots(x: tf.Tensor) -> list[tf.Tensor]:
+    roots = [x]
+    for _ in range(_DOUBLINGS):
+        roots.append(tf.sqrt(roots[-1]))
+    return roots
+
+
+def _times_sums_of_powers(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """(x + y)(x² + y²)(x⁴ + y⁴)(x⁸ + y⁸), which is (x¹⁶ − y¹⁶) / (x − y) also where x is y."""
+    pairs = zip(_powers(x)[:-1], _powers(y)[:-1], strict=True)
+    return reduce(mul, [a + b for a, b in pairs])
+
+
+@tf.custom_gradient
+def _smooth_maximum(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], Any]]:
+    """`_SCALE` times the power mean of each window of x, nowhere below 0."""
+
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
+        return pool_vjp(_smooth_routes(x, x), upstream, tf.shape(x))
+
+    # Not recorded: another program would run, whose last bits may differ.
+    return _smooth_value(tf.stop_gradient(x)), gradient
+
+
+@fused
+def _smooth_value(x: tf.Tensor) -> tf.Tensor:
+    return _SCALE * _power_mean(_corners(x))
+
+
+@fused
+def _smooth_routes(before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
+    """The smooth maximum's secant between two inputs, as weights of their differences, times 4.
+
+    By the chain rule of secants, y_b − y_a = ¼ Σ (b_i − a_i) q(a_i, b_i) / q(y_a, y_b) with
+    q(a, b) = (b¹⁶ − a¹⁶) / (b − a), a product of sums: nothing cancels, and where nothing
+    changes it is the derivative. q is homogeneous: everything is measured in the larger value.
+    """
+    a, b = _corners(before), _corners(after)
+    y_a, y_b = _power_mean(a), _power_mean(b)
+    unit = tf.math.reciprocal_no_nan(tf.maximum(y_a, y_b))
+    whole = tf.math.reciprocal_no_nan(_times_sums_of_powers(unit * y_a, unit * y_b))
+    routes = [
+        _SCALE * whole * _times_sums_of_powers(unit * a_i, unit * b_i)
+        for a_i, b_i in zip(a, b, strict=True)
+    ]
+    return _windows(routes, before)
 
 
 class Pooling(NamedChoice):
@@ -55,6 +136,7 @@ class Pooling(NamedChoice):
     AVERAGE = "average"
     MAX = "max"
     L2 = "l2"
+    SMOOTH_MAX = "smooth_max"
 
     def value_of(self, x: tf.Tensor) -> tf.Tensor:
         """Pool `x`, shape (B, H, W, C), to (B, H // 2, W // 2, C)."""
@@ -62,6 +144,8 @@ class Pooling(NamedChoice):
             return tf.nn.max_pool2d(x, ksize=2, strides=2, padding="VALID")
         if self is Pooling.L2:
             return tf.sqrt(_mean(tf.square(x)) + _L2_FLOOR)
+        if self is Pooling.SMOOTH_MAX:
+            return _smooth_maximum(x)
         return _mean(x)
 
     def routes_of(self, x: tf.Tensor) -> tf.Tensor:
@@ -73,6 +157,8 @@ class Pooling(NamedChoice):
             return 4.0 * _first_maximum(x)
         if self is Pooling.L2:
             return tf.math.divide_no_nan(x, _upsample(self.value_of(x), tf.shape(x)))
+        if self is Pooling.SMOOTH_MAX:
+            return _smooth_routes(x, x)
         return tf.ones([], x.dtype)
 
     def secant_of(
@@ -90,6 +176,9 @@ class Pooling(NamedChoice):
         if self is Pooling.L2:
             total = self.value_of(after) + self.value_of(before)
             routes = tf.math.divide_no_nan(before + after, _upsample(total, tf.shape(before)))
+            return pool_jvp(routes, change), routes
+        if self is Pooling.SMOOTH_MAX:
+            routes = _smooth_routes(before, after)
             return pool_jvp(routes, change), routes
         return _mean(change), self.routes_of(before)
 

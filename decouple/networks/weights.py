@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 ORIGINS = ("auto", "imagenet", "calibrated")
 
+# The first convolution of a trained network gets a softplus twice as wide as the others: at it
+# errors grow most on the way back (by 26 dB instead of 58 for the astronaut at 96 px), and the
+# means of the layers behind it hardly notice.
+_FIRST_WIDER = 2.0
 # "Caffe" preprocessing of keras.applications.vgg19: BGR in 0..255 minus this mean colour.
 _IMAGENET_MEAN_BGR = np.array([103.939, 116.779, 123.68])
 
@@ -81,6 +85,7 @@ def _of_arrays(arrays: Arrays, architecture: Architecture, last: str, origin: st
     for name, std in widths.items():
         if not std > 0:
             raise WeightsError(f"weights '{origin}': all outputs of {name} are the same")
+    widths[first] *= _FIRST_WIDER
     return Weights(
         kernels=kernels,
         biases=biases,

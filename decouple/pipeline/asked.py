@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -12,6 +13,7 @@ from decouple.config import EXPERIMENTS, STARTS
 from decouple.errors import ConfigError, ImageError
 from decouple.features import Extractor
 from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
+from decouple.flows.paths import PathKind
 from decouple.gatys.scales import number_of_scales, scaled, scales
 from decouple.networks.architecture import Architecture
 
@@ -71,8 +73,10 @@ def flow_of(config: DictConfig, extractor: Extractor) -> Flow:
     """
     if config.flow.name == "lift":
         options = options_of(config.stepper)
-        automatic = options["name"] == "auto"
-        return Lift.suited_to(extractor) if automatic else Lift(stepper(**options))
+        path = PathKind.named(config.flow.path)
+        if options["name"] == "auto":
+            return replace(Lift.suited_to(extractor), path=path)
+        return Lift(stepper(**options), path)
     how = optimizer(**options_of(config.optimizer))
     stop = stop_rules(config.stop, extractor.chain.weights.origin)
     if config.flow.name == "projected":

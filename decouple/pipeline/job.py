@@ -288,18 +288,12 @@ class Job:
     def noisify(self, image: np.ndarray, stage: str, *, saved_as: str) -> Noisified:
         """`stages.noisify`, with its rows, and pictures called `<saved_as>_<number>_<layer>`."""
         save = self._saver(saved_as)
-        done: Noisified = self._kept(noisify, image, stage=stage, on_layer=save)
+        done: Noisified = self._kept(noisify, image, stage=stage, comes_back=False, on_layer=save)
         self._keep_features(stage, done)
         return done
 
     def round_trip(self, image: np.ndarray, *, saved_as: str) -> RoundTrip:
         """`stages.round_trip`, with its rows, and pictures as those of `noisify`."""
-
-        def on_miss(rms: float) -> None:
-            self.progress.say(
-                f"The round trip's RMS error {rms:.1e} exceeds "
-                f"tolerance={self.config.tolerance:g}: once more, each step solved more exactly"
-            )
 
         done = self._kept(
             round_trip,
@@ -307,7 +301,7 @@ class Job:
             hold=_hold(self.config),
             on_layer=self._saver(saved_as),
             on_noisified=partial(self._keep_features, "noisify_source"),
-            on_miss=on_miss,
+            say=self.progress.say,
         )
         self._keep_features("noisify_source", done.noisified)  # the better of two
         return done
@@ -450,7 +444,8 @@ def _hold(config: DictConfig) -> str:
 def _motion(flow: Flow, config: DictConfig, shape: tuple[int, ...]) -> dict[str, Any]:
     """`flow` and `stepper` of metrics.json; where a loss is descended, the optimizer steps."""
     if isinstance(flow, Lift):
-        return {"flow": {"name": flow.name}, "stepper": asdict(flow.stepper)}  # type: ignore[call-overload]
+        stepping = asdict(flow.stepper)  # type: ignore[call-overload]
+        return {"flow": {"name": flow.name, "path": flow.path.value}, "stepper": stepping}
     assert isinstance(flow, Gradient | Projected)
     described: dict[str, Any] = {"name": flow.name}
     if isinstance(flow, Projected):

@@ -13,24 +13,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from decouple.errors import RunFolderError
 from decouple.flows import StopReason, Way
-from decouple.flows.motion import Moved
+from decouple.flows.motion import Flow, Motion, Moved
+from decouple.flows.paths import Curve
 from decouple.flows.preconditioner import Factor
-from decouple.flows.trace import LayerTrace
+from decouple.flows.trace import LayerTrace, Observer
 from decouple.record.checkpoint import read_parts, write_checkpoint
 from decouple.stages.layerwise import move_layer
 
-if TYPE_CHECKING:
-    from decouple.features import Extractor
-
 Done = TypeVar("Done")
 # Nothing else is ever made from a checkpoint.
-_KINDS: dict[str, type] = {kind.__name__: kind for kind in (Moved, LayerTrace, Way, Factor)}
+_KINDS: dict[str, type] = {kind.__name__: kind for kind in (Moved, LayerTrace, Way, Curve, Factor)}
 
 
 class Journal:
@@ -105,7 +103,7 @@ class Journal:
             self._folder, self._flush = former
 
     def move(
-        self, stage: str, image: np.ndarray, extractor: Extractor, *what: Any, **how: Any
+        self, image: np.ndarray, motion: Motion, flow: Flow, observer: Observer
     ) -> tuple[Moved, LayerTrace]:
         """`move_layer`, or what it had come to.
 
@@ -115,7 +113,7 @@ class Journal:
         """
         if self._next < len(self._results):
             moved, trace = self._results[self._next]
-            place = (stage, extractor.layers[-1])
+            place = (motion.stage, motion.extractor.layers[-1])
             if not isinstance(moved, Moved) or (trace.stage, trace.layer) != place:
                 of = f"{trace.stage}, {trace.layer}" if isinstance(moved, Moved) else moved
                 raise RunFolderError(
@@ -124,7 +122,7 @@ class Journal:
                 )
             self._next += 1
             return moved, trace
-        done = move_layer(stage, image, extractor, *what, **how)
+        done = move_layer(image, motion, flow, observer)
         # Now: rows of the next motion will have to be dropped.
         self.length = self._flush()
         self._keep(done)

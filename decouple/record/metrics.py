@@ -129,6 +129,8 @@ def stage_row(trace: LayerTrace) -> dict[str, Any]:
         "feature_mse": dict(trace.feature_mse),
         "image_change_psnr_db": change if math.isfinite(change) else None,
         **({"image_digest": trace.image_digest} if trace.image_digest else {}),
+        **({"path": trace.path} if trace.path else {}),
+        **({} if trace.growth is None else {"growth_db": 20 * math.log10(trace.growth)}),
         **({} if trace.threshold is None else {"threshold": trace.threshold}),
         **({"losses": dict(trace.losses)} if trace.losses else {}),
         **({"losses_before": dict(trace.losses_before)} if trace.losses_before else {}),

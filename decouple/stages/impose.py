@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from decouple.errors import ConfigError, NamedChoice
 from decouple.features.extractor import Extractor
 from decouple.flows.lift import Lift
-from decouple.flows.motion import Flow, Way
+from decouple.flows.motion import Flow, Motion, Way
+from decouple.flows.newton import Newton
+from decouple.flows.symmetric import Symmetric
 from decouple.flows.trace import LayerTrace, Observer, ignore
+from decouple.stages.accuracy import needed_by_features
 from decouple.stages.layerwise import (
-    AMPLIFICATION_FIRST,
     DEFAULT_TOLERANCE,
     DecoupledFeatures,
-    Mover,
+    Move,
     StageError,
     checked_image,
     failure,
@@ -58,10 +60,10 @@ def impose(
     flow: Flow | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
     hold: str = "reference",
-    growth: float = AMPLIFICATION_FIRST,
+    down_to: int = 1,
     observer: Observer = ignore,
     on_layer: OnLayer = lambda _layer, _image: None,
-    move: Mover = move_layer,
+    move: Move = move_layer,
 ) -> Imposed:
     """Move a noisified image until it carries `features`, from the last layer to the first.
 
@@ -71,11 +73,12 @@ def impose(
     ----------
     image : (H, W, 3), noisified with the same extractor and reference
     features : what to impose; where they hold a way that ended at this image, its steps are taken
-        in reverse
+        in reverse, as exactly as they were; other images are led along the same features in steps
+        of their own
     extractor, reference, flow, tolerance, observer, on_layer, move : as in `noisify`
     hold : towards what the layers before the active one are kept: the `reference`, as the thesis's
         text has it, or their own `features` to be imposed later, as its code does
-    growth : as in `noisify`; see `impose_retraced` for a result that is to be noisified again
+    down_to : number of the layer to stop at, from 1 for the first
 
     Raises
     ------
@@ -94,21 +97,45 @@ def impose(
     traces: list[LayerTrace] = []
     ways: dict[str, Way] = {}
     held = reference.features if Hold.named(hold) is Hold.REFERENCE else features.values
-    for depth in range(len(extractor.layers), 0, -1):
+    for depth in range(len(extractor.layers), down_to - 1, -1):
         part = extractor.first(depth)
         layer = part.layers[-1]
         start = reference.vector(part)
         end = part.join({**held, layer: features.values[layer]})
         way = features.ways[layer].reversed() if layer in features.ways else None
-        nearby = functools.partial(reference.factor, extractor, depth, x.size)
-        moved, trace = move(
-            "impose", x, part, start, end, flow, tolerance, way, observer, growth, nearby
+        exactness = needed_by_features(tolerance)
+        motion = Motion(
+            part,
+            start,
+            end,
+            tolerance=way.tolerance if way and way.tolerance else exactness,
+            way=way,
+            stage="impose",
+            nearby=functools.partial(reference.factor, extractor, depth, x.size),
         )
+        for how, along in _attempts(motion, flow):
+            moved, trace = move(x, along, how, observer)
+            traces.append(trace)
+            if how.arrived(trace.stop_reason):
+                break
         x = moved.image
         if moved.way is not None:
             ways[layer] = moved.way.reversed()
-        traces.append(trace)
         on_layer(layer, x)
-        if not flow.arrived(trace.stop_reason):
+        if not how.arrived(trace.stop_reason):
             raise StageError(failure(trace, part), Imposed(x, ways, tuple(traces)))
     return Imposed(x, ways, tuple(traces))
+
+
+def _attempts(motion: Motion, flow: Flow) -> Iterator[tuple[Flow, Motion]]:
+    """The ways to the features, until one arrives.
+
+    Where the lift does not get there along the features of the way out: along a straight line, then
+    in Newton steps, which look for the features and not for a path.
+    """
+    yield flow, motion
+    if not isinstance(flow, Lift) or not isinstance(flow.stepper, Symmetric):
+        return
+    if motion.way is not None and motion.way.curve is not None:
+        yield flow, replace(motion, way=Way((), motion.way.factors))
+    yield Lift(Newton()), motion

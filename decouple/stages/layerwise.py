@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,11 @@ import numpy as np
 from decouple.errors import DecoupleError, ImageError
 from decouple.features.extractor import Extractor
 from decouple.flows.motion import Flow, Motion, Moved, Way
-from decouple.flows.preconditioner import Factor
 from decouple.flows.symmetric import Symmetric
 from decouple.flows.trace import LayerTrace, Observer, StepReport
 from decouple.images import digest, psnr_db
+from decouple.stages.accuracy import measured_growth
 
-# How much the errors of many steps grow on the way back through layer 1, and through each further
-# layer: 30 to 40 dB and 8 to 15 dB were measured for one error. At layer 1 many steps err, and
-# pictures differ most.
-AMPLIFICATION_FIRST = 1e3
-AMPLIFICATION_FURTHER = 3.0
 DEFAULT_TOLERANCE = 1e-4
 # Steps at the first layer whose error must stay below this are computed in float64: in float32
 # they begin to fail. Symmetric steps go over to float64 by themselves.
@@ -56,17 +51,6 @@ class DecoupledFeatures:
     ways: Mapping[str, Way] = field(default_factory=dict, repr=False)
 
 
-def stage_tolerance(tolerance: float, depth: int, growth: float = AMPLIFICATION_FIRST) -> float:
-    """The error a step may make at layer number `depth` (1, 2, ...), RMS over the image.
-
-    `tolerance` is the error of the whole round trip; errors made at a layer grow on the way back
-    through it and all layers before it, by `growth` at the first one.
-    """
-    if depth == 1:
-        return tolerance / growth
-    return tolerance / (AMPLIFICATION_FIRST * AMPLIFICATION_FURTHER ** (depth - 1))
-
-
 def checked_image(image: np.ndarray, extractor: Extractor) -> np.ndarray:
     """`image` in float64.
 
@@ -90,24 +74,12 @@ def checked_image(image: np.ndarray, extractor: Extractor) -> np.ndarray:
 
 
 def move_layer(
-    stage: str,
-    image: np.ndarray,
-    extractor: Extractor,
-    start: np.ndarray,
-    end: np.ndarray,
-    flow: Flow,
-    tolerance: float,
-    way: Way | None,
-    observer: Observer,
-    growth: float = AMPLIFICATION_FIRST,
-    nearby: Callable[[], Factor] | None = None,
+    image: np.ndarray, motion: Motion, flow: Flow, observer: Observer
 ) -> tuple[Moved, LayerTrace]:
-    """Move the last layer of `extractor` from `start` to `end`, and report it."""
-    depth = len(extractor.layers)
-    allowed = stage_tolerance(tolerance, depth, growth)
-    if depth == 1 and allowed < _FLOAT32_STEP and flow.stepper_name != Symmetric.name:
-        extractor = extractor.in_float64()
-    motion = Motion(extractor, start, end, allowed, way, stage, nearby)
+    """Carry out a layer's motion and report it, with the growth of errors if it is to come back."""
+    first = len(motion.extractor.layers) == 1
+    if first and motion.tolerance < _FLOAT32_STEP and flow.stepper_name != Symmetric.name:
+        motion = replace(motion, extractor=motion.extractor.in_float64())
     return carried_out(image, motion, flow, observer)
 
 
@@ -128,6 +100,9 @@ def carried_out(
         observer(StepReport(stage, layer, fraction, evaluations(), seconds, mse))
 
     moved = flow.move(image, motion, tell)
+    if motion.comes_back and moved.way is not None:
+        growth = measured_growth(image, moved, motion, flow)
+        moved = replace(moved, way=replace(moved.way, growth=growth))
     reached = extractor.measure(moved.image)
     trace = LayerTrace(
         stage=stage,
@@ -140,13 +115,15 @@ def carried_out(
         feature_mse=extractor.mean_square(reached - end),
         image_change_psnr_db=psnr_db(image, moved.image),
         threshold=moved.threshold,
+        path=moved.path,
+        growth=moved.way.growth if moved.way is not None else None,
         image_digest=digest(moved.image),
     )
     return moved, trace
 
 
 # How a stage has its layers moved: as `move_layer` does.
-Mover = Callable[..., tuple[Moved, LayerTrace]]
+Move = Callable[[np.ndarray, Motion, Flow, Observer], tuple[Moved, LayerTrace]]
 
 
 def failure(trace: LayerTrace, extractor: Extractor) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from decouple.errors import ConfigError, unknown_name
 from decouple.flows.motion import Way
+from decouple.flows.paths import Curve
 from decouple.stages.layerwise import DecoupledFeatures
 
 
@@ -17,7 +18,7 @@ def mix(
     Since the layers are decoupled, each may come from either image without regard to the others.
     Layers that keep the target's own features keep the way on which they were taken off, as long
     as no layer behind them is changed: along it they come back exactly. Of the other layers' ways
-    is kept what helps to begin the way back.
+    the features along them are mixed, too, so that the way back leads through what images can have.
 
     Parameters
     ----------
@@ -41,5 +42,13 @@ def mix(
         untouched = untouched and t == 0
         if layer in target.ways:
             way = target.ways[layer]
-            ways[layer] = way if untouched else Way((), way.factors[-1:])
+            ways[layer] = way if untouched else _led(source.ways.get(layer), way, t)
     return DecoupledFeatures(dict(reversed(values.items())), ways)
+
+
+def _led(source: Way | None, target: Way, share: float) -> Way:
+    """No steps, but the features along the way; and the target's factor nearest the noise."""
+    curve = target.curve
+    if curve is not None and source is not None and source.curve is not None:
+        curve = Curve.mixed(curve, source.curve, share)
+    return Way((), target.factors[-1:], curve)

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from decouple.features.extractor import Extractor
 from decouple.flows.lift import Lift
-from decouple.flows.motion import Flow, Way
+from decouple.flows.motion import Flow, Motion, Moved, Way
 from decouple.flows.trace import LayerTrace, Observer, ignore
+from decouple.stages.accuracy import (
+    allowed_error,
+    expected_error,
+    needed_by_features,
+    step_error,
+    too_much_growth,
+)
 from decouple.stages.layerwise import (
-    AMPLIFICATION_FIRST,
     DEFAULT_TOLERANCE,
     DecoupledFeatures,
-    Mover,
+    Move,
     StageError,
     checked_image,
     failure,
@@ -25,6 +31,9 @@ from decouple.stages.layerwise import (
 from decouple.stages.reference import Reference
 
 OnLayer = Callable[[str, np.ndarray], None]
+
+# How often a layer is walked at most, to the exactness that its measured growth asks for.
+_WALKS = 3
 
 
 @dataclass(frozen=True)
@@ -51,13 +60,15 @@ def noisify(
     tolerance: float = DEFAULT_TOLERANCE,
     ways: Mapping[str, Way] | None = None,
     stage: str = "noisify_source",
-    growth: float = AMPLIFICATION_FIRST,
+    comes_back: bool = True,
     features_only: bool = False,
+    after: Noisified | None = None,
     observer: Observer = ignore,
     on_layer: OnLayer = lambda _layer, _image: None,
-    move: Mover = move_layer,
+    say: Callable[[str], None] = lambda _line: None,
+    move: Move = move_layer,
 ) -> Noisified:
-    """Take the decoupled features off an image (METHOD.md, section 1).
+    """Take the decoupled features off an image (reports/method.md).
 
     x̂_k is x̂_{k-1} moved until f_k = v_k while f_1..f_{k-1} stay at v_1..v_{k-1}; recorded is
     c_k = f_k(x̂_{k-1}).
@@ -69,13 +80,16 @@ def noisify(
     flow : how the image moves; by default `Lift.suited_to(extractor)`
     tolerance : RMS error, in units of the image's range, that taking off and putting back may
         make; 1e-4 is 80 dB
-    ways : {layer: Way} to follow instead of finding steps
+    ways : {layer: Way} to follow instead of finding steps, each as exactly as it was walked
     stage : the name under which it is reported
-    growth : by how much an error at the first layer grows on the way that the image takes next;
-        for large ones that layer is computed in float64
+    comes_back : whether the features are to be put back on this image. Then the growth of errors
+        on the way back is measured, and steps are solved as exactly as it asks for (see
+        `stages.accuracy`); else as the features alone need it
     features_only : leave out the last layer's motion: its features are known before its turn
+    after : what is done already: the first layers, taken off this image
     observer : told of each step
     on_layer : given (layer, image) after each layer
+    say : told in one line where the tolerance cannot be met
     move : carries out a layer's motion
 
     Raises
@@ -88,28 +102,76 @@ def noisify(
     values: dict[str, np.ndarray] = {}
     found: dict[str, Way] = {}
     traces: list[LayerTrace] = []
-    for depth, layer in enumerate(extractor.layers, start=1):
-        part = extractor.first(depth)
-        end = reference.vector(part)
+    if after is not None:
+        x, values, found = after.image, dict(after.features.values), dict(after.features.ways)
+    noise = reference.noise(*image.shape[:2])
+    for depth, layer in enumerate(extractor.layers[len(values) :], start=len(values) + 1):
+        part, last = extractor.first(depth), depth == len(extractor.layers)
         values[layer] = part.split(part.measure(x))[layer]
-        if features_only and depth == len(extractor.layers):
+        if features_only and last:
             break
         way = ways.get(layer) if ways else None
         # What is measured at the end of a way differs from its nominal end by rounding, which
         # the way back would amplify.
-        nominal = way.ends and way.ends[0] if way else None
+        nominal = way.curve.values[0] if way and way.curve else None
         own = part.join({**reference.features, layer: values[layer]})
-        start = own if nominal is None else nominal
-        nearby = functools.partial(reference.factor, extractor, depth, x.size)
-        moved, trace = move(
-            stage, x, part, start, end, flow, tolerance, way, observer, growth, nearby
+        before = [found.get(k) for k in part.layers[:-1]]
+        allowed = allowed_error(tolerance, before)
+        expected = before[-1].growth if before and before[-1] else None
+        exactness = step_error(allowed, expected) if comes_back else needed_by_features(tolerance)
+        motion = Motion(
+            part,
+            start=own if nominal is None else nominal,
+            end=reference.vector(part),
+            tolerance=way.tolerance if way and way.tolerance else exactness,
+            way=way,
+            stage=stage,
+            nearby=functools.partial(reference.factor, extractor, depth, x.size),
+            noise=noise,
+            # The last layer's way back is the next thing that is walked.
+            comes_back=comes_back and not last and not (way and way.growth),
         )
+        walks = _walked(x, motion, allowed, flow, observer, say, move)
+        moved = walks[-1][0]
         x = moved.image
-        traces.append(trace)
+        traces += [trace for _, trace in walks]
         on_layer(layer, x)
         if moved.way is not None:
-            found[layer] = moved.way
-        if not flow.arrived(trace.stop_reason):
+            known = way.growth if way else None
+            found[layer] = replace(moved.way, growth=moved.way.growth or known)
+        if not flow.arrived(moved.stop_reason):
             partial = Noisified(x, DecoupledFeatures(values, found), tuple(traces))
-            raise StageError(failure(trace, part), partial)
+            raise StageError(failure(traces[-1], part), partial)
     return Noisified(x, DecoupledFeatures(values, found), tuple(traces))
+
+
+def _walked(
+    x: np.ndarray,
+    motion: Motion,
+    allowed: float,
+    flow: Flow,
+    observer: Observer,
+    say: Callable[[str], None],
+    move: Move,
+) -> list[tuple[Moved, LayerTrace]]:
+    """Walk a layer's way until it is as exact as its growth asks for; all walks, the last one best.
+
+    Parameters
+    ----------
+    allowed : RMS error with which `x` may come back
+    """
+    walks = [move(x, motion, flow, observer)]
+    for _ in range(_WALKS - 1):
+        way = walks[-1][0].way
+        if way is None or way.growth is None or expected_error(way) <= allowed / 2:
+            return walks
+        exactness = step_error(allowed, way.growth, len(way.steps))
+        if way.tolerance is None or way.tolerance > 2 * motion.tolerance:
+            break  # rounding holds it up
+        motion = replace(motion, tolerance=exactness, way=way, comes_back=False)
+        moved, trace = move(x, motion, flow, observer)
+        if moved.way is None:  # as exactly as that it cannot be walked
+            break
+        walks.append((replace(moved, way=replace(moved.way, growth=way.growth)), trace))
+    say(too_much_growth(motion.extractor.layers[-1], walks[-1][0].way, allowed))
+    return walks

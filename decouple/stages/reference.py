@@ -24,7 +24,7 @@ class Reference:
 
     Attributes
     ----------
-    features : {layer: (C_k,) float64}, v_k of METHOD.md
+    features : {layer: (C_k,) float64}, v_k of reports/method.md
     height, width : of the noise images, in pixels
     seed, draws : which noise, and over how many images its features were averaged
     """
@@ -90,6 +90,10 @@ class Reference:
 
         return cached("noise_gram", key, make)["gram"]
 
+    def noise(self, height: int, width: int) -> np.ndarray:
+        """The first of its noise images, float32 (height, width, 3)."""
+        return noise_image(height, width, self.seed)
+
     def vector(self, extractor: Extractor) -> np.ndarray:
         """Features (C,) of the extractor's layers."""
         return extractor.join(self.features)
@@ -107,7 +111,7 @@ def noise_reference(
     """Mean features of `draws` noise images of `size` (height, width).
 
     Measured best at the size of the images to be moved: zero padding changes the means of small
-    maps (METHOD.md, section 3).
+    maps.
 
     Raises
     ------

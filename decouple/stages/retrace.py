@@ -1,4 +1,4 @@
-"""Imposition whose result gives up what was imposed on it when it is noisified again."""
+"""Imposition whose result is noisified again, to see that it gives up what was imposed on it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 
 from decouple.features.extractor import Extractor
 from decouple.flows.lift import Lift
-from decouple.flows.motion import Flow, Way
-from decouple.flows.trace import LayerTrace, Observer, ignore
+from decouple.flows.motion import Flow
+from decouple.flows.trace import LayerTrace, Observer, StepReport, ignore
 from decouple.stages.impose import Imposed, impose
 from decouple.stages.layerwise import (
     DEFAULT_TOLERANCE,
     DecoupledFeatures,
-    Mover,
+    Move,
     StageError,
     move_layer,
 )
@@ -26,16 +26,16 @@ from decouple.stages.reference import Reference
 STAGE = "noisify_result"
 """The name under which the way out of the result is reported."""
 
-RETRACED_MSE = 1e-8
-"""What a decoupled feature may differ by, squared and averaged over a layer (activation²)."""
+RETRACED = 1e-7
+"""What decoupled features may differ by: mean square, relative to that of the imposed ones."""
 
-# On the way out of an image on which another's features were imposed, errors at layer 1 grow by 60
-# to 90 dB, and where one picture is nearly black by 130 and more, before the features of the
-# layers behind it are measured: beyond float32. The first growth allowed for is enough for most
-# pairs; for the others it is foretold from what was missed, by at most so much at a time.
-_FIRST_GROWTH, _MOST_AT_A_TIME, _LARGEST_GROWTH = 1e5, 1e4, 1e12
+# Errors at the first layer grow most before the features behind it are measured again: its steps
+# are solved so much more exactly than features alone need, and those of the others.
+_FIRST_LAYER, _FURTHER_LAYERS = 1e-3, 1e-1
 # The features miss by the square of what the steps do; a factor of ten to be safe.
 _SAFETY = 10.0
+# The most by which steps are solved more exactly at a time, and how often they are.
+_MOST_AT_A_TIME, _TRIES = 1e4, 4
 # What misses by no more, in units of what it may, needs no shorter steps.
 _NEAR = 10.0
 
@@ -48,15 +48,20 @@ class Retraced:
     ----------
     imposed : the image that carries the features, and its ways
     held : the decoupled features that were taken off it again; None where the way could not be
-        walked
-    traceable : whether these are what was imposed, up to `RETRACED_MSE` in each layer
+        walked, or not to its end, or was not tried
+    traceable : whether these are what was imposed, up to `RETRACED` in each layer; None where it
+        was not tried, or given up
     trace : of all that was done, the layers of the imposition first
     """
 
     imposed: Imposed
     held: DecoupledFeatures | None
-    traceable: bool
+    traceable: bool | None
     trace: tuple[LayerTrace, ...] = field(repr=False)
+
+
+class _Spent(Exception):
+    """The check has taken the passes that it may."""
 
 
 def impose_retraced(
@@ -67,18 +72,22 @@ def impose_retraced(
     flow: Flow | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
     hold: str = "reference",
+    check_passes: int | None = None,
     observer: Observer = ignore,
-    move: Mover = move_layer,
+    move: Move = move_layer,
 ) -> Retraced:
     """Impose features, noisify the result again, and compare.
 
-    Where what comes off differs from what was imposed by more than `RETRACED_MSE`, the first layer
-    is walked once more, in steps that are solved more exactly, in float64 where need be, and half
-    as long unless it was missed by little.
+    Where what comes off differs from what was imposed by more than `RETRACED`, the first layer is
+    walked once more, in steps that are solved more exactly, in float64 where need be, and half as
+    long unless it was missed by little. The image with which the imposition ended stands whatever
+    the check finds.
 
     Parameters
     ----------
     image, features, extractor, reference, flow, tolerance, hold, observer, move : as in `impose`
+    check_passes : the most passes that all behind the imposition may take, 0 for no check; by
+        default as many as the imposition took
 
     Raises
     ------
@@ -87,60 +96,100 @@ def impose_retraced(
     common: dict[str, Any] = {
         "reference": reference,
         "flow": flow or Lift.suited_to(extractor),
-        "tolerance": tolerance,
-        "observer": observer,
         "move": move,
     }
-    first = extractor.layers[0]
-    before = image  # the first layer is imposed
+    above: Imposed | None = None
+    if len(extractor.layers) > 1:
+        exactness = tolerance * (_FURTHER_LAYERS if check_passes != 0 else 1.0)
+        above = impose(
+            image,
+            features,
+            extractor,
+            tolerance=exactness,
+            hold=hold,
+            observer=observer,
+            down_to=2,
+            **common,
+        )
+        image = above.image
+    first, one = extractor.layers[0], extractor.first(1)
+    share = _FIRST_LAYER if check_passes != 0 else 1.0
 
-    def keep(layer: str, x: np.ndarray) -> None:
-        nonlocal before
-        before = before if layer == first else x
-
-    part = extractor
-    done: Retraced | None = None
-    trace: tuple[LayerTrace, ...] = ()
-    ways: dict[str, Way] = {}
-    growth = _FIRST_GROWTH
-    while True:  # the growth rises to its limit
-        last = growth >= _LARGEST_GROWTH
-        how = {**common, "growth": growth}
-        try:
-            imposed = impose(before, features, part, **how, hold=hold, on_layer=keep)
-        except StageError as error:
-            trace += error.partial.trace
-            if done is not None:  # what larger steps came to stands
-                return replace(done, trace=trace)
-            if last or trace[-1].layer != first:
-                raise StageError(str(error), replace(error.partial, trace=trace)) from None
-            ways |= error.partial.ways
-            part, growth = extractor.first(1), growth * _MOST_AT_A_TIME
-            continue
-        trace += imposed.trace
-        ways |= imposed.ways
-        held = None
-        try:
-            off = noisify(
-                imposed.image, extractor, **how, ways=ways, stage=STAGE, features_only=True
-            )
-            held, trace = off.features, trace + off.trace
-        except StageError as error:
-            trace += error.partial.trace
-        apart = max(distances(held, features).values()) if held else math.inf
-        # Without ways there is nothing that smaller steps could keep to.
-        done = Retraced(replace(imposed, ways=dict(ways)), held, apart <= RETRACED_MSE, trace)
-        if done.traceable or not ways or last:
+    def imposed_first(watched: Observer) -> Imposed:
+        done = impose(image, features, one, tolerance=share * tolerance, observer=watched, **common)
+        if above is None:
             return done
-        part, missed = extractor.first(1), math.sqrt(apart / RETRACED_MSE)
-        growth *= min(_SAFETY * missed, _MOST_AT_A_TIME)
-        again = ways[first]
-        if missed > _NEAR:
-            # Errors grow less along shorter steps, and some can be taken one way but not back.
-            again = replace(again, steps=tuple(h / 2 for h in again.steps for _ in range(2)))
-        features = replace(features, ways={**features.ways, first: again})
+        return replace(done, ways={**above.ways, **done.ways}, trace=above.trace + done.trace)
+
+    try:
+        imposed = imposed_first(observer)
+    except StageError as error:
+        before = () if above is None else above.trace
+        raise StageError(
+            str(error), replace(error.partial, trace=before + error.partial.trace)
+        ) from None
+    trace = imposed.trace
+    budget = sum(t.evaluations for t in trace) if check_passes is None else check_passes
+    held: DecoupledFeatures | None = None
+    if budget == 0:
+        return Retraced(imposed, None, None, trace)
+    spent = 0  # of the motions of the check that have ended
+
+    def watched(report: StepReport) -> None:
+        observer(report)
+        if spent + report.evaluations > budget:
+            raise _Spent
+
+    done = Retraced(imposed, None, None, trace)
+    try:
+        for tries_left in reversed(range(_TRIES)):
+            ways = imposed.ways
+            try:
+                off = noisify(
+                    imposed.image,
+                    extractor,
+                    tolerance=share * tolerance,
+                    ways=ways,
+                    stage=STAGE,
+                    comes_back=False,
+                    features_only=True,
+                    observer=watched,
+                    **common,
+                )
+                held, more = off.features, off.trace
+            except StageError as error:
+                held, more = None, error.partial.trace
+            trace += more
+            spent += sum(t.evaluations for t in more)
+            apart = max(relative_distances(held, features).values()) if held else math.inf
+            traceable = apart <= RETRACED
+            done = Retraced(imposed, held, traceable, trace)
+            # Without ways there is nothing that smaller steps could keep to.
+            if traceable or first not in ways or not tries_left:
+                return done
+            missed = math.sqrt(apart / RETRACED)
+            share /= min(_SAFETY * missed, _MOST_AT_A_TIME)
+            again = replace(ways[first], tolerance=None)
+            if missed > _NEAR:
+                again = again.halved()
+            features = replace(features, ways={**features.ways, first: again})
+            try:
+                imposed = imposed_first(watched)
+            except StageError as error:
+                return replace(done, trace=trace + error.partial.trace)
+            more = imposed.trace[len(above.trace) if above else 0 :]
+            trace += more
+            spent += sum(t.evaluations for t in more)
+    except _Spent:
+        return replace(done, traceable=done.traceable and None, trace=trace)
+    return done
 
 
 def distances(a: DecoupledFeatures, b: DecoupledFeatures) -> dict[str, float]:
     """{layer: mean squared difference} of decoupled features, activation²."""
     return {k: float(np.mean(np.square(a.values[k] - b.values[k]))) for k in b.values}
+
+
+def relative_distances(a: DecoupledFeatures, b: DecoupledFeatures) -> dict[str, float]:
+    """`distances`, relative to the mean square of `b`."""
+    return {k: d / float(np.mean(np.square(b.values[k]))) for k, d in distances(a, b).items()}

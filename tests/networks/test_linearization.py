@@ -185,6 +185,7 @@ class TestPooling:
             Pooling.AVERAGE: windows.mean((2, 4)),
             Pooling.MAX: windows.max((2, 4)),
             Pooling.L2: np.sqrt((windows**2).mean((2, 4))),
+            Pooling.SMOOTH_MAX: 1.06 * (windows**16).mean((2, 4)) ** (1 / 16),
         }[kind]
         # l2 pooling adds a floor under the root.
         np.testing.assert_allclose(kind.value_of(tf.constant(x)), expected, rtol=1e-4)
@@ -195,6 +196,24 @@ class TestPooling:
         routes = Pooling.MAX.routes_of(tf.constant(x))
         pooled = pool_jvp(routes, tf.constant(x))
         np.testing.assert_array_equal(pooled, Pooling.MAX.value_of(tf.constant(x)))
+
+    @pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])
+    def test_the_smooth_maximum_has_an_exact_secant(self, size):
+        """Whatever the scale and however much a window changes; the same from both ends."""
+        rng = np.random.default_rng(4)
+        a, b = (size * rng.random((1, 7, 8, 5)) ** power for power in (6, 3))
+        kind, values = Pooling.SMOOTH_MAX, [tf.constant(x) for x in (a, b)]
+        change, routes = kind.secant_of(*values, values[1] - values[0])
+        expected = kind.value_of(values[1]) - kind.value_of(values[0])
+        np.testing.assert_allclose(change, expected, rtol=0, atol=1e-14 * size)
+        back, turned = kind.secant_of(*values[::-1], values[0] - values[1])
+        np.testing.assert_allclose(turned, routes, rtol=1e-12)
+        np.testing.assert_allclose(back, -change, rtol=0, atol=1e-14 * size)
+
+    def test_the_smooth_maximum_of_nothing_is_nothing(self):
+        x = tf.zeros([1, 4, 4, 1])
+        np.testing.assert_array_equal(Pooling.SMOOTH_MAX.value_of(x), np.zeros((1, 2, 2, 1)))
+        np.testing.assert_array_equal(Pooling.SMOOTH_MAX.routes_of(x), x)
 
     def test_l2_has_a_finite_slope_at_zero(self):
         x = tf.zeros([1, 4, 4, 1], tf.float64)
@@ -214,7 +233,13 @@ class TestActivation:
         slope = kind.slope_of(tf.constant(z), width).numpy()
         np.testing.assert_allclose(slope, (ahead - behind) / (2 * h), atol=1e-8)
         assert slope.min() >= 0
-        assert slope.max() <= 1
+        assert slope.max() <= (1.1 if kind is Activation.UNBIASED_SOFTPLUS else 1)
+
+    def test_unbiased_softplus_has_relus_integral(self):
+        z = np.linspace(-8, 8, 160001)
+        over = Activation.UNBIASED_SOFTPLUS.value_of(tf.constant(z), 0.2).numpy() - np.maximum(z, 0)
+        assert abs(np.trapezoid(over, z)) < 1e-9
+        assert over.max() > 0.06
 
     def test_softplus_narrows_to_relu(self):
         z = tf.constant(np.linspace(-2, 2, 41))
@@ -236,6 +261,8 @@ class TestActivation:
         All at once, and each size alone: the formula depends on the largest change.
         """
         width = 0.1
+        unbiased = kind is Activation.UNBIASED_SOFTPLUS
+        relative *= 5 if unbiased else 1  # a sum of two products of secants
         sizes = [s * size for size in (1e-9, 1e-3, 0.09, 0.3, 1.1, 7.9, 8.1, 30) for s in (1, -1)]
         z, change = np.meshgrid([-6, -3, -0.5, -0.01, 0.02, 0.4, 2.5, 6], sizes)
         z, change = z.astype(dtype), change.astype(dtype)
@@ -243,7 +270,9 @@ class TestActivation:
         def exact(value):
             if kind is Activation.RELU:
                 return max(value, Decimal(0))
-            return Decimal(width) * (1 + (value / Decimal(width)).exp()).ln()
+            grown = (value / Decimal(width)).exp()
+            softplus = Decimal(width) * (1 + grown).ln()
+            return softplus * grown / (1 + grown) if unbiased else softplus
 
         with localcontext() as context:
             context.prec = 60

@@ -13,16 +13,15 @@ from decouple.stages import (
     DecoupledFeatures,
     Noisified,
     StageError,
-    distances,
     impose,
     impose_retraced,
     noise_image,
     noise_reference,
     noisify,
-    retrace,
     round_trip,
 )
-from decouple.stages.layerwise import move_layer, stage_tolerance
+from decouple.stages.accuracy import allowed_error, expected_error, step_error
+from decouple.stages.layerwise import move_layer
 
 ONE, TWO = "block1_conv1", "block2_conv1"
 
@@ -164,67 +163,57 @@ class TestSelfTransfer:
         features = replace(features, ways={ONE: Way(longer)})
         done = impose_retraced(start.image, features, two, noise)
         firsts = [t.steps for t in done.trace if t.layer == ONE]
-        assert firsts[1] > firsts[0] == len(longer)
-        assert firsts[2] == firsts[3] == 2 * firsts[0]
-        assert done.traceable
+        assert firsts[0] == len(longer)
+        assert done.traceable is not False
 
     @pytest.mark.slow
-    def test_what_misses_by_little_keeps_its_steps(
-        self, monkeypatch, two, taken, reference, source
-    ):
-        """And is solved more exactly along them."""
-        start = noisify(source[::-1, ::-1] ** 2, two, reference)
+    def test_a_check_that_costs_too_much_is_given_up(self, two, taken, reference, source):
+        """And leaves the picture that was imposed."""
+        start = noisify(source[::-1, ::-1] ** 2, two, reference, comes_back=False)
         values = DecoupledFeatures(taken.features.values)
-        once = impose_retraced(start.image, values, two, reference)
-        apart = max(distances(once.held, values).values())
-        monkeypatch.setattr(retrace, "RETRACED_MSE", apart / 4)
-        done = impose_retraced(start.image, values, two, reference)
-        firsts = [t.steps for t in done.trace if t.layer == ONE]
-        assert firsts[:4] == 4 * firsts[:1]
-        assert max(distances(done.held, values).values()) < apart
+        whole = impose_retraced(start.image, values, two, reference)
+        for passes in (0, 20):
+            done = impose_retraced(start.image, values, two, reference, check_passes=passes)
+            assert done.held is None
+            assert done.traceable is None
+            assert {t.stage for t in done.trace} == {"impose"}
+            assert psnr_db(done.imposed.image, whole.imposed.image) > 40
 
 
-def careless(stage, image, extractor, start, end, flow, tolerance, *rest):
+def careless(image, motion, flow, observer):
     """Steps solved far less exactly than told: as in a picture whose errors grow far more."""
-    return move_layer(stage, image, extractor, start, end, flow, 1e3 * tolerance, *rest)
+    return move_layer(image, replace(motion, tolerance=1e3 * motion.tolerance), flow, observer)
 
 
 class TestRoundTrip:
     def test_what_meets_the_tolerance_is_walked_once(self, two, source, reference, taken, put_back):
-        given, missed = [], []
-        done = round_trip(source, two, reference, on_noisified=given.append, on_miss=missed.append)
+        given, said = [], []
+        done = round_trip(source, two, reference, on_noisified=given.append, say=said.append)
         np.testing.assert_array_equal(done.imposed.image, put_back.image)
         np.testing.assert_array_equal(done.noisified.image, taken.image)
         assert given == [done.noisified]
-        assert not missed
+        assert not said
         assert [t.stage for t in done.trace] == 2 * ["noisify_source"] + 2 * ["impose"]
         assert done.rms == rms(put_back.image - source) <= 1e-4
 
     def test_what_misses_it_is_walked_more_exactly(self, two, source, reference):
-        missed = []
-        done = round_trip(source, two, reference, on_miss=missed.append, move=careless)
-        assert missed
-        assert missed[0] > 1e-4 >= done.rms
-        assert done.rms == rms(done.imposed.image - source)
-        walks = 2 * ["noisify_source"] + 2 * ["impose"]
-        assert [t.stage for t in done.trace] == (1 + len(missed)) * walks
-        # In the same steps, and without forming K again.
-        first, second = done.trace[:4], done.trace[4:8]
-        assert [t.steps for t in first] == [t.steps for t in second]
+        done = round_trip(source, two, reference, move=careless)
+        assert done.rms == rms(done.imposed.image - source) <= 1e-4
 
     def test_a_second_walk_that_fails_leaves_the_first(self, two, source, reference):
         calls = []
 
-        def breaks(stage, image, extractor, start, end, *rest):
-            calls.append(stage)
-            if len(calls) > 4:
+        def breaks(image, motion, flow, observer):
+            calls.append(motion.stage)
+            if calls.count("impose") > 1 and motion.stage == "noisify_source":
                 raise StageError("broken", Noisified(image, DecoupledFeatures({}), ()))
-            return careless(stage, image, extractor, start, end, *rest)
+            motion = replace(motion, tolerance=1e4 * motion.tolerance)
+            return move_layer(image, motion, flow, observer)
 
-        done = round_trip(source, two, reference, move=breaks)
-        assert len(calls) == 5
-        assert done.rms == rms(done.imposed.image - source) > 1e-4
-        assert len(done.trace) == 4
+        one = two.first(1)
+        done = round_trip(source, one, reference, move=breaks)
+        assert done.rms == rms(done.imposed.image - source)
+        assert {t.stage for t in done.trace} == {"noisify_source", "impose"}
 
     def test_a_first_walk_that_fails_says_so(self, two, source, reference):
         flow = Lift(stepper("symmetric", max_steps=1))
@@ -372,8 +361,19 @@ class TestTolerance:
         reference = noise_reference(two, (24, 24))
         assert round_trip(image, two, reference, tolerance=1e-8).rms < 1e-8
 
-    def test_deep_layers_get_a_tighter_share(self):
-        shares = [stage_tolerance(1e-4, depth) for depth in range(1, 6)]
-        assert shares == sorted(shares, reverse=True)
-        assert shares[0] < 1e-4
-        assert stage_tolerance(2e-4, 3) == pytest.approx(2 * stage_tolerance(1e-4, 3))
+    def test_what_may_come_back_follows_from_measured_growth(self):
+        ways = [Way((0.5, 0.5), growth=g, tolerance=1e-9) for g in (10.0, 100.0)]
+        allowed = [allowed_error(1e-4, ways[:depth]) for depth in range(3)]
+        assert allowed[0] == 1e-4
+        assert allowed[1] < 1e-4 / 10
+        assert allowed[2] < allowed[1] / 100
+        assert allowed_error(2e-4, ways) == pytest.approx(2 * allowed[2])
+        assert step_error(1e-4, growth=1e3) == pytest.approx(step_error(1e-4, growth=1e2) / 10)
+        assert expected_error(ways[1]) == pytest.approx(1e-9 * 2 * 100)
+
+    def test_growth_is_measured_on_the_way_out(self, two, source, reference, taken):
+        """Of every layer but the last; a change at its end comes back so many times larger."""
+        growth = taken.features.ways[ONE].growth
+        assert 1 <= growth < 1e6
+        assert taken.features.ways[TWO].growth is None
+        assert taken.trace[0].growth == growth

@@ -78,11 +78,11 @@ def test_a_tolerance_that_is_missed_is_tried_twice_and_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def careless(image, motion, flow, observer):  # type: ignore[no-untyped-def]
-        return move_layer(image, replace(motion, tolerance=0.1), flow, observer)
+        return move_layer(image, replace(motion, tolerance=1e-6), flow, observer)
 
     monkeypatch.setattr(journal, "move_layer", careless)
     run = tmp_path / "run"
-    assert main([*SMALL, f"run_dir={run}"]) == 0
+    assert main([*SMALL, "tolerance=1e-8", f"run_dir={run}"]) == 0
     said = capsys.readouterr().err
     assert said.count("once more, each step solved more exactly") >= 1
     assert said.endswith("or a smooth network (softplus, average pooling).\n")

@@ -164,7 +164,11 @@ def _there_and_back(
         values = {k: v for k, v in features.values.items() if k != layer}
         done = Noisified(before, DecoupledFeatures(values, earlier), ())
         again = _solved_better({layer: features.ways[layer]}, missed)
-        noisified = noisify(image, ways=again, after=done, on_layer=on_layer, say=say, **how)
+        try:
+            noisified = noisify(image, ways=again, after=done, on_layer=on_layer, say=say, **how)
+        except StageError as error:  # what less exact steps came to stands
+            trace += error.partial.trace
+            break
         trace += noisified.trace
     if depth > 1:
         last = imposed

@@ -182,7 +182,9 @@ class TestSelfTransfer:
 
 def careless(image, motion, flow, observer):
     """Steps solved far less exactly than told: as in a picture whose errors grow far more."""
-    return move_layer(image, replace(motion, tolerance=1e3 * motion.tolerance), flow, observer)
+    if motion.way is None:  # found for the first time
+        motion = replace(motion, tolerance=30 * motion.tolerance)
+    return move_layer(image, motion, flow, observer)
 
 
 class TestRoundTrip:
@@ -207,7 +209,7 @@ class TestRoundTrip:
             calls.append(motion.stage)
             if calls.count("impose") > 1 and motion.stage == "noisify_source":
                 raise StageError("broken", Noisified(image, DecoupledFeatures({}), ()))
-            motion = replace(motion, tolerance=1e4 * motion.tolerance)
+            motion = replace(motion, tolerance=100 * motion.tolerance)
             return move_layer(image, motion, flow, observer)
 
         one = two.first(1)
@@ -318,7 +320,8 @@ class TestFailure:
         with pytest.raises(StageError, match="impose stopped at block1_conv1") as caught:
             impose(noise_image(16, 21, 0), features, one, reference, flow)
         assert np.isfinite(caught.value.partial.image).all()
-        assert len(caught.value.partial.trace) == 1
+        # Newton steps are tried where the path leads nowhere.
+        assert [t.stepper for t in caught.value.partial.trace] == ["symmetric", "newton"]
 
     def test_a_stepper_that_overshoots_has_not_arrived(self, extractor, photograph):
         """One Euler step ends its path, but nowhere near the reference."""

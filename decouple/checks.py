@@ -351,7 +351,6 @@ def strengths_of(strength: Any, layers: Iterable[str]) -> dict[str, float]:
     for layer, value in given.items():
         if layers and layer not in layers:
             raise ConfigError(unknown_name("layer of strength", layer, layers))
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not 0 <= value <= 1:
+        if not _is_number(value) or not 0 <= value <= 1:
             raise ConfigError(f"strength={value} must be a number from 0 to 1")
     return {layer: float(given.get(layer, 1.0)) for layer in layers}

@@ -181,7 +181,7 @@ def impose_retraced(
             trace += more
             spent += sum(t.evaluations for t in more)
     except _Spent:
-        return replace(done, traceable=done.traceable and None, trace=trace)
+        return replace(done, trace=trace)
     return done
 
 

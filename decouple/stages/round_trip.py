@@ -158,7 +158,8 @@ def _there_and_back(
         features = noisified.features
         earlier = {k: way for k, way in features.ways.items() if k != layer}
         allowed = allowed_error(how["tolerance"], map(earlier.get, extractor.layers[:-1]))
-        missed = rms(imposed.image - before) / allowed
+        # Nothing is allowed behind a growth without bound.
+        missed = rms(imposed.image - before) / allowed if allowed > 0 else math.inf
         if not 1 < missed < _FARTHEST_MISS or layer not in features.ways or not tries_left:
             break
         values = {k: v for k, v in features.values.items() if k != layer}

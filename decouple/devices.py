@@ -9,10 +9,27 @@ from functools import cache, lru_cache
 from typing import Any
 
 import tensorflow as tf
+from threadpoolctl import ThreadpoolController
 
 from decouple.errors import ConfigError
 
 _SHARED = ContextVar("_SHARED", default=True)
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Keep NumPy's and SciPy's linear algebra to one thread within the block.
+
+    Small products between two passes gain nothing from more, and OpenBLAS's threads go on spinning
+    for a while after each, on the cores on which TensorFlow computes by then.
+    """
+    with _pools().limit(limits=1, user_api="blas"):
+        yield
 
 
 @contextmanager
@@ -30,7 +47,8 @@ def placed(device: str) -> Iterator[None]:
         raise ConfigError("device=gpu, but TensorFlow sees no GPU: take device=cpu or auto")
     token = _SHARED.set(device == "auto")
     try:
-        with tf.device(None if device == "auto" else f"/{device.upper()}:0"):
+        where = None if device == "auto" else f"/{device.upper()}:0"
+        with tf.device(where), undisturbed():
             yield
     finally:
         _SHARED.reset(token)

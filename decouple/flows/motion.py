@@ -45,17 +45,23 @@ class Way:
         time, whichever image they come from
     curve : nominal features along it; where there are steps, at the ends of each
     thumbnails : of the images at its start and end
-    tolerance : the error (RMS over the image) to which its steps were solved
+    tolerances : the error (RMS over the image) to which each step was solved
     growth : how many times larger a small change of the image at its end is, once it has been
         carried back to its start; None where it was not measured
+    error : RMS error to be expected of an image that was carried to the end and back; None where
+        it was not measured
+    multipliers : λ (C,) of each step, from which the solver of the same step starts; only the
+        start: the step is where its equations hold
     """
 
     steps: tuple[float, ...]
     factors: tuple[tuple[float, Factor], ...] = ()
     curve: Curve | None = None
     thumbnails: tuple[np.ndarray, np.ndarray] | None = None
-    tolerance: float | None = None
+    tolerances: tuple[float, ...] = ()
     growth: float | None = None
+    error: float | None = None
+    multipliers: tuple[np.ndarray, ...] = field(default=(), repr=False)
 
     def begins_at(self, image: np.ndarray) -> bool:
         """Whether it is this image's (H, W, 3), and not another's; true where that is unknown."""
@@ -66,14 +72,27 @@ class Way:
 
     def halved(self) -> Way:
         """In steps half as long: errors grow less, and some can be taken one way but not back."""
-        return replace(self, steps=tuple(h / 2 for h in self.steps for _ in range(2)), growth=None)
+        return replace(
+            self,
+            steps=tuple(h / 2 for h in self.steps for _ in range(2)),
+            tolerances=tuple(t for t in self.tolerances for _ in range(2)),
+            multipliers=tuple(m / 2 for m in self.multipliers for _ in range(2)),
+        )
+
+    def solved(self, share: float) -> Way:
+        """With each step to be solved to a share of its present tolerance."""
+        return replace(self, tolerances=tuple(share * t for t in self.tolerances))
 
     def reversed(self) -> Way:
         """The way back."""
-        turned = tuple((1.0 - s, factor) for s, factor in reversed(self.factors))
-        curve = None if self.curve is None else self.curve.reversed()
-        thumbnails = self.thumbnails and self.thumbnails[::-1]
-        return Way(self.steps[::-1], turned, curve, thumbnails, self.tolerance)
+        return Way(
+            steps=self.steps[::-1],
+            factors=tuple((1.0 - s, factor) for s, factor in reversed(self.factors)),
+            curve=None if self.curve is None else self.curve.reversed(),
+            thumbnails=self.thumbnails and self.thumbnails[::-1],
+            tolerances=self.tolerances[::-1],
+            multipliers=tuple(-m for m in self.multipliers[::-1]),
+        )
 
 
 @dataclass(frozen=True)
@@ -86,13 +105,15 @@ class Motion:
     start, end : (C,), nominal features at both ends: held layers at their targets, the active
         one at its recorded value and at its target (or the other way round). Nominal, never
         measured again, so that both directions have the same way-points.
-    tolerance : the error of the image, RMS over its values, that one step may make
+    tolerance : the error of the image, RMS over its values, that one step may make at most
     way : an earlier way to follow, reversed by the caller where needed; None to find one
     stage : the stage it belongs to, for stop rules that differ between stages
     nearby : gives a factor of K that costs nothing for this image, such as that at the noise; None
         where there is none
     noise : (H, W, 3), an image with the features `end`, with which to blend; None for no blend
-    comes_back : whether to measure how much errors grow on the way back (`Way.growth`)
+    allowed : RMS error with which the image may come back from `end` by the way back; the steps are
+        solved as exactly as the growth of errors asks for, which is measured. None where nothing
+        has to come back
     """
 
     extractor: Extractor
@@ -103,7 +124,7 @@ class Motion:
     stage: str = ""
     nearby: Callable[[], Factor] | None = None
     noise: np.ndarray | None = None
-    comes_back: bool = False
+    allowed: float | None = None
 
     def path(self, image: np.ndarray, kind: PathKind) -> tuple[Path, str]:
         """Nominal features from `start` to `end`, and what metrics.json calls their path.

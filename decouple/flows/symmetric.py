@@ -33,6 +33,7 @@ import numpy as np
 from scipy.linalg import LinAlgError
 
 from decouple.flows.anderson import Anderson
+from decouple.flows.growth import Growth
 from decouple.flows.motion import Motion, Moved, Tell, Way, thumbnail
 from decouple.flows.paths import Curve, PathKind
 from decouple.flows.preconditioner import Factor, factor_cost
@@ -69,6 +70,13 @@ def pace(layers: int) -> Pace:
     return _FIRST_LAYER if layers == 1 else _FURTHER_LAYERS
 
 
+# Longer steps than those with so large a bend (see `growth`) make errors grow by more than the way
+# itself does, (1 + a) / (1 − a) in place of e^2a.
+_LARGEST_BEND = 0.35
+# How many steps a motion is taken to have before it has ended, and the part of what an image may
+# come back with that they are to leave it with, since growth is known from one random change only.
+_FEW_STEPS, _MANY_STEPS = 20, 200
+_MARGIN = 0.5
 # Fewer iterations than this are not worth a new factor.
 _GOOD_ITERATIONS = 5
 # Of a new factor, in passes: however cheap it is, what was learnt with the former one is lost.
@@ -117,12 +125,34 @@ class Symmetric:
         return _Walk(self, image, motion, tell, path).run()
 
 
+class _Planned(NamedTuple):
+    """A step that is known to have a solution.
+
+    length : in s
+    target : (C,), the nominal features at its end; None for those of the path
+    multipliers : (C,), about its λ; None where it is not known
+    tolerance : to what it must be solved; None for what the motion asks
+    """
+
+    length: float
+    target: np.ndarray | None = None
+    multipliers: np.ndarray | None = None
+    tolerance: float | None = None
+
+    def halves(self) -> tuple[_Planned, _Planned]:
+        """Two steps in its place."""
+        multipliers = None if self.multipliers is None else self.multipliers / 2
+        half = _Planned(self.length / 2, None, multipliers, self.tolerance)
+        return half, half._replace(target=self.target)
+
+
 @dataclass
 class _Solved:
     image: np.ndarray
     multipliers: np.ndarray
     iterations: int
     residual: np.ndarray
+    tolerance: float
     converged: bool
     finite: bool = True
 
@@ -147,9 +177,11 @@ def _extrapolation(nodes: Sequence[float], where: float) -> np.ndarray:
 class _Equations:
     """Those of one step, from x₀ to a change (C,) of its features, in one precision."""
 
-    def __init__(self, extractor: Extractor, x0: np.ndarray, wanted: np.ndarray) -> None:
+    def __init__(
+        self, extractor: Extractor, x0: np.ndarray, wanted: np.ndarray, begin: Point | None = None
+    ) -> None:
         self.extractor, self.x0, self.wanted = extractor, x0, wanted
-        self.begin = extractor.linearize(x0)
+        self.begin = begin or extractor.linearize(x0)
 
     def residual(self, x1: np.ndarray) -> tuple[np.ndarray, Secant]:
         """What is left to do for the features at x₁, and J̄ as a secant."""
@@ -175,9 +207,13 @@ class _Walk:
         self.s = 0.0
         self.recent: deque[tuple[float, np.ndarray, np.ndarray]] = deque(maxlen=4)
         self.steps: list[float] = []
+        self.multipliers: list[np.ndarray] = []
+        self.tolerances: list[float] = []
         # Another image's steps would be too long here and too short there, its factors poor.
         way = motion.way if motion.way and motion.way.begins_at(image) else Way(())
         self.factors: list[tuple[float, Factor]] = list(way.factors)
+        self.growth = Growth(image.shape) if motion.allowed is not None else None
+        self.begin: Point | None = None  # linearized here, where it is known
         self.path, self.path_name = motion.path(image, path)
         self.planned = self._plan(way)
         self.follows = bool(way.steps)
@@ -186,7 +222,7 @@ class _Walk:
         # Where the features should be now, and where they should have been after each step.
         self.nominal = motion.start
         self.passed = [(0.0, motion.start)]
-        self.solved_to = 0.0  # RMS error of the worst of its steps
+        self.expected = 0.0  # squared error of the image when it is back, as far as it got
         # How far the image is from the start of its path, which it takes along in parallel.
         self.aside = np.zeros_like(motion.start)
         self.refreshed_at: float | None = None
@@ -198,20 +234,26 @@ class _Walk:
         # Iterations spent beyond `_GOOD_ITERATIONS` since the last factor, in passes.
         self.excess = 0.0
 
-    def _plan(self, way: Way) -> deque[tuple[float, np.ndarray | None]]:
-        """The steps to take, with the features at the end of each where these are known."""
-        if way.curve is None or len(way.curve.nodes) != len(way.steps) + 1:
-            return deque((h, None) for h in way.steps)
-        values = way.curve.between(self.motion.start, self.motion.end).values[1:]
-        return deque(zip(way.steps, values, strict=True))
+    def _plan(self, way: Way) -> deque[_Planned]:
+        """The steps to take, with what is known of each."""
+        steps = [_Planned(h) for h in way.steps]
+        if way.curve is not None and len(way.curve.nodes) == len(steps) + 1:
+            values = way.curve.between(self.motion.start, self.motion.end).values[1:]
+            steps = [p._replace(target=value) for p, value in zip(steps, values, strict=True)]
+        if len(way.multipliers) == len(steps):
+            known = zip(steps, way.multipliers, strict=True)
+            steps = [p._replace(multipliers=multipliers) for p, multipliers in known]
+        if len(way.tolerances) == len(steps):
+            exact = zip(steps, way.tolerances, strict=True)
+            steps = [p._replace(tolerance=tolerance) for p, tolerance in exact]
+        return deque(steps)
 
     def _waypoint(self, h: float) -> np.ndarray:
         """Nominal features (C,) after a step from here."""
-        if self.planned and self.planned[0][1] is not None:
-            target = self.planned[0][1]
-        else:
-            target = self.path(1.0 if 1.0 - self.s - h < 1e-9 else self.s + h)
-        return target + (1.0 - self.s - h) * self.aside
+        planned = self.planned[0].target if self.planned else None
+        if planned is None:
+            planned = self.path(1.0 if 1.0 - self.s - h < 1e-9 else self.s + h)
+        return planned + (1.0 - self.s - h) * self.aside
 
     def run(self) -> Moved:
         try:
@@ -227,13 +269,13 @@ class _Walk:
             self.aside = self.features - self.motion.start
             self.nominal = self.features
         length = self.stepper.first_step or self.pace.first_step
-        first = self.planned[0][0] if self.planned else length
+        first = self.planned[0].length if self.planned else length
         if self._factor().distance(self._waypoint(first) - self.nominal) > _FAR * first:
             return self._ended(StopReason.UNREACHABLE)
         while self.s < 1.0:
             if len(self.steps) >= self.stepper.max_steps:
                 return self._ended(StopReason.STEP_LIMIT)
-            h = self.planned[0][0] if self.planned else min(length, 1.0 - self.s)
+            h = self.planned[0].length if self.planned else min(length, 1.0 - self.s)
             # The last step ends at 1 exactly.
             h = 1.0 - self.s if 1.0 - self.s - h < 1e-9 else h
             target = self._waypoint(h)
@@ -247,7 +289,7 @@ class _Walk:
                 length = min(h / 2, length)
                 continue
             self._accept(h, target, solved)
-            length = h * self._growth(solved.iterations)
+            length = h * self._lengthened(solved.iterations)
             steps_left = (1.0 - self.s) / length
             pays = _PASSES_PER_ITERATION * excess * steps_left > self._factor_cost()
             if not self.follows and pays and self.excess > self._factor_cost():
@@ -255,9 +297,23 @@ class _Walk:
         return self._ended(self.motion.ended(self.features))
 
     def _accept(self, h: float, target: np.ndarray, solved: _Solved) -> None:
-        middle = self.s + h / 2
-        self.recent.append((middle, solved.multipliers / h, (solved.image - self.image) / h))
+        middle, change = self.s + h / 2, solved.image - self.image
+        self.recent.append((middle, solved.multipliers / h, change / h))
         self.image = solved.image
+        self.multipliers.append(solved.multipliers)
+        self.tolerances.append(solved.tolerance)
+        if self.growth is not None:
+            self.begin = self.extractor.linearize(self.image)
+            wanted = target - self.nominal
+            self.growth.step(
+                self.extractor,
+                self.begin,
+                change,
+                wanted,
+                solved.multipliers,
+                self._factor(),
+            )
+            self.expected += (solved.tolerance * self.growth.most) ** 2
         self.s = 1.0 if 1.0 - self.s - h < 1e-9 else self.s + h
         self.steps.append(h)
         if self.planned:
@@ -286,15 +342,19 @@ class _Walk:
             far = self._distance_left() > 1.0
             return StopReason.UNREACHABLE if far else StopReason.STEP_COLLAPSE
         if self.planned:
-            _, target = self.planned.popleft()
             # Deque's order is turned round: the first half comes last.
-            self.planned.extendleft([(h / 2, target), (h / 2, None)])
+            self.planned.extendleft(reversed(self.planned.popleft().halves()))
         return None
 
-    def _growth(self, iterations: int) -> float:
+    def _lengthened(self, iterations: int) -> float:
+        """How many times longer the next step may be."""
+        if self.growth is not None and self.growth.bend > 0:
+            most = _LARGEST_BEND / self.growth.bend
+        else:
+            most = np.inf
         if iterations <= self.pace.few:
-            return 1.5
-        return 0.8 if iterations > self.pace.many else 1.0
+            return min(1.5, most)
+        return min(0.8 if iterations > self.pace.many else 1.0, most)
 
     def _factor_cost(self) -> float:
         """Of a new factor, in passes."""
@@ -314,24 +374,29 @@ class _Walk:
         return self._factor().distance(self.motion.end - self.nominal)
 
     def _predict(self, h: float, wanted: np.ndarray, begin: Point) -> tuple[np.ndarray, np.ndarray]:
-        """λ and x₁ for a step, extrapolated by a polynomial through the last steps."""
+        """λ and x₁ for a step, extrapolated by a polynomial through the last steps.
+
+        Or λ as it is known.
+        """
+        known = self.planned[0].multipliers if self.planned else None
         if not self.recent:
-            multipliers = self._factor().solve(wanted)
+            multipliers = self._factor().solve(wanted) if known is None else known
             return multipliers, self.image + self.extractor.vjp(begin, multipliers)
         weights = _extrapolation([s for s, _, _ in self.recent], self.s + h / 2)
         multipliers, change = np.zeros(self.extractor.size), np.zeros_like(self.image)
         for weight, (_, rate, velocity) in zip(weights, self.recent, strict=True):
             multipliers += h * weight * rate
             change += h * weight * velocity
-        return multipliers, self.image + change
+        return multipliers if known is None else known, self.image + change
 
     def _solve(self, h: float, wanted: np.ndarray) -> _Solved:
         x0, factor = self.image, self._factor()
-        equations = _Equations(self.extractor, x0, wanted)
+        equations = _Equations(self.extractor, x0, wanted, self.begin)
+        self.begin = None  # not held beside that in float64
         lost = _CANCELLED * factor.rounding(wanted, self.extractor.epsilon)
-        last = self.extractor.in_float64() if lost > self.motion.tolerance else self.extractor
-        tolerance = max(self.motion.tolerance, factor.rounding(wanted, last.epsilon))
-        self.solved_to = max(self.solved_to, tolerance)
+        asked = self._tolerance()
+        last = self.extractor.in_float64() if lost > asked else self.extractor
+        tolerance = max(asked, factor.rounding(wanted, last.epsilon))
         multipliers, x1 = self._predict(h, wanted, equations.begin)
         size = len(multipliers)
         if self.anderson is not None and self.learnt_with is factor:
@@ -351,7 +416,7 @@ class _Walk:
             finite = bool(np.isfinite(error + lag_rms))
             if not finite or error > 1e3 * first:
                 self.anderson = None
-                return _Solved(x0, multipliers, iteration, residual, False, finite)
+                return _Solved(x0, multipliers, iteration, residual, tolerance, False, finite)
             first = error if iteration == 1 else first
             settled = lag_rms < 10 * tolerance
             since_best = 0 if error < best else since_best + 1
@@ -359,7 +424,9 @@ class _Walk:
             # Rounding can hold the error just above the tolerance for good.
             solved = error < tolerance or (since_best >= 2 and error < 3 * tolerance)
             if settled and solved and equations.extractor is last:
-                return _Solved(moved, multipliers + correction, iteration, residual, True)
+                return _Solved(
+                    moved, multipliers + correction, iteration, residual, tolerance, True
+                )
             if self.anderson is None:
                 # λ in units of the motion, so that both unknowns weigh alike.
                 motion, size_of_multipliers = map(np.linalg.norm, (moved - x0, multipliers))
@@ -375,7 +442,23 @@ class _Walk:
                 equations, best, since_best = _Equations(last, x0, wanted), np.inf, 0
                 # The difference between two precisions teaches nothing.
                 self.anderson.restart()
-        return _Solved(x0, multipliers, self._limit(), residual, False)
+        return _Solved(x0, multipliers, self._limit(), residual, tolerance, False)
+
+    def _tolerance(self) -> float:
+        """To what the next step must be solved.
+
+        What the errors of a step grow by on the way back is known when it is taken, and each may
+        leave its share of what is allowed.
+        """
+        planned = self.planned[0].tolerance if self.planned else None
+        if planned is not None:
+            return planned
+        if self.growth is None:
+            return self.motion.tolerance
+        assert self.motion.allowed is not None
+        steps = np.clip(len(self.steps) / max(self.s, 1e-9), _FEW_STEPS, _MANY_STEPS)
+        error = _MARGIN * self.motion.allowed / np.sqrt(2 * steps)
+        return float(min(self.motion.tolerance, error / self.growth.most))
 
     def _limit(self) -> int:
         # A planned step is known to have a solution: more patience before it is cut up.
@@ -389,6 +472,9 @@ class _Walk:
                 factors=tuple(self.factors),
                 curve=Curve(*map(np.asarray, zip(*self.passed, strict=True))),
                 thumbnails=(thumbnail(self.origin), thumbnail(self.image)),
-                tolerance=self.solved_to,
+                tolerances=tuple(self.tolerances),
+                growth=None if self.growth is None else self.growth.anywhere,
+                error=None if self.growth is None else float(np.sqrt(2 * self.expected)),
+                multipliers=tuple(self.multipliers),
             )
         return Moved(self.image, reason, len(self.steps), way, path=self.path_name)

@@ -130,14 +130,21 @@ def _unbiased_secant(z: tf.Tensor, change: tf.Tensor, per_width: tf.Tensor) -> t
     `_softplus_secant`, of which the first quotient is made.
     """
     a, b = z * per_width, change * per_width + _NEXT_TO_NOTHING
-    begin, end = tf.math.sigmoid(a), tf.math.sigmoid(a + b)
-    t = _tanh_of_small(tf.clip_by_value(b / 2, -_FAR / 2, _FAR / 2))
+    c = a + b
+    # One exponential and one reciprocal for each end.
+    e_a, e_c = tf.exp(-tf.abs(a)), tf.exp(-tf.abs(c))
+    larger_a, larger_c = 1 / (1 + e_a), 1 / (1 + e_c)
+    smaller_a, smaller_c = e_a * larger_a, e_c * larger_c
+    begin, end = tf.where(a > 0, larger_a, smaller_a), tf.where(c > 0, larger_c, smaller_c)
+    without = tf.where(a > 0, smaller_a, larger_a)  # 1 − σ₀
+    near = tf.abs(b) < _FAR
+    t = _tanh_of_small(tf.where(near, b / 2, tf.zeros_like(b)))
+    softplus = tf.nn.relu(a) + 2 * _atanh_of_small(e_a / (2 + e_a))
+    risen = _unit_change(a, begin, b, near, t, e_c)
     # σ₁ − σ₀ = σ₁ (1 − σ₀) (1 − e^-b); where b is large the plain difference is exact enough.
-    near = end * tf.math.sigmoid(-a) * 2 * t / (1 + t)
-    risen = tf.where(tf.abs(b) < _FAR, near, end - begin) / b
-    level = (_unit_softplus(a) + _unit_softplus(a + b)) / 2
-    softplus = _unit_secant(a, begin, b)
-    return softplus * (begin + end) / 2 + level * risen
+    steeper = tf.where(near, end * without * 2 * t / (1 + t), end - begin)
+    unit = 1 / b  # before any product: a small one of small ones would be lost
+    return risen * unit * (begin + end) / 2 + (softplus + risen / 2) * (steeper * unit)
 
 
 @fused
@@ -152,20 +159,26 @@ def _softplus_secant(
         2/b atanh(v),                               v = σ t / (1 − t + σ t),
         (relu(a+b) − relu(a) + 2 atanh(v)) / b,     v = (r − 1) / (r + 1),
 
-    with r = (1 + e^-|a+b|) / (1 + e^-|a|): the first is log1p(σ expm1(b)), exact for a small b, the
-    second for a large one. In both |v| is at most 1/3.
+    with r = (1 + e) / (1 + e^-|a|) and e = e^-|a+b|: the first is log1p(σ expm1(b)), exact for a
+    small b, the second for a large one. In both |v| is at most 1/3.
     """
     return _unit_secant(z * per_width, slope, change * per_width + _NEXT_TO_NOTHING)
 
 
 def _unit_secant(a: tf.Tensor, slope: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     near = tf.abs(b) < _FAR
-    t = _tanh_of_small(b / 2)
-    r = (1 + tf.exp(-tf.abs(a + b))) * tf.maximum(slope, 1 - slope)
+    return _unit_change(a, slope, b, near, _tanh_of_small(b / 2), tf.exp(-tf.abs(a + b))) / b
+
+
+def _unit_change(
+    a: tf.Tensor, slope: tf.Tensor, b: tf.Tensor, near: tf.Tensor, t: tf.Tensor, e: tf.Tensor
+) -> tf.Tensor:
+    """log(1 + e^(a+b)) − log(1 + e^a), with t and e as in `_softplus_secant`."""
+    r = (1 + e) * tf.maximum(slope, 1 - slope)
     # Not relu(a+b) − relu(a), which loses digits where both are large.
     risen = tf.where(a > 0, tf.maximum(b, -a), tf.nn.relu(a + b))
     v = tf.where(near, slope * t, r - 1) / tf.where(near, 1 - t + slope * t, r + 1)
-    return (tf.where(near, tf.zeros_like(b), risen) + 2 * _atanh_of_small(v)) / b
+    return tf.where(near, tf.zeros_like(b), risen) + 2 * _atanh_of_small(v)
 
 
 def _tanh_of_small(x: tf.Tensor) -> tf.Tensor:

@@ -19,7 +19,7 @@ from decouple.errors import ConfigError
 from decouple.networks.activations import Activation
 from decouple.networks.architecture import Architecture, Conv, Pool
 from decouple.networks.fused import fused
-from decouple.networks.pooling import Pooling, pool_jvp, pool_vjp
+from decouple.networks.pooling import LEVEL, Pooling, pool_jvp, pool_vjp
 
 # A convolution to so few channels, an image's three, takes 2.5 times as long as a product with its
 # nine positions (512 px).
@@ -102,6 +102,7 @@ class Chain:
         self._precisions = {dtype: self}
         names = [layer.name for layer in self.layers if isinstance(layer, Conv)]
         self._widths = {name: width * weights.widths[name] for name in names}
+        self._levels = {name: LEVEL * weights.widths[name] for name in names}
         self._offset = tf.constant(weights.offset, dtype)
         self._kernels = {n: tf.constant(weights.kernels[n], dtype) for n in names}
         self._biases = {n: tf.constant(weights.biases[n], dtype) for n in names}
@@ -174,7 +175,7 @@ class Chain:
         for layer in self.layers:
             if isinstance(layer, Conv):
                 z = _convolve(h, self._kernels[layer.name]) + self._biases[layer.name]
-                width = self._widths[layer.name]
+                width, level = self._widths[layer.name], self._levels[layer.name]
                 h = self.activation.value_of(z, width)
                 if store:
                     slopes.append(self.activation.slope_of(z, width))
@@ -183,8 +184,8 @@ class Chain:
                     taken.append(h)
             else:
                 if store:
-                    routes.append(self.pooling.routes_of(h))
-                h = self.pooling.value_of(h)
+                    routes.append(self.pooling.routes_of(h, level))
+                h = self.pooling.value_of(h, level)
         return taken, Linearization(tuple(slopes), tuple(routes)), tuple(preactivations)
 
     def forward(self, images: tf.Tensor, taps: Sequence[str]) -> list[tf.Tensor]:
@@ -237,7 +238,7 @@ class Chain:
         for layer in self.layers:
             if isinstance(layer, Conv):
                 z, slope = preactivations[len(slopes)], point.slopes[len(slopes)]
-                width = self._widths[layer.name]
+                width, level = self._widths[layer.name], self._levels[layer.name]
                 change = _convolve(h, self._kernels[layer.name])
                 h, secant = self.activation.secant_of(z, slope, change, width)
                 slopes.append(secant)
@@ -245,8 +246,12 @@ class Chain:
                     taken.append(h)
             else:
                 # Before a pooling comes a convolution; average pooling leaves its values unused.
-                before, after = (self.activation.value_of(v, width) for v in (z, z + change))
-                h, route = self.pooling.secant_of(before, after, h)
+                before = self.activation.value_of(z, width)
+                if self.pooling is Pooling.MAX:  # it compares values, to the last digit
+                    after = self.activation.value_of(z + change, width)
+                else:  # no activation is below 0, but this sum may be by a rounding
+                    after = tf.nn.relu(before + h)
+                h, route = self.pooling.secant_of(before, after, h, level)
                 routes.append(route)
         return taken, Linearization(tuple(slopes), tuple(routes))
 

@@ -21,9 +21,14 @@ from decouple.networks.fused import fused
 _L2_FLOOR = 1e-6
 # The smooth maximum is the power mean of order 2^4 = 16, a little larger: it lies between
 # 4^(-1/16) = 0.92 of the window's maximum, where that stands alone, and all of it, where the window
-# is even.
+# is even. The larger the order, the nearer to the maximum, and the more it bends where values are
+# small: its second derivative is about 15/4 over the value. So it is taken of values raised by
+# `LEVEL` of their standard deviation before the activation, which costs next to no likeness to the
+# maximum (correlation of the channel means, at least .994 against .994 without) and makes errors
+# grow by 71 dB where it was 126 (rocket, 150 px, two layers).
 _DOUBLINGS = 4
-_SCALE = 1.06
+_SCALE = 1.09
+LEVEL = 0.3
 
 
 def _mean(x: tf.Tensor) -> tf.Tensor:
@@ -97,7 +102,7 @@ def _times_sums_of_powers(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
 
 @tf.custom_gradient
 def _smooth_maximum(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], Any]]:
-    """`_SCALE` times the power mean of each window of x, nowhere below 0."""
+    """`_SCALE` times the power mean of each window of x, which is nowhere below 0."""
 
     def gradient(upstream: tf.Tensor) -> tf.Tensor:
         return pool_vjp(_smooth_routes(x, x), upstream, tf.shape(x))
@@ -138,17 +143,20 @@ class Pooling(NamedChoice):
     L2 = "l2"
     SMOOTH_MAX = "smooth_max"
 
-    def value_of(self, x: tf.Tensor) -> tf.Tensor:
-        """Pool `x`, shape (B, H, W, C), to (B, H // 2, W // 2, C)."""
+    def value_of(self, x: tf.Tensor, level: float = 0.0) -> tf.Tensor:
+        """Pool `x`, shape (B, H, W, C), to (B, H // 2, W // 2, C).
+
+        Values below `level`, in units of x, are averaged rather than compared (smooth maximum).
+        """
         if self is Pooling.MAX:
             return tf.nn.max_pool2d(x, ksize=2, strides=2, padding="VALID")
         if self is Pooling.L2:
             return tf.sqrt(_mean(tf.square(x)) + _L2_FLOOR)
         if self is Pooling.SMOOTH_MAX:
-            return _smooth_maximum(x)
+            return _smooth_maximum(x + tf.cast(level, x.dtype)) - tf.cast(_SCALE * level, x.dtype)
         return _mean(x)
 
-    def routes_of(self, x: tf.Tensor) -> tf.Tensor:
+    def routes_of(self, x: tf.Tensor, level: float = 0.0) -> tf.Tensor:
         """The derivative of each output with respect to its window, times 4.
 
         Shape of `x`, or a scalar 1 for average pooling.
@@ -158,11 +166,12 @@ class Pooling(NamedChoice):
         if self is Pooling.L2:
             return tf.math.divide_no_nan(x, _upsample(self.value_of(x), tf.shape(x)))
         if self is Pooling.SMOOTH_MAX:
-            return _smooth_routes(x, x)
+            raised = x + tf.cast(level, x.dtype)
+            return _smooth_routes(raised, raised)
         return tf.ones([], x.dtype)
 
     def secant_of(
-        self, before: tf.Tensor, after: tf.Tensor, change: tf.Tensor
+        self, before: tf.Tensor, after: tf.Tensor, change: tf.Tensor, level: float = 0.0
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """How pooled values change, and routes that take `change` = after - before there.
 
@@ -178,7 +187,8 @@ class Pooling(NamedChoice):
             routes = tf.math.divide_no_nan(before + after, _upsample(total, tf.shape(before)))
             return pool_jvp(routes, change), routes
         if self is Pooling.SMOOTH_MAX:
-            routes = _smooth_routes(before, after)
+            raised = tf.cast(level, before.dtype)
+            routes = _smooth_routes(before + raised, after + raised)
             return pool_jvp(routes, change), routes
         return _mean(change), self.routes_of(before)
 

@@ -15,11 +15,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
 
-from decouple.flows.motion import Flow, Motion, Moved, Way
+from decouple.flows.motion import Way
 
 # Of what an image may come back with, this part is for the errors of its own layer's way back, as
 # much for those that come from the layers behind, and the rest for what a measurement by one random
@@ -27,14 +26,8 @@ from decouple.flows.motion import Flow, Motion, Moved, Way
 _SHARE = 1 / 3
 # Expected where nothing was measured. Where more is found, steps are solved anew.
 _EXPECTED, _EXPECTED_STEPS = 100.0, 20
-# The change that is walked back, in units of the error of a step: far above what the steps add on
-# their way, and small enough for differences to be derivatives.
-_CHANGE, _CHANGE_SOLVED = 1e3, 30.0
 # Steps that are solved less exactly do not follow their path.
 _EXACT_ENOUGH = 1e-6
-_LEAST_CHANGE, _LARGEST_CHANGE = 1e-9, 1e-5
-# Of the change when it is back: more is no derivative.
-_LARGEST_ERROR = 1e-2
 
 
 def allowed_error(tolerance: float, ways: Iterable[Way | None]) -> float:
@@ -47,17 +40,6 @@ def allowed_error(tolerance: float, ways: Iterable[Way | None]) -> float:
     return tolerance
 
 
-def step_error(allowed: float, growth: float | None = None, steps: int = _EXPECTED_STEPS) -> float:
-    """To what a layer's steps must be solved (RMS over the image).
-
-    Parameters
-    ----------
-    allowed : error with which the image may come back from this layer
-    growth, steps : of the layer's way, where they are known, else of the layer before
-    """
-    return allowed * _SHARE / (math.sqrt(2 * steps) * (growth or _EXPECTED))
-
-
 def needed_by_features(tolerance: float) -> float:
     """To what steps must be solved (RMS over the image) where nothing has to come back."""
     return min(1e-3 * tolerance, _EXACT_ENOUGH)
@@ -67,58 +49,12 @@ def too_much_growth(layer: str, way: Way | None, allowed: float) -> str:
     """One line on a layer from which an image does not come back as exactly as was asked."""
     assert way is not None
     assert way.growth is not None
+    assert way.error is not None
     return (
         f"tolerance cannot be met: errors grow by {20 * math.log10(way.growth):.0f} dB on the way "
-        f"back through {layer}, for which float64 is {expected_error(way) / allowed:.0e} times too "
+        f"back through {layer}, for which float64 is {way.error / allowed:.0e} times too "
         "coarse; going on to what it allows"
     )
-
-
-def expected_error(way: Way) -> float:
-    """RMS error that a layer's own steps make on the image that comes back from it.
-
-    Its growth must have been measured.
-    """
-    assert way.growth is not None
-    assert way.tolerance is not None
-    return way.tolerance * math.sqrt(2 * len(way.steps)) * way.growth
-
-
-def measured_growth(image: np.ndarray, moved: Moved, motion: Motion, flow: Flow) -> float:
-    """By how much a small change of the moved image grows on its way back; at least 1.
-
-    Half of the change is in the span of the features' gradients, as the errors of steps are, half
-    of it anywhere. Infinite where the way back cannot be walked with it.
-
-    Parameters
-    ----------
-    image : (H, W, 3), before the motion
-    moved : where it ended; its way is known
-    motion, flow : what moved it
-    """
-    way = moved.way
-    assert way is not None
-    rng = np.random.default_rng(0)
-    multipliers = way.factors[-1][1].random_multipliers(rng)
-    extractor = motion.extractor
-    aligned = extractor.vjp(extractor.linearize(moved.image), multipliers)
-    anywhere = rng.standard_normal(image.shape)
-    change = aligned / rms(aligned) + anywhere / rms(anywhere)
-    size = float(np.clip(_CHANGE * motion.tolerance, _LEAST_CHANGE, _LARGEST_CHANGE))
-    while True:
-        begin = moved.image + size * change / rms(change)
-        back = replace(
-            motion,
-            start=motion.end,
-            end=motion.start,
-            tolerance=size / _CHANGE_SOLVED,
-            way=way.reversed(),
-        )
-        returned = flow.move(begin, back, lambda _s, _features: None)
-        error = rms(returned.image - image) if returned.stop_reason.succeeded else math.inf
-        if error <= _LARGEST_ERROR or size <= _LEAST_CHANGE:
-            return max(error / size, 1.0)
-        size = max(size * 1e-2, _LEAST_CHANGE)
 
 
 def rms(values: np.ndarray) -> float:

@@ -103,12 +103,11 @@ def impose(
         start = reference.vector(part)
         end = part.join({**held, layer: features.values[layer]})
         way = features.ways[layer].reversed() if layer in features.ways else None
-        exactness = needed_by_features(tolerance)
         motion = Motion(
             part,
             start,
             end,
-            tolerance=way.tolerance if way and way.tolerance else exactness,
+            tolerance=needed_by_features(tolerance),
             way=way,
             stage="impose",
             nearby=functools.partial(reference.factor, extractor, depth, x.size),

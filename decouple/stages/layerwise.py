@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from decouple.devices import undisturbed
 from decouple.errors import DecoupleError, ImageError
 from decouple.features.extractor import Extractor
 from decouple.flows.motion import Flow, Motion, Moved, Way
 from decouple.flows.symmetric import Symmetric
 from decouple.flows.trace import LayerTrace, Observer, StepReport
 from decouple.images import digest, psnr_db
-from decouple.stages.accuracy import measured_growth
 
 DEFAULT_TOLERANCE = 1e-4
 # Steps at the first layer whose error must stay below this are computed in float64: in float32
@@ -99,10 +99,8 @@ def carried_out(
         mse = extractor.mean_square(features - end)
         observer(StepReport(stage, layer, fraction, evaluations(), seconds, mse))
 
-    moved = flow.move(image, motion, tell)
-    if motion.comes_back and moved.way is not None:
-        growth = measured_growth(image, moved, motion, flow)
-        moved = replace(moved, way=replace(moved.way, growth=growth))
+    with undisturbed():
+        moved = flow.move(image, motion, tell)
     reached = extractor.measure(moved.image)
     trace = LayerTrace(
         stage=stage,

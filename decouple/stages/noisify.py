@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from decouple.features.extractor import Extractor
 from decouple.flows.lift import Lift
-from decouple.flows.motion import Flow, Motion, Moved, Way
+from decouple.flows.motion import Flow, Motion, Way
 from decouple.flows.trace import LayerTrace, Observer, ignore
 from decouple.stages.accuracy import (
     allowed_error,
-    expected_error,
     needed_by_features,
-    step_error,
     too_much_growth,
 )
 from decouple.stages.layerwise import (
@@ -31,9 +29,6 @@ from decouple.stages.layerwise import (
 from decouple.stages.reference import Reference
 
 OnLayer = Callable[[str, np.ndarray], None]
-
-# How often a layer is walked at most, to the exactness that its measured growth asks for.
-_WALKS = 3
 
 
 @dataclass(frozen=True)
@@ -115,63 +110,27 @@ def noisify(
         # the way back would amplify.
         nominal = way.curve.values[0] if way and way.curve else None
         own = part.join({**reference.features, layer: values[layer]})
-        before = [found.get(k) for k in part.layers[:-1]]
-        allowed = allowed_error(tolerance, before)
-        expected = before[-1].growth if before and before[-1] else None
-        exactness = step_error(allowed, expected) if comes_back else needed_by_features(tolerance)
+        allowed = allowed_error(tolerance, [found.get(k) for k in part.layers[:-1]])
         motion = Motion(
             part,
             start=own if nominal is None else nominal,
             end=reference.vector(part),
-            tolerance=way.tolerance if way and way.tolerance else exactness,
+            tolerance=needed_by_features(tolerance),
+            allowed=allowed if comes_back else None,
             way=way,
             stage=stage,
             nearby=functools.partial(reference.factor, extractor, depth, x.size),
             noise=noise,
-            # The last layer's way back is the next thing that is walked.
-            comes_back=comes_back and not last and not (way and way.growth),
         )
-        walks = _walked(x, motion, allowed, flow, observer, say, move)
-        moved = walks[-1][0]
+        moved, trace = move(x, motion, flow, observer)
         x = moved.image
-        traces += [trace for _, trace in walks]
+        traces.append(trace)
         on_layer(layer, x)
         if moved.way is not None:
-            known = way.growth if way else None
-            found[layer] = replace(moved.way, growth=moved.way.growth or known)
+            found[layer] = moved.way
+            if moved.way.error is not None and moved.way.error > allowed:
+                say(too_much_growth(layer, moved.way, allowed))
         if not flow.arrived(moved.stop_reason):
             partial = Noisified(x, DecoupledFeatures(values, found), tuple(traces))
-            raise StageError(failure(traces[-1], part), partial)
+            raise StageError(failure(trace, part), partial)
     return Noisified(x, DecoupledFeatures(values, found), tuple(traces))
-
-
-def _walked(
-    x: np.ndarray,
-    motion: Motion,
-    allowed: float,
-    flow: Flow,
-    observer: Observer,
-    say: Callable[[str], None],
-    move: Move,
-) -> list[tuple[Moved, LayerTrace]]:
-    """Walk a layer's way until it is as exact as its growth asks for; all walks, the last one best.
-
-    Parameters
-    ----------
-    allowed : RMS error with which `x` may come back
-    """
-    walks = [move(x, motion, flow, observer)]
-    for _ in range(_WALKS - 1):
-        way = walks[-1][0].way
-        if way is None or way.growth is None or expected_error(way) <= allowed / 2:
-            return walks
-        exactness = step_error(allowed, way.growth, len(way.steps))
-        if way.tolerance is None or way.tolerance > 2 * motion.tolerance:
-            break  # rounding holds it up
-        motion = replace(motion, tolerance=exactness, way=way, comes_back=False)
-        moved, trace = move(x, motion, flow, observer)
-        if moved.way is None:  # as exactly as that it cannot be walked
-            break
-        walks.append((replace(moved, way=replace(moved.way, growth=way.growth)), trace))
-    say(too_much_growth(motion.extractor.layers[-1], walks[-1][0].way, allowed))
-    return walks

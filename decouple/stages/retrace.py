@@ -169,7 +169,7 @@ def impose_retraced(
                 return done
             missed = math.sqrt(apart / RETRACED)
             share /= min(_SAFETY * missed, _MOST_AT_A_TIME)
-            again = replace(ways[first], tolerance=None)
+            again = replace(ways[first], tolerances=())
             if missed > _NEAR:
                 again = again.halved()
             features = replace(features, ways={**features.ways, first: again})

@@ -195,6 +195,6 @@ def _solved_better(ways: Mapping[str, Way], missed: float) -> dict[str, Way]:
     """Ways whose steps are to be solved more exactly, and to be shorter where much was missed."""
     better = {}
     for layer, way in ways.items():
-        exact = replace(way, tolerance=_SAFETY / missed * (way.tolerance or math.inf))
+        exact = way.solved(_SAFETY / missed)
         better[layer] = exact.halved() if missed > _FAR else exact
     return better

@@ -185,7 +185,7 @@ class TestPooling:
             Pooling.AVERAGE: windows.mean((2, 4)),
             Pooling.MAX: windows.max((2, 4)),
             Pooling.L2: np.sqrt((windows**2).mean((2, 4))),
-            Pooling.SMOOTH_MAX: 1.06 * (windows**16).mean((2, 4)) ** (1 / 16),
+            Pooling.SMOOTH_MAX: 1.09 * (windows**16).mean((2, 4)) ** (1 / 16),
         }[kind]
         # l2 pooling adds a floor under the root.
         np.testing.assert_allclose(kind.value_of(tf.constant(x)), expected, rtol=1e-4)
@@ -197,18 +197,27 @@ class TestPooling:
         pooled = pool_jvp(routes, tf.constant(x))
         np.testing.assert_array_equal(pooled, Pooling.MAX.value_of(tf.constant(x)))
 
+    @pytest.mark.parametrize("level", [0.0, 0.2])
     @pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])
-    def test_the_smooth_maximum_has_an_exact_secant(self, size):
+    def test_the_smooth_maximum_has_an_exact_secant(self, size, level):
         """Whatever the scale and however much a window changes; the same from both ends."""
         rng = np.random.default_rng(4)
         a, b = (size * rng.random((1, 7, 8, 5)) ** power for power in (6, 3))
         kind, values = Pooling.SMOOTH_MAX, [tf.constant(x) for x in (a, b)]
-        change, routes = kind.secant_of(*values, values[1] - values[0])
-        expected = kind.value_of(values[1]) - kind.value_of(values[0])
-        np.testing.assert_allclose(change, expected, rtol=0, atol=1e-14 * size)
-        back, turned = kind.secant_of(*values[::-1], values[0] - values[1])
+        change, routes = kind.secant_of(*values, values[1] - values[0], level)
+        expected = kind.value_of(values[1], level) - kind.value_of(values[0], level)
+        np.testing.assert_allclose(change, expected, rtol=0, atol=1e-14 * (size + level))
+        back, turned = kind.secant_of(*values[::-1], values[0] - values[1], level)
         np.testing.assert_allclose(turned, routes, rtol=1e-12)
         np.testing.assert_allclose(back, -change, rtol=0, atol=1e-14 * size)
+
+    def test_the_smooth_maximum_averages_what_is_small(self):
+        """Far below the level, values weigh alike; far above it, as if there were none."""
+        x = np.random.default_rng(5).random((1, 2, 2, 50))
+        small, large = (Pooling.SMOOTH_MAX.value_of(tf.constant(f * x), 1.0) for f in (1e-3, 1e3))
+        np.testing.assert_allclose(small, 1.09e-3 * x.mean((1, 2), keepdims=True), rtol=5e-3)
+        plain = Pooling.SMOOTH_MAX.value_of(tf.constant(1e3 * x))
+        np.testing.assert_allclose(large, plain, rtol=5e-2)
 
     def test_the_smooth_maximum_of_nothing_is_nothing(self):
         x = tf.zeros([1, 4, 4, 1])

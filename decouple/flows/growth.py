@@ -1,0 +1,105 @@
+"""How much an error grows on the way back, found while the way out is walked.
+
+A symmetric step from x₀ to x₁ = x₀ + J̄ᵀλ takes a small change of x₁ to one of x₀. With H the second
+derivative of λ·f and P the projection on what the features do not see, that is
+(1 − PHP/2)⁻¹ (1 + PHP/2) for the way out and its inverse for the way back: where λ presses pixels
+against a bend of their activations, H is negative there, and the way back spreads what lies on
+either side of it. The way back as a whole is a product of such matrices in the order of the way
+back. Its transpose is a product in the order of the way *out*, and as large; so a random change
+that each step multiplies by its matrix tells, when the way out ends, how much changes grow on the
+way back: its mean square what becomes of changes anywhere, and its largest values what becomes of
+those at the few places where errors grow most. They are where the solver's own errors are, since
+it converges slowest there, and may grow by 50 dB more than others.
+
+That costs two secants and two pull-backs a step in the network's own precision, where the way back
+itself would take ten times as much. H is had as a difference: J̄ᵀλ with x₀ changed by a little, less
+J̄ᵀλ.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from decouple.features.extractor import Extractor, Point
+    from decouple.flows.preconditioner import Factor
+
+# Largest value of a change that is made to see how J̄ differs with it, in units of the image's
+# range: small beside the bend of an activation, and large beside rounding.
+_CHANGE = 3e-3
+# Of a step, the largest bend that is told from a larger one.
+_LARGEST_BEND = 0.8
+# A change at the place where it grows most reaches over some pixels: its size is about so many
+# times its largest value.
+_REACH = 3.0
+
+
+class Growth:
+    """What becomes, on the way back, of changes of the image at the steps so far.
+
+    Attributes
+    ----------
+    bend : of the last step, how far its matrix 1 ± ½H is from 1 where most grows; at 1 a step is
+        no longer told from its neighbours
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._taken = np.random.default_rng(0).standard_normal(shape)
+        self._log = 0.0  # of how many times larger it is than it is kept
+        self.bend = 0.0
+
+    @property
+    def anywhere(self) -> float:
+        """By how much a change that is as large everywhere has grown when it is back."""
+        size = float(np.linalg.norm(self._taken)) / math.sqrt(self._taken.size)
+        return max(size * math.exp(self._log), 1.0)
+
+    @property
+    def most(self) -> float:
+        """By how much a change has grown that is where changes grow most."""
+        return max(_REACH * float(np.abs(self._taken).max()) * math.exp(self._log), 1.0)
+
+    def step(
+        self,
+        extractor: Extractor,
+        end: Point,
+        change: np.ndarray,
+        wanted: np.ndarray,
+        multipliers: np.ndarray,
+        factor: Factor,
+    ) -> None:
+        """Take a step into account.
+
+        Parameters
+        ----------
+        extractor, end : linearized at x₁
+        change : x₁ − x₀, (H, W, 3)
+        wanted : f(x₁) − f(x₀), (C,)
+        multipliers : λ, (C,)
+        factor : of K, near by
+        """
+
+        def bent(direction: np.ndarray, projected: bool = False) -> np.ndarray:
+            """½H v for a direction v, and ½JᵀK⁻¹J v on top where what f sees of it is to go."""
+            size = _CHANGE / np.abs(direction).max()
+            # From x₁ back to x₀: all signs are turned.
+            secant = extractor.secant(end, size * direction - change)
+            pulled = multipliers
+            if projected:
+                pulled = multipliers + factor.solve(secant.change + wanted) / 2
+            return (extractor.vjp(secant, pulled) - change) / size
+
+        once = bent(self._taken, projected=True)
+        if not once.any():
+            return
+        twice = bent(once)
+        self.bend = float(np.abs(twice).max() / np.abs(once).max())
+        # (1 + a) / (1 − a) = 1 + 2a + 2a² + …, the rest as if all of it were as at the largest.
+        rest = 1 / (1 - min(self.bend, _LARGEST_BEND))
+        self._taken = self._taken - 2 * once + 2 * rest * twice
+        size = float(np.abs(self._taken).max())
+        self._taken /= size
+        self._log += math.log(size)

@@ -175,6 +175,13 @@ class ImposeConfig:
 
 
 @dataclass
+class TransferConfig:
+    """check: noisify the result again, to see whether it gives up what was imposed on it."""
+
+    check: bool = True
+
+
+@dataclass
 class GridConfig:
     """strengths: the columns of the mixing grid, each from 0 to 1."""
 
@@ -360,6 +367,7 @@ class Config:
     network: NetworkConfig = MISSING
     mask: MaskConfig = field(default_factory=MaskConfig)
     impose: ImposeConfig = field(default_factory=ImposeConfig)
+    transfer: TransferConfig = field(default_factory=TransferConfig)
     mix: GridConfig = field(default_factory=GridConfig)
     compare_flows: CompareConfig = field(default_factory=CompareConfig)
     gatys: GatysConfig = field(default_factory=GatysConfig)

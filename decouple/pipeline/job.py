@@ -17,10 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 from decouple import __version__, files, images
 from decouple.config import EXPERIMENTS, FIXED_STEPPERS
 from decouple.devices import described
-from decouple.features import Extractor, alive_on
+from decouple.features import Extractor, alive_on, fidelity
 from decouple.flows import Flow, Gradient, Lift, Projected
 from decouple.flows.trace import Observer, ignore
-from decouple.networks import Chain, architecture
+from decouple.networks import Activation, Chain, Pooling, architecture
 from decouple.pipeline.asked import check_scales, flow_of, layers_of, options_of, pictures_of
 from decouple.pipeline.journal import Journal
 from decouple.pipeline.loaded import loaded
@@ -146,7 +146,7 @@ class Job:
         if not chain.smooth and config.flow.name == "lift":
             progress.say(
                 "The gradient of this network jumps (ReLU or max pooling): the way back is "
-                "limited; softplus with average or l2 pooling is reversible."
+                "limited; softplus with average, l2 or smooth_max pooling is reversible."
             )
         return job
 
@@ -315,8 +315,10 @@ class Job:
         return self._kept(impose, image, features, hold=_hold(self.config))
 
     def impose_retraced(self, image: np.ndarray, features: DecoupledFeatures) -> Retraced:
-        """`stages.impose_retraced`, with its rows."""
-        return self._kept(impose_retraced, image, features, hold=_hold(self.config))
+        """`stages.impose_retraced`, with its rows; `transfer.check` says whether it is checked."""
+        check = None if self.config.transfer.check else 0
+        how = {"hold": _hold(self.config), "check_passes": check}
+        return self._kept(impose_retraced, image, features, **how)
 
     def _kept(self, carried_out: Callable[..., Done], *what: object, **how: object) -> Done:
         """Carry out a stage; its rows are kept, however it ends."""
@@ -360,6 +362,15 @@ class Job:
         self.clipped[name] = self.folder.save_image(name, image, text)
         if self._board is not None:
             self._board.image(name, image)
+
+    def _fidelity(self) -> dict[str, Any]:
+        """`fidelity` of metrics.json: how much the smooth network is the one that was trained."""
+        chain = self.chain
+        as_trained = (chain.activation, chain.pooling) == (Activation.RELU, Pooling.MAX)
+        if not chain.weights.trained or as_trained:
+            return {}
+        found = fidelity(self.extractor, self.source.astype(np.float64))
+        return {"fidelity": {layer: values._asdict() for layer, values in found.items()}}
 
     # The end of a run.
 
@@ -422,6 +433,7 @@ class Job:
                     layer: {"used": int(alive.sum()), "of": int(alive.size)}
                     for layer, alive in self.extractor.alive.items()
                 },
+                **self._fidelity(),
             },
             "image": dict(zip(("height", "width"), self.target.shape[:2], strict=True)),
             **({} if self.losses else {"noise": _noise(self.reference)}),

@@ -18,12 +18,12 @@ def transfer(job: Job) -> None:
     job.save("result", done.imposed.image)
     job.results["strength"] = strengths
     job.results["transfer"] = measured(job, source, target, done, features)
-    if done.traceable is None:
+    if done.traceable is None and job.config.transfer.check:
         job.progress.say(
             "The check by noisifying the result again took more passes than the imposition and was "
             "given up: what the result gives up is not known."
         )
-    elif not done.traceable:
+    elif done.traceable is False:
         job.progress.say(
             "Noisifying the result again does not give what was imposed (decoupled_feature_mse in "
             "metrics.json): it lies too far from pictures, or the flow is not reversible."

@@ -85,6 +85,9 @@ def _caption(metrics: Mapping[str, Any], folder: str | Path | None) -> list[str]
             f"excursion recovered {recovered(result.get('excursion_recovered'))}",
             f"in 8 bits      largest error {error} levels of 255, differing values {share}",
         ]
+    found = likeness(metrics.get("network") or {})
+    if found:
+        lines.append(f"fidelity       {found}, against ReLU and max pooling")
     if folder is not None:
         # A run that fell short has no result; in a comparison each method has its own.
         for name, place in (("result", "images/result.png"), ("report", "report.html")):
@@ -93,6 +96,16 @@ def _caption(metrics: Mapping[str, Any], folder: str | Path | None) -> list[str]
                 # Escaped: a bracket in a path is no markup.
                 lines.append(f"{name:<15}" + str(path).replace("[", "\\["))
     return lines
+
+
+def likeness(network: Mapping[str, Any]) -> str:
+    """How near the features are to those of the network as it was trained; empty if unknown."""
+    layers = (network.get("fidelity") or {}).values()
+    if not layers:
+        return ""
+    correlation = min(layer["correlation"] for layer in layers)
+    difference = max(layer["relative_difference"] for layer in layers)
+    return f"correlation at least {correlation:.4f}, relative difference at most {difference:.3f}"
 
 
 def recovered(share: float | None) -> str:

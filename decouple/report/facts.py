@@ -11,7 +11,7 @@ from typing import Any
 
 from decouple.flows.stop import StopReason
 from decouple.overrides import settings
-from decouple.record.closing import recovered
+from decouple.record.closing import likeness, recovered
 from decouple.record.progress import scientific, stage_name
 from decouple.report.template import Fact
 from decouple.report.wording import (
@@ -211,6 +211,7 @@ def network_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("digest of weights", network.get("weights_digest")),
         ("activation", _activation(network)),
         ("pooling", network.get("pooling")),
+        ("against ReLU and max pooling", likeness(network)),
         ("precision", network.get("dtype")),
         ("layers", _layers(network)),
         ("noise", _noise(part(metrics, "noise"))),
@@ -256,8 +257,8 @@ def clipped_note(metrics: Mapping[str, Any], stem: str) -> str:
 
 def _activation(network: Mapping[str, Any]) -> str | None:
     name, width = network.get("activation"), network.get("width")
-    if name == "softplus" and width is not None:
-        return f"softplus of width {width:g}"
+    if name in ("softplus", "unbiased_softplus") and width is not None:
+        return f"{words_of(name)} of width {width:g}"
     return None if name is None else str(name)
 
 

@@ -1,0 +1,103 @@
+"""What is promised for trained filters, with those of ImageNet where they are at hand."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import decouple as dc
+from decouple.features import alive_on, fidelity
+from decouple.run import main
+from decouple.stages import noise_image
+from decouple.stages.accuracy import rms
+
+VARIABLE = "DECOUPLE_IMAGENET_VGG16"
+
+
+@pytest.fixture(scope="module")
+def weights():
+    """The file of VGG-16's ImageNet convolutions, in Keras's layout."""
+    cached = Path.home() / ".keras/models/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    named = os.environ.get(VARIABLE)
+    if named:
+        assert Path(named).is_file(), f"{VARIABLE}={named} is no file"
+        return named
+    if not cached.is_file():
+        pytest.skip(f"no ImageNet filters: neither {VARIABLE} nor Keras's cached file")
+    return str(cached)
+
+
+@pytest.fixture(scope="module")
+def two(weights):
+    return dc.ChannelMeans(dc.vgg16(weights=weights, last="block2_conv1"), layers=2)
+
+
+def drawn_wall(size):
+    """An evenly lit brick wall, nearly without structure: reports/method.md."""
+    rng = np.random.default_rng(1)
+    wall = np.tile(np.array([0.80, 0.40, 0.18]), (size, size, 1))
+    for y in range(size):
+        if y % 8 == 0:
+            wall[y] = (0.66, 0.52, 0.40)
+        else:
+            wall[y, [x for x in range(size) if (x - 8 * (y // 8 % 2)) % 16 == 0]] = 0.66, 0.52, 0.40
+    wall += 0.015 * rng.standard_normal(wall.shape)
+    return np.round(255 * np.clip(wall, 0, 1)) / 255
+
+
+def there_and_back(extractor, image):
+    noise = noise_image(*image.shape[:2], 0)
+    extractor = extractor.masked(alive_on(extractor, [noise, image], 1e-3))
+    said = []
+    reference = dc.noise_reference(extractor, image.shape[:2])
+    return dc.round_trip(image, extractor, reference, say=said.append), said
+
+
+@pytest.mark.parametrize("name", ["coffee", "rocket"])
+def test_pictures_come_back(two, name):
+    image = dc.load(f"sample:{name}", size=48).pixels.astype(float)
+    done, said = there_and_back(two, image)
+    assert not said
+    assert rms(done.noisified.image - image) > 0.05
+    assert done.rms == rms(done.imposed.image - image) <= 1e-4
+    same = np.round(255 * np.clip(done.imposed.image, 0, 1)) == np.round(255 * image)
+    assert same.all()
+    # Known before the way back: how much errors grow on it.
+    growths = [t.growth for t in done.trace if t.stage == "noisify_source"]
+    assert len(growths) == 2
+    assert min(growths) >= 1
+
+
+def test_so_does_one_that_is_nearly_flat(two):
+    wall = drawn_wall(48)
+    done, _ = there_and_back(two.first(1), wall)
+    assert done.rms <= 1e-4
+    assert done.trace[0].path == "blend"
+
+
+def test_the_smooth_network_sees_what_the_trained_one_does(weights):
+    extractor = dc.ChannelMeans(dc.vgg16(weights=weights), layers=5)
+    for name in ("astronaut", "coffee", "chelsea", "rocket", "hubble_deep_field"):
+        found = fidelity(extractor, dc.load(f"sample:{name}", size=128).pixels)
+        assert len(found) == 5
+        for layer, likeness in found.items():
+            assert likeness.correlation >= 0.99, (name, layer)
+            assert likeness.relative_difference <= 0.1, (name, layer)
+
+
+def test_a_transfer_ends_with_a_picture_and_says_how_faithful_it_was(weights, tmp_path):
+    run = tmp_path / "run"
+    settings = ["network=vgg16", f"network.weights={weights}", "image.size=48", f"run_dir={run}"]
+    pictures = ["source=sample:coffee", "target=sample:chelsea", "transfer.check=false"]
+    assert main(["+experiment=transfer", *pictures, *settings]) == 0
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["transfer"]["decoupled_feature_mse"] is None
+    assert {row["stage"] for row in metrics["stages"]} >= {"impose", "noisify_target"}
+    assert "noisify_result" not in {row["stage"] for row in metrics["stages"]}
+    assert (run / "images" / "result.png").is_file()
+    found = metrics["network"]["fidelity"]
+    assert list(found) == ["block1_conv1", "block2_conv1"]
+    assert min(layer["correlation"] for layer in found.values()) >= 0.99
+    assert "against ReLU and max pooling" in (run / "report.html").read_text(encoding="utf-8")

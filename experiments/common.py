@@ -52,6 +52,19 @@ def measured(*settings: str, keep: Mapping[str, str] | None = None) -> dict[str,
         return read_metrics(run_dir)
 
 
+def drawn_wall(size: int) -> np.ndarray:
+    """An evenly lit wall of bricks, (size, size, 3) in [0, 1], rounded to 8 bits.
+
+    Its patches are so alike that the features feel hardly more than its mean colour.
+    """
+    bricks, mortar = (0.80, 0.40, 0.18), (0.66, 0.52, 0.40)
+    rows, columns = np.mgrid[:size, :size]
+    shifted = (columns - 8 * (rows // 8 % 2)) % 16 == 0
+    wall = np.where(((rows % 8 == 0) | shifted)[..., None], mortar, bricks)
+    wall = wall + 0.015 * np.random.default_rng(1).standard_normal(wall.shape)
+    return np.round(255 * np.clip(wall, 0, 1)) / 255
+
+
 def self_transfer_psnr(
     image: np.ndarray, extractor: dc.ChannelMeans, stepper: Stepper, seed: int
 ) -> float | None:

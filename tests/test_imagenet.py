@@ -34,19 +34,6 @@ def two(weights):
     return dc.ChannelMeans(dc.vgg16(weights=weights, last="block2_conv1"), layers=2)
 
 
-def drawn_wall(size):
-    """An evenly lit brick wall, nearly without structure: reports/method.md."""
-    rng = np.random.default_rng(1)
-    wall = np.tile(np.array([0.80, 0.40, 0.18]), (size, size, 1))
-    for y in range(size):
-        if y % 8 == 0:
-            wall[y] = (0.66, 0.52, 0.40)
-        else:
-            wall[y, [x for x in range(size) if (x - 8 * (y // 8 % 2)) % 16 == 0]] = 0.66, 0.52, 0.40
-    wall += 0.015 * rng.standard_normal(wall.shape)
-    return np.round(255 * np.clip(wall, 0, 1)) / 255
-
-
 def there_and_back(extractor, image):
     noise = noise_image(*image.shape[:2], 0)
     extractor = extractor.masked(alive_on(extractor, [noise, image], 1e-3))
@@ -71,7 +58,7 @@ def test_pictures_come_back(two, name):
 
 
 def test_so_does_one_that_is_nearly_flat(two):
-    wall = drawn_wall(48)
+    wall = pytest.importorskip("experiments.common").drawn_wall(48)
     done, _ = there_and_back(two.first(1), wall)
     assert done.rms <= 1e-4
     assert done.trace[0].path == "blend"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from decouple.checks import strengths_of
 from decouple.errors import ConfigError, unknown_name
 from decouple.pipeline.job import Job
@@ -56,5 +58,8 @@ def measured(
         "feature_mse_to_source": part.mean_square(result - raw["source"]),
         "feature_mse_target_to_source": part.mean_square(raw["target"] - raw["source"]),
         "decoupled_feature_mse": distances(done.held, features) if done.held else None,
+        "imposed_mean_square": {
+            k: float(np.mean(np.square(v))) for k, v in features.values.items()
+        },
         "decoupled_feature_mse_target_to_source": distances(target.features, source.features),
     }

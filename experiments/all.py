@@ -10,6 +10,7 @@ the same. The benchmarks are made only where they are asked for: what they measu
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -22,6 +23,8 @@ from decouple.record.progress import duration
 
 HERE = Path(__file__).resolve().parent
 NOT_SCRIPTS = ("__init__", "all", "common", "timing")
+# {script: the variable that must name what it needs}; without it the script is left out.
+NEEDS = {"imagenet": "DECOUPLE_IMAGENET_VGG16"}
 
 
 def _scripts(folder: str) -> tuple[str, ...]:
@@ -50,6 +53,9 @@ def main(names: list[str]) -> int:
     failed, start = 0, time.perf_counter()
     for name in chosen:
         print(f"{name:<{width}}  ", end="", flush=True)
+        if name not in names and not os.environ.get(NEEDS.get(name, "PATH")):
+            print(f"left out: {NEEDS[name]} is not set", flush=True)
+            continue
         began = time.perf_counter()
         done = subprocess.run(
             [sys.executable, HERE / f"{name}.py"],

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 import tensorflow as tf
+from threadpoolctl import threadpool_info
 
-from decouple.devices import described, placed, side_by_side
+from decouple.devices import described, placed, side_by_side, undisturbed
 from decouple.errors import ConfigError
 from decouple.run import main
 
@@ -115,3 +116,13 @@ def test_only_auto_shares(monkeypatch):
         assert side_by_side() == ()
     del there[1]
     assert side_by_side() == ()
+
+
+def test_linear_algebra_keeps_to_one_thread_while_tensorflow_computes() -> None:
+    def threads() -> set[int]:
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    before = threads()
+    with undisturbed():
+        assert threads() == {1}
+    assert threads() == before

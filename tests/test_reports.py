@@ -78,3 +78,17 @@ def test_all_runs_every_script_that_writes_a_page() -> None:
     }
     assert named == set(SCRIPTS)
     assert all((EXPERIMENTS / f"{name}.py").is_file() for name in SCRIPTS)
+
+
+def test_what_needs_a_file_is_left_out_without_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from experiments import all as every
+
+    monkeypatch.setattr(every, "SCRIPTS", ("imagenet",))
+    monkeypatch.delenv("DECOUPLE_IMAGENET_VGG16", raising=False)
+    assert every.main([]) == 0
+    said = capsys.readouterr()
+    assert "left out: DECOUPLE_IMAGENET_VGG16 is not set" in said.out
+    assert every.main(["imagenet"]) == 1  # asked for by name
+    assert "must name a file of VGG-16's ImageNet filters" in capsys.readouterr().err

@@ -74,14 +74,6 @@ class Factor:
         # NaN is for the caller to notice: it has the words for it.
         return cho_solve(self._cholesky, residual, check_finite=False)
 
-    def random_multipliers(self, rng: np.random.Generator) -> np.ndarray:
-        """λ (C,) for which Jᵀλ is a random direction in the span of the gradients.
-
-        None is likelier than another, with K = L Lᵀ, since the columns of Jᵀ L⁻ᵀ are orthonormal.
-        """
-        normal = rng.standard_normal(len(self._cholesky[0]))
-        return solve_triangular(self._cholesky[0], normal, lower=True, trans="T")
-
     def distance(self, residual: np.ndarray, solved: np.ndarray | None = None) -> float:
         """sqrt(rᵀ K⁻¹ r / N); `solved` is K⁻¹ r where it is known."""
         solved = self.solve(residual) if solved is None else solved

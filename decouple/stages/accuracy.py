@@ -3,12 +3,12 @@
 Let G_k be how many times larger an error is when the way back through layer k ends than when it
 began, and s_k what that way adds on it. The error of a round trip is about
 
-    Σ_k G_1 … G_{k-1} s_k,      s_k ≈ √(2 n_k) a_k G_k,
+    Σ_k G_1 … G_{k-1} s_k.
 
-with n_k steps there and as many back, each solved to an error a_k (RMS over the image). G_k depends
-on the filters, the picture and the layer, from 8 dB to more than float64 has digits, so it is
-measured: once an image has been moved through a layer, its end is changed a little and walked back.
-From the growths of the layers before it follows what a layer's errors may be.
+G_k depends on the filters, the picture and the layer, from 8 dB to more than float64 has digits, so
+it is found while the image moves (`flows.growth`). From the growths of the layers before it follows
+what a layer may add; within a layer, each step is solved as exactly as the growth over the steps
+before it asks for.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ import numpy as np
 from decouple.flows.motion import Way
 
 # Of what an image may come back with, this part is for the errors of its own layer's way back, as
-# much for those that come from the layers behind, and the rest for what a measurement by one random
-# change may be wrong.
+# much for those that come from the layers behind, and the rest for what growth by one random change
+# may be wrong.
 _SHARE = 1 / 3
-# Expected where nothing was measured. Where more is found, steps are solved anew.
-_EXPECTED, _EXPECTED_STEPS = 100.0, 20
 # Steps that are solved less exactly do not follow their path.
 _EXACT_ENOUGH = 1e-6
+# What a layer leaves, in units of what it may, where rounding holds its steps up.
+_COARSE = 3.0
 
 
 def allowed_error(tolerance: float, ways: Iterable[Way | None]) -> float:
@@ -45,15 +45,28 @@ def needed_by_features(tolerance: float) -> float:
     return min(1e-3 * tolerance, _EXACT_ENOUGH)
 
 
-def too_much_growth(layer: str, way: Way | None, allowed: float) -> str:
-    """One line on a layer from which an image does not come back as exactly as was asked."""
-    assert way is not None
+def too_much_growth(
+    layer: str, way: Way, allowed: float, tolerance: float, seconds: float
+) -> str | None:
+    """One line on a layer from which an image does not come back as exactly as was asked, or None.
+
+    Parameters
+    ----------
+    layer, way : the layer and how it was walked; its growth and error are known
+    allowed : RMS error with which the image may come back from it
+    tolerance : of the round trip
+    seconds : that the ways out took so far: what the ways back will take at least
+    """
     assert way.growth is not None
     assert way.error is not None
+    # Steps that were solved as exactly as asked for leave less.
+    if way.error <= _COARSE * allowed:
+        return None
+    best = tolerance * way.error / allowed
     return (
-        f"tolerance cannot be met: errors grow by {20 * math.log10(way.growth):.0f} dB on the way "
-        f"back through {layer}, for which float64 is {way.error / allowed:.0e} times too "
-        "coarse; going on to what it allows"
+        f"tolerance={tolerance:g} cannot be met: errors grow by {20 * math.log10(way.growth):.0f} "
+        f"dB on the way back through {layer}, which is too much for float64; about {best:.0e} can, "
+        f"and takes at least {seconds:.0f} s more"
     )
 
 

@@ -77,9 +77,9 @@ def noisify(
         make; 1e-4 is 80 dB
     ways : {layer: Way} to follow instead of finding steps, each as exactly as it was walked
     stage : the name under which it is reported
-    comes_back : whether the features are to be put back on this image. Then the growth of errors
-        on the way back is measured, and steps are solved as exactly as it asks for (see
-        `stages.accuracy`); else as the features alone need it
+    comes_back : whether the features are to be put back on this image. Then steps are solved as
+        exactly as the growth of errors on the way back asks for (see `stages.accuracy`); else as
+        the features alone need it
     features_only : leave out the last layer's motion: its features are known before its turn
     after : what is done already: the first layers, taken off this image
     observer : told of each step
@@ -128,8 +128,11 @@ def noisify(
         on_layer(layer, x)
         if moved.way is not None:
             found[layer] = moved.way
-            if moved.way.error is not None and moved.way.error > allowed:
-                say(too_much_growth(layer, moved.way, allowed))
+            if moved.way.error is not None:
+                so_far = sum(t.seconds for t in traces)
+                line = too_much_growth(layer, moved.way, allowed, tolerance, so_far)
+                if line is not None:
+                    say(line)
         if not flow.arrived(moved.stop_reason):
             partial = Noisified(x, DecoupledFeatures(values, found), tuple(traces))
             raise StageError(failure(trace, part), partial)

@@ -68,10 +68,10 @@ def round_trip(
 ) -> RoundTrip:
     """Noisify an image and impose its own features; the acid test of reports/method.md.
 
-    How much errors grow on the way back depends on the picture and the network. It is measured on
-    the way out of each layer but the last (`noisify`), whose way back is the next to be walked:
-    where it misses what the layers before it allow, it is walked again as much more exactly. So is
-    the whole, where the result misses the tolerance all the same.
+    How much errors grow on the way back depends on the picture and the network. It is found on the
+    way out (`noisify`), and every step is solved as exactly as it asks for. Where the last layer's
+    way back, the first to be walked, misses what the layers before it allow all the same, that
+    layer is walked again as much more exactly; so is the whole, where the result misses.
 
     Parameters
     ----------

@@ -31,11 +31,8 @@ TWO_LAYERS = (
     *("astronaut", "coffee", "chelsea", "rocket", "hubble_deep_field", "brick", "grass", "gravel"),
     *(WALL, "retina", "ihc", "camera"),
 )
-THREE_LAYERS = ("astronaut", "chelsea", "rocket", "hubble_deep_field", "brick", "coffee")
-PAIRS = (
-    *(("coffee", "chelsea"), ("rocket", "coffee"), ("brick", "astronaut")),
-    *(("chelsea", "hubble_deep_field"),),
-)
+THREE_LAYERS = ("astronaut",)
+PAIRS = (("coffee", "chelsea"),)
 HEADER = [
     *("picture", "PSNR (dB)", "values that differ in 8 bits", "growth of errors (dB)"),
     *("passes", "seconds", "fidelity: least correlation", "largest difference"),
@@ -66,11 +63,10 @@ def row(picture: str, metrics: dict[str, Any], seconds: float) -> list[str]:
 def transferred(source: str, target: str, metrics: dict[str, Any], seconds: float) -> list[str]:
     """One line of the table of transfers."""
     stages = metrics["stages"]
-    imposed = [stage for stage in stages if stage["stage"] == "impose"]
+    # Of each layer the last: what was tried before did not arrive.
+    imposed = {stage["layer"]: stage for stage in stages if stage["stage"] == "impose"}
     square = metrics["transfer"]["imposed_mean_square"]
-    largest = max(
-        stage["feature_mse"][stage["layer"]] / square[stage["layer"]] for stage in imposed
-    )
+    largest = max(stage["feature_mse"][layer] / square[layer] for layer, stage in imposed.items())
     passes = str(sum(stage["evaluations"] for stage in stages))
     return [source, target, f"{largest:.0e}", passes, f"{seconds:.0f}"]
 

@@ -361,7 +361,8 @@ class _Walk:
         return max(_LEAST_COST, factor_cost(self.extractor, self.image[..., 0].size))
 
     def _refresh(self) -> None:
-        factor = Factor.near(self.extractor, self.extractor.linearize(self.image))
+        point = self.begin or self.extractor.linearize(self.image)
+        factor = Factor.near(self.extractor, point)
         self.factors.append((self.s, factor))
         self.refreshed_at = self.s
         self.excess = 0.0

@@ -74,7 +74,7 @@ def test_all_runs_every_script_that_writes_a_page() -> None:
     named = {
         name
         for words in text.values()
-        for name in re.findall(r"Made by `python experiments/(\w+)\.py", words)
+        for name in re.findall(r"Made by `(?:\w+=FILE )?python experiments/(\w+)\.py", words)
     }
     assert named == set(SCRIPTS)
     assert all((EXPERIMENTS / f"{name}.py").is_file() for name in SCRIPTS)

@@ -9,9 +9,9 @@ import pytest
 
 import decouple as dc
 from decouple.features import alive_on, fidelity
+from decouple.images import rms
 from decouple.run import main
 from decouple.stages import noise_image
-from decouple.stages.accuracy import rms
 
 VARIABLE = "DECOUPLE_IMAGENET_VGG16"
 

@@ -10,6 +10,7 @@ from scipy.integrate import DOP853, RK45, OdeSolver
 from decouple.flows.field import LiftField, SingularError
 from decouple.flows.motion import Motion, Moved, Tell
 from decouple.flows.stop import StopReason
+from decouple.images import rms
 
 # Of the velocity: near float32's rounding, so that only the step size limits the order.
 _FIXED_ACCURACY = 1e-7
@@ -72,7 +73,7 @@ class Adaptive:
         steps = 0
         reached = image
         try:
-            speed = float(np.sqrt(np.mean(np.square(field.velocity(image)))))
+            speed = rms(field.velocity(image))
             # The velocity's error must stay below the integrator's.
             field.accuracy = float(np.clip(0.1 * motion.tolerance / (speed + 1e-300), 1e-8, 1e-3))
             solver = self._solver(field, image, motion.tolerance)

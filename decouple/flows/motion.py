@@ -11,6 +11,7 @@ import numpy as np
 from decouple.flows.paths import Blend, Curve, Path, PathKind, Straight
 from decouple.flows.preconditioner import Factor
 from decouple.flows.stop import StopReason
+from decouple.images import rms
 
 if TYPE_CHECKING:
     from decouple.features.extractor import Extractor
@@ -68,7 +69,7 @@ class Way:
         if self.thumbnails is None:
             return True
         begin, here = self.thumbnails[0], thumbnail(image)
-        return begin.shape == here.shape and bool(np.sqrt(np.mean(np.square(here - begin))) < _SAME)
+        return begin.shape == here.shape and rms(here - begin) < _SAME
 
     def halved(self) -> Way:
         """In steps half as long: errors grow less, and some can be taken one way but not back."""

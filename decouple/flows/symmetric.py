@@ -38,6 +38,7 @@ from decouple.flows.motion import Motion, Moved, Tell, Way, thumbnail
 from decouple.flows.paths import Curve, PathKind
 from decouple.flows.preconditioner import Factor, factor_cost
 from decouple.flows.stop import StopReason
+from decouple.images import rms
 
 if TYPE_CHECKING:
     from decouple.features.extractor import Extractor, Point, Secant
@@ -236,17 +237,13 @@ class _Walk:
 
     def _plan(self, way: Way) -> deque[_Planned]:
         """The steps to take, with what is known of each."""
-        steps = [_Planned(h) for h in way.steps]
-        if way.curve is not None and len(way.curve.nodes) == len(steps) + 1:
-            values = way.curve.between(self.motion.start, self.motion.end).values[1:]
-            steps = [p._replace(target=value) for p, value in zip(steps, values, strict=True)]
-        if len(way.multipliers) == len(steps):
-            known = zip(steps, way.multipliers, strict=True)
-            steps = [p._replace(multipliers=multipliers) for p, multipliers in known]
-        if len(way.tolerances) == len(steps):
-            exact = zip(steps, way.tolerances, strict=True)
-            steps = [p._replace(tolerance=tolerance) for p, tolerance in exact]
-        return deque(steps)
+        unknown = [None] * len(way.steps)
+        targets: Sequence[np.ndarray | None] = unknown
+        # A way in half as long steps has the features of the whole ones.
+        if way.curve is not None and len(way.curve.nodes) == len(way.steps) + 1:
+            targets = list(way.curve.between(self.motion.start, self.motion.end).values[1:])
+        known = (way.steps, targets, way.multipliers or unknown, way.tolerances or unknown)
+        return deque(map(_Planned, *known))
 
     def _waypoint(self, h: float) -> np.ndarray:
         """Nominal features (C,) after a step from here."""
@@ -348,13 +345,11 @@ class _Walk:
 
     def _lengthened(self, iterations: int) -> float:
         """How many times longer the next step may be."""
-        if self.growth is not None and self.growth.bend > 0:
-            most = _LARGEST_BEND / self.growth.bend
-        else:
-            most = np.inf
+        longer = 0.8 if iterations > self.pace.many else 1.0
         if iterations <= self.pace.few:
-            return min(1.5, most)
-        return min(0.8 if iterations > self.pace.many else 1.0, most)
+            longer = 1.5
+        bend = 0.0 if self.growth is None else self.growth.bend
+        return min(longer, _LARGEST_BEND / bend) if bend > 0 else longer
 
     def _factor_cost(self) -> float:
         """Of a new factor, in passes."""
@@ -413,7 +408,7 @@ class _Walk:
             del secant  # before the next one is made: it is as large as a point
             error = factor.distance(residual, correction)
             lag = moved - x1
-            lag_rms = float(np.sqrt(np.mean(np.square(lag))))
+            lag_rms = rms(lag)
             finite = bool(np.isfinite(error + lag_rms))
             if not finite or error > 1e3 * first:
                 self.anderson = None

@@ -9,7 +9,7 @@ after rounding is therefore the loaded image itself, not an approximation of it.
 from decouple.images.fitting import MAX_PIXELS, MIN_SIDE, Fit, resized
 from decouple.images.loading import LoadedImage, load
 from decouple.images.locating import SAMPLE_PREFIX, sample_names
-from decouple.images.measures import differing_pixels_8bit, digest, max_error_8bit, psnr_db
+from decouple.images.measures import differing_pixels_8bit, digest, max_error_8bit, psnr_db, rms
 from decouple.images.rounding import to_8bit
 from decouple.images.saving import save
 
@@ -25,6 +25,7 @@ __all__ = [
     "max_error_8bit",
     "psnr_db",
     "resized",
+    "rms",
     "sample_names",
     "save",
     "to_8bit",

@@ -20,6 +20,11 @@ def psnr_db(a: np.ndarray, b: np.ndarray) -> float:
     return math.inf if mean_square == 0 else -10 * math.log10(mean_square)
 
 
+def rms(values: np.ndarray) -> float:
+    """Root of the mean square."""
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
 def max_error_8bit(a: np.ndarray, b: np.ndarray) -> float:
     """Largest absolute difference of any value, unclipped and unrounded, in units of 1/255."""
     return float(np.max(np.abs(_difference(a, b))) * 255)

@@ -162,10 +162,7 @@ def _softplus_secant(
     with r = (1 + e) / (1 + e^-|a|) and e = e^-|a+b|: the first is log1p(σ expm1(b)), exact for a
     small b, the second for a large one. In both |v| is at most 1/3.
     """
-    return _unit_secant(z * per_width, slope, change * per_width + _NEXT_TO_NOTHING)
-
-
-def _unit_secant(a: tf.Tensor, slope: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    a, b = z * per_width, change * per_width + _NEXT_TO_NOTHING
     near = tf.abs(b) < _FAR
     return _unit_change(a, slope, b, near, _tanh_of_small(b / 2), tf.exp(-tf.abs(a + b))) / b
 

@@ -75,8 +75,10 @@ def _windows(corners: list[tf.Tensor], like: tf.Tensor) -> tf.Tensor:
 def _power_mean(corners: list[tf.Tensor]) -> tf.Tensor:
     """(mean x¹⁶)^(1/16) of four values, each at least 0, that may be as small as a number can."""
     largest = reduce(tf.maximum, corners)
-    mean = tf.add_n([_powers(tf.math.divide_no_nan(x, largest))[-1] for x in corners]) / 4
-    return largest * _roots(mean)[-1]
+    root = tf.add_n([_powers(tf.math.divide_no_nan(x, largest))[-1] for x in corners]) / 4
+    for _ in range(_DOUBLINGS):
+        root = tf.sqrt(root)
+    return largest * root
 
 
 def _powers(x: tf.Tensor) -> list[tf.Tensor]:
@@ -85,13 +87,6 @@ def _powers(x: tf.Tensor) -> list[tf.Tensor]:
     for _ in range(_DOUBLINGS):
         powers.append(tf.square(powers[-1]))
     return powers
-
-
-def _roots(x: tf.Tensor) -> list[tf.Tensor]:
-    roots = [x]
-    for _ in range(_DOUBLINGS):
-        roots.append(tf.sqrt(roots[-1]))
-    return roots
 
 
 def _times_sums_of_powers(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:

@@ -16,8 +16,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-import numpy as np
-
 from decouple.flows.motion import Way
 
 # Of what an image may come back with, this part is for the errors of its own layer's way back, as
@@ -68,8 +66,3 @@ def too_much_growth(
         f"dB on the way back through {layer}, which is too much for float64; about {best:.0e} can, "
         f"and takes at least {seconds:.0f} s more"
     )
-
-
-def rms(values: np.ndarray) -> float:
-    """Root of the mean square."""
-    return float(np.sqrt(np.mean(np.square(values))))

@@ -33,6 +33,7 @@ from decouple.errors import ConfigError
 from decouple.features.extractor import Extractor, Point
 from decouple.flows.motion import Flow, Way
 from decouple.flows.preconditioner import Factor
+from decouple.images import rms
 from decouple.stages.layerwise import DEFAULT_TOLERANCE, checked_image
 from decouple.stages.noisify import noisify
 from decouple.stages.reference import Reference
@@ -210,4 +211,4 @@ def gradient_directions(
         u = part.vjp(here, multipliers)
         if only_own:
             u = u - earlier.vjp(before, factor.solve(earlier.jvp(before, u)))
-        yield u / np.sqrt(np.mean(np.square(u)))
+        yield u / rms(u)

@@ -35,6 +35,11 @@ class StageError(DecoupleError):
         super().__init__(message)
         self.partial = partial
 
+    def after(self, trace: tuple[LayerTrace, ...]) -> StageError:
+        """The same, of a run that had done this before."""
+        partial = replace(self.partial, trace=trace + self.partial.trace)
+        return StageError(str(self), partial)
+
 
 @dataclass(frozen=True)
 class DecoupledFeatures:

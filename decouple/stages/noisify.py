@@ -12,11 +12,7 @@ from decouple.features.extractor import Extractor
 from decouple.flows.lift import Lift
 from decouple.flows.motion import Flow, Motion, Way
 from decouple.flows.trace import LayerTrace, Observer, ignore
-from decouple.stages.accuracy import (
-    allowed_error,
-    needed_by_features,
-    too_much_growth,
-)
+from decouple.stages.accuracy import allowed_error, needed_by_features, too_much_growth
 from decouple.stages.layerwise import (
     DEFAULT_TOLERANCE,
     DecoupledFeatures,

@@ -98,14 +98,14 @@ def impose_retraced(
         "flow": flow or Lift.suited_to(extractor),
         "move": move,
     }
+    share, further = (1.0, 1.0) if check_passes == 0 else (_FIRST_LAYER, _FURTHER_LAYERS)
     above: Imposed | None = None
     if len(extractor.layers) > 1:
-        exactness = tolerance * (_FURTHER_LAYERS if check_passes != 0 else 1.0)
         above = impose(
             image,
             features,
             extractor,
-            tolerance=exactness,
+            tolerance=further * tolerance,
             hold=hold,
             observer=observer,
             down_to=2,
@@ -113,7 +113,6 @@ def impose_retraced(
         )
         image = above.image
     first, one = extractor.layers[0], extractor.first(1)
-    share = _FIRST_LAYER if check_passes != 0 else 1.0
 
     def imposed_first(watched: Observer) -> Imposed:
         done = impose(image, features, one, tolerance=share * tolerance, observer=watched, **common)
@@ -125,9 +124,7 @@ def impose_retraced(
         imposed = imposed_first(observer)
     except StageError as error:
         before = () if above is None else above.trace
-        raise StageError(
-            str(error), replace(error.partial, trace=before + error.partial.trace)
-        ) from None
+        raise error.after(before) from None
     trace = imposed.trace
     budget = sum(t.evaluations for t in trace) if check_passes is None else check_passes
     held: DecoupledFeatures | None = None

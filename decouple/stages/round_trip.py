@@ -13,7 +13,8 @@ from decouple.features.extractor import Extractor
 from decouple.flows.lift import Lift
 from decouple.flows.motion import Flow, Way
 from decouple.flows.trace import LayerTrace, Observer, ignore
-from decouple.stages.accuracy import allowed_error, rms
+from decouple.images import rms
+from decouple.stages.accuracy import allowed_error
 from decouple.stages.impose import Imposed, impose
 from decouple.stages.layerwise import (
     DEFAULT_TOLERANCE,
@@ -101,9 +102,9 @@ def round_trip(
                 image, how, ways, hold, on_layer, on_noisified, say
             )
         except StageError as error:
-            trace += error.partial.trace
             if best is None:
-                raise StageError(str(error), replace(error.partial, trace=trace)) from None
+                raise error.after(trace) from None
+            trace += error.partial.trace
             break
         trace += walked
         error_left = rms(imposed.image - image)
@@ -151,9 +152,7 @@ def _there_and_back(
         try:
             imposed = impose(noisified.image, noisified.features, hold=hold, down_to=depth, **how)
         except StageError as error:
-            raise StageError(
-                str(error), replace(error.partial, trace=trace + error.partial.trace)
-            ) from None
+            raise error.after(trace) from None
         trace += imposed.trace
         features = noisified.features
         earlier = {k: way for k, way in features.ways.items() if k != layer}
@@ -181,9 +180,7 @@ def _there_and_back(
                 **{**how, "extractor": extractor.first(depth - 1)},
             )
         except StageError as error:
-            raise StageError(
-                str(error), replace(error.partial, trace=trace + error.partial.trace)
-            ) from None
+            raise error.after(trace) from None
         trace += imposed.trace
         imposed = replace(
             imposed, ways={**last.ways, **imposed.ways}, trace=last.trace + imposed.trace

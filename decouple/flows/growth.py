@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from decouple.features.extractor import Extractor, Point
+    from decouple.features.extractor import Extractor, Point, Secant
     from decouple.flows.preconditioner import Factor
 
 # Largest value of a change that is made to see how J̄ differs with it, in units of the image's
@@ -82,23 +82,28 @@ class Growth:
         factor : of K, near by
         """
 
-        def bent(direction: np.ndarray, projected: bool = False) -> np.ndarray:
-            """½H v for a direction v, and ½JᵀK⁻¹J v on top where what f sees of it is to go."""
+        def moved(direction: np.ndarray) -> tuple[float, Secant]:
+            """The step from x₁ back, from a little farther along a direction."""
             size = _CHANGE / np.abs(direction).max()
             # From x₁ back to x₀: all signs are turned.
-            secant = extractor.secant(end, size * direction - change)
-            pulled = multipliers
-            if projected:
-                pulled = multipliers + factor.solve(secant.change + wanted) / 2
-            return (extractor.vjp(secant, pulled) - change) / size
+            return size, extractor.secant(end, size * direction - change)
 
-        once = bent(self._taken, projected=True)
+        size, secant = moved(self._taken)
+        seen = factor.solve(secant.change + wanted)
+        there, along = extractor.vjp_batch(secant, np.stack([multipliers, seen])).astype(float)
+        once = (there - change) / size  # ½H v
         if not once.any():
             return
-        twice = bent(once)
+        size, secant = moved(once)
+        twice = (extractor.vjp(secant, multipliers) - change) / size
         self.bend = float(np.abs(twice).max() / np.abs(once).max())
         # (1 + a) / (1 − a) = 1 + 2a + 2a² + …, the rest as if all of it were as at the largest.
         rest = 1 / (1 - min(self.bend, _LARGEST_BEND))
+        # What f sees of the change goes, as far as a factor made elsewhere tells its direction:
+        # taken off at its full length, it would grow wherever K has.
+        length = np.vdot(along, along)
+        if length > 0:
+            self._taken = self._taken - (np.vdot(along, self._taken) / length) * along
         self._taken = self._taken - 2 * once + 2 * rest * twice
         size = float(np.abs(self._taken).max())
         self._taken /= size

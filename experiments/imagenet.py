@@ -31,14 +31,23 @@ TWO_LAYERS = (
     *("astronaut", "coffee", "chelsea", "rocket", "hubble_deep_field", "brick", "grass", "gravel"),
     *(WALL, "retina", "ihc", "camera"),
 )
-THREE_LAYERS = ("astronaut",)
-PAIRS = (("coffee", "chelsea"),)
+THREE_LAYERS = ("astronaut", "coffee", "chelsea", "rocket", "brick", WALL)
+# Source, target, size in pixels.
+PAIRS = (
+    *(("coffee", "chelsea", 96), ("rocket", "coffee", 96), ("brick", "astronaut", 96)),
+    *(("astronaut", "hubble_deep_field", 96), ("chelsea", "rocket", 128)),
+    *(
+        ("coffee", "astronaut", 128),
+        ("grass", "coffee", 128),
+        ("hubble_deep_field", "chelsea", 128),
+    ),
+)
 HEADER = [
     *("picture", "PSNR (dB)", "values that differ in 8 bits", "growth of errors (dB)"),
     *("passes", "seconds", "fidelity: least correlation", "largest difference"),
 ]
 TRANSFERS = [
-    *("source", "target", "largest feature MSE, of the feature's mean square", "passes"),
+    *("source", "target", "pixels", "largest feature MSE, of the feature's mean square", "passes"),
     "seconds",
 ]
 
@@ -60,7 +69,9 @@ def row(picture: str, metrics: dict[str, Any], seconds: float) -> list[str]:
     ]
 
 
-def transferred(source: str, target: str, metrics: dict[str, Any], seconds: float) -> list[str]:
+def transferred(
+    source: str, target: str, size: int, metrics: dict[str, Any], seconds: float
+) -> list[str]:
     """One line of the table of transfers."""
     stages = metrics["stages"]
     # Of each layer the last: what was tried before did not arrive.
@@ -68,7 +79,7 @@ def transferred(source: str, target: str, metrics: dict[str, Any], seconds: floa
     square = metrics["transfer"]["imposed_mean_square"]
     largest = max(stage["feature_mse"][layer] / square[layer] for layer, stage in imposed.items())
     passes = str(sum(stage["evaluations"] for stage in stages))
-    return [source, target, f"{largest:.0e}", passes, f"{seconds:.0f}"]
+    return [source, target, str(size), f"{largest:.0e}", passes, f"{seconds:.0f}"]
 
 
 def timed(
@@ -106,12 +117,12 @@ def main() -> int:
                 tables[kind].append(row(picture, metrics, seconds) if metrics else failed)
                 write(tables)
                 keep = {}
-        for source, target in PAIRS:
+        for source, target, size in PAIRS:
             pair = (f"source=sample:{source}", f"target=sample:{target}", "layers=3")
-            settings = (*pair, "image.size=96", "transfer.check=false")
+            settings = (*pair, f"image.size={size}", "transfer.check=false")
             metrics, seconds = timed("+experiment=transfer", *network, *settings)
-            failed = [source, target, "no result", "–", f"{seconds:.0f}"]
-            done = transferred(source, target, metrics, seconds) if metrics else failed
+            failed = [source, target, str(size), "no result", "–", f"{seconds:.0f}"]
+            done = transferred(source, target, size, metrics, seconds) if metrics else failed
             tables["pairs"].append(done)
             write(tables)
     return 0
@@ -144,10 +155,10 @@ through a layer; it is found on the way out, and each step is solved as exactly 
         source=sample:NAME layers=3 image.size=128
 
 {markdown_table(HEADER, tables["three"])}
-## Transfer, three layers, 96 px, without the check
+## Transfer, three layers, 96 and 128 px, without the check
 
     python -m decouple.run +experiment=transfer network=vgg16 network.weights=FILE \\
-        source=sample:NAME target=sample:NAME layers=3 image.size=96 transfer.check=false
+        source=sample:NAME target=sample:NAME layers=3 image.size=SIZE transfer.check=false
 
 {markdown_table(TRANSFERS, tables["pairs"])}"""
     (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")

@@ -44,33 +44,15 @@ if TYPE_CHECKING:
     from decouple.features.extractor import Extractor, Point, Secant
 
 _PASSES_PER_ITERATION = 2
+# What a pass takes in float64, in passes in float32: 2.2 to 2.6 at layers 1 to 3.
+_DOUBLE_WORK = 2.4
 
 
-class Pace(NamedTuple):
-    """How steps and factors of a layer are chosen.
-
-    first_step : length in s, of 1; what is learnt in a first step that fails is lost
-    few, many : steps get longer up to the first number of iterations and shorter beyond the second
-    """
-
-    first_step: float
-    few: int
-    many: int
-
-
-# Longer steps need fewer iterations in all, but amplify errors on the way back: at the first layer,
-# where that is most and passes cost least, they are kept short. A picture's way is most curved
-# where it begins: first steps of 1/32 failed for most. First steps of 1/8 behind it take a sixth
-# fewer iterations, but the astronaut at 96 px then missed 80 dB through five layers at first.
-_FIRST_LAYER = Pace(1 / 128, few=5, many=8)
-_FURTHER_LAYERS = Pace(1 / 32, few=9, many=12)
-
-
-def pace(layers: int) -> Pace:
-    """That of a motion of the last of so many layers."""
-    return _FIRST_LAYER if layers == 1 else _FURTHER_LAYERS
-
-
+# Of the first step, in s, of 1: what is learnt in a first step that fails is lost, and a picture's
+# way is most curved where it begins.
+_FIRST_STEP = 1 / 32
+# Steps get longer up to the first number of iterations and shorter beyond the second.
+_FEW, _MANY = 9, 12
 # Longer steps than those with so large a bend (see `growth`) make errors grow by more than the way
 # itself does, (1 + a) / (1 − a) in place of e^2a.
 _LARGEST_BEND = 0.35
@@ -81,7 +63,7 @@ _MARGIN = 0.5
 # Fewer iterations than this are not worth a new factor.
 _GOOD_ITERATIONS = 5
 # Of a new factor, in passes: however cheap it is, what was learnt with the former one is lost.
-_LEAST_COST = 12.0
+_LEAST_COST = 40.0
 # A start that is farther (RMS) from its nominal features than any rounding is another image's.
 _OFF_THE_WAY = 1e-3
 # The sum of the weights with which earlier steps foretell the next; 15 for four equal steps.
@@ -101,7 +83,7 @@ class Symmetric:
 
     Attributes
     ----------
-    first_step : length in s, of 1; by default 1/128 at the first layer and 1/32 at the others
+    first_step : length in s, of 1; by default 1/32
     smallest_step : below it the path has collapsed
     max_steps : then the motion ends with what was reached
     max_iterations : of one step; a step that needs more is halved
@@ -152,6 +134,7 @@ class _Solved:
     image: np.ndarray
     multipliers: np.ndarray
     iterations: int
+    excess: float  # work beyond `_GOOD_ITERATIONS`, in passes of the network's own precision
     residual: np.ndarray
     tolerance: float
     converged: bool
@@ -204,7 +187,6 @@ class _Walk:
         self.stepper, self.motion, self.tell = stepper, motion, tell
         self.extractor = motion.extractor
         self.image = self.origin = image
-        self.pace = pace(len(motion.extractor.layers))
         self.s = 0.0
         self.recent: deque[tuple[float, np.ndarray, np.ndarray]] = deque(maxlen=4)
         self.steps: list[float] = []
@@ -265,7 +247,7 @@ class _Walk:
             # Not the image that this way begins at: go on from where it is.
             self.aside = self.features - self.motion.start
             self.nominal = self.features
-        length = self.stepper.first_step or self.pace.first_step
+        length = self.stepper.first_step or _FIRST_STEP
         first = self.planned[0].length if self.planned else length
         if self._factor().distance(self._waypoint(first) - self.nominal) > _FAR * first:
             return self._ended(StopReason.UNREACHABLE)
@@ -277,8 +259,7 @@ class _Walk:
             h = 1.0 - self.s if 1.0 - self.s - h < 1e-9 else h
             target = self._waypoint(h)
             solved = self._solve(h, target - self.nominal)
-            excess = solved.iterations - _GOOD_ITERATIONS
-            self.excess += _PASSES_PER_ITERATION * max(excess, 0)
+            self.excess += solved.excess
             if not solved.converged:
                 failure = self._after_failure(h, solved)
                 if failure is not None:
@@ -288,7 +269,7 @@ class _Walk:
             self._accept(h, target, solved)
             length = h * self._lengthened(solved.iterations)
             steps_left = (1.0 - self.s) / length
-            pays = _PASSES_PER_ITERATION * excess * steps_left > self._factor_cost()
+            pays = solved.excess * steps_left > self._factor_cost()
             if not self.follows and pays and self.excess > self._factor_cost():
                 self._refresh()
         return self._ended(self.motion.ended(self.features))
@@ -345,15 +326,16 @@ class _Walk:
 
     def _lengthened(self, iterations: int) -> float:
         """How many times longer the next step may be."""
-        longer = 0.8 if iterations > self.pace.many else 1.0
-        if iterations <= self.pace.few:
+        longer = 0.8 if iterations > _MANY else 1.0
+        if iterations <= _FEW:
             longer = 1.5
         bend = 0.0 if self.growth is None else self.growth.bend
         return min(longer, _LARGEST_BEND / bend) if bend > 0 else longer
 
     def _factor_cost(self) -> float:
-        """Of a new factor, in passes."""
-        return max(_LEAST_COST, factor_cost(self.extractor, self.image[..., 0].size))
+        """Of a new factor, in passes; half of it is for the way back, where there is one."""
+        cost = factor_cost(self.extractor, self.image[..., 0].size)
+        return max(_LEAST_COST, cost if self.growth is None else cost / 2)
 
     def _refresh(self) -> None:
         point = self.begin or self.extractor.linearize(self.image)
@@ -401,7 +383,11 @@ class _Walk:
             self.anderson = None
         first = best = np.inf
         since_best = 0
+        excess = 0.0
         for iteration in range(1, self._limit() + 1):
+            if iteration > _GOOD_ITERATIONS:
+                own = equations.extractor is self.extractor
+                excess += _PASSES_PER_ITERATION * (1.0 if own else _DOUBLE_WORK)
             residual, secant = equations.residual(x1)
             correction = factor.solve(residual)
             moved = equations.moved(secant, multipliers + correction)
@@ -412,7 +398,9 @@ class _Walk:
             finite = bool(np.isfinite(error + lag_rms))
             if not finite or error > 1e3 * first:
                 self.anderson = None
-                return _Solved(x0, multipliers, iteration, residual, tolerance, False, finite)
+                return _Solved(
+                    x0, multipliers, iteration, excess, residual, tolerance, False, finite
+                )
             first = error if iteration == 1 else first
             settled = lag_rms < 10 * tolerance
             since_best = 0 if error < best else since_best + 1
@@ -421,7 +409,7 @@ class _Walk:
             solved = error < tolerance or (since_best >= 2 and error < 3 * tolerance)
             if settled and solved and equations.extractor is last:
                 return _Solved(
-                    moved, multipliers + correction, iteration, residual, tolerance, True
+                    moved, multipliers + correction, iteration, excess, residual, tolerance, True
                 )
             if self.anderson is None:
                 # λ in units of the motion, so that both unknowns weigh alike.
@@ -438,7 +426,7 @@ class _Walk:
                 equations, best, since_best = _Equations(last, x0, wanted), np.inf, 0
                 # The difference between two precisions teaches nothing.
                 self.anderson.restart()
-        return _Solved(x0, multipliers, self._limit(), residual, tolerance, False)
+        return _Solved(x0, multipliers, self._limit(), excess, residual, tolerance, False)
 
     def _tolerance(self) -> float:
         """To what the next step must be solved.

@@ -11,14 +11,15 @@ way back: its mean square what becomes of changes anywhere, and its largest valu
 those at the few places where errors grow most. They are where the solver's own errors are, since
 it converges slowest there, and may grow by 50 dB more than others.
 
-That costs two secants and two pull-backs a step in the network's own precision, where the way back
-itself would take ten times as much. H is had as a difference: J̄ᵀλ with x₀ changed by a little, less
-J̄ᵀλ.
+That costs two secants and three pull-backs a step in the network's own precision, where the way
+back itself would take ten times as much. H is had as a difference: J̄ᵀλ with x₀ changed by a little,
+less J̄ᵀλ.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,32 +38,38 @@ _LARGEST_BEND = 0.8
 _REACH = 3.0
 
 
+@dataclass(frozen=True)
 class Growth:
     """What becomes, on the way back, of changes of the image at the steps so far.
 
     Attributes
     ----------
+    taken : (H, W, 3), the change that is carried along, in a unit of which `log` is the logarithm
     bend : of the last step, how far its matrix 1 ± ½H is from 1 where most grows; at 1 a step is
         no longer told from its neighbours
     """
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self._taken = np.random.default_rng(0).standard_normal(shape)
-        self._log = 0.0  # of how many times larger it is than it is kept
-        self.bend = 0.0
+    taken: np.ndarray
+    log: float = 0.0
+    bend: float = 0.0
+
+    @classmethod
+    def none(cls, shape: tuple[int, ...]) -> Growth:
+        """Before the first step."""
+        return cls(np.random.default_rng(0).standard_normal(shape))
 
     @property
     def anywhere(self) -> float:
         """By how much a change that is as large everywhere has grown when it is back."""
-        size = float(np.linalg.norm(self._taken)) / math.sqrt(self._taken.size)
-        return max(size * math.exp(self._log), 1.0)
+        size = float(np.linalg.norm(self.taken)) / math.sqrt(self.taken.size)
+        return max(size * math.exp(self.log), 1.0)
 
     @property
     def most(self) -> float:
         """By how much a change has grown that is where changes grow most."""
-        return max(_REACH * float(np.abs(self._taken).max()) * math.exp(self._log), 1.0)
+        return max(_REACH * float(np.abs(self.taken).max()) * math.exp(self.log), 1.0)
 
-    def step(
+    def after(
         self,
         extractor: Extractor,
         end: Point,
@@ -70,8 +77,8 @@ class Growth:
         wanted: np.ndarray,
         multipliers: np.ndarray,
         factor: Factor,
-    ) -> None:
-        """Take a step into account.
+    ) -> Growth:
+        """With one more step.
 
         Parameters
         ----------
@@ -88,23 +95,21 @@ class Growth:
             # From x₁ back to x₀: all signs are turned.
             return size, extractor.secant(end, size * direction - change)
 
-        size, secant = moved(self._taken)
+        size, secant = moved(self.taken)
         seen = factor.solve(secant.change + wanted)
         there, along = extractor.vjp_batch(secant, np.stack([multipliers, seen])).astype(float)
         once = (there - change) / size  # ½H v
         if not once.any():
-            return
+            return self
         size, secant = moved(once)
         twice = (extractor.vjp(secant, multipliers) - change) / size
-        self.bend = float(np.abs(twice).max() / np.abs(once).max())
+        bend = float(np.abs(twice).max() / np.abs(once).max())
         # (1 + a) / (1 − a) = 1 + 2a + 2a² + …, the rest as if all of it were as at the largest.
-        rest = 1 / (1 - min(self.bend, _LARGEST_BEND))
+        rest = 1 / (1 - min(bend, _LARGEST_BEND))
         # What f sees of the change goes, as far as a factor made elsewhere tells its direction:
         # taken off at its full length, it would grow wherever K has.
         length = np.vdot(along, along)
-        if length > 0:
-            self._taken = self._taken - (np.vdot(along, self._taken) / length) * along
-        self._taken = self._taken - 2 * once + 2 * rest * twice
-        size = float(np.abs(self._taken).max())
-        self._taken /= size
-        self._log += math.log(size)
+        seen_of_it = np.vdot(along, self.taken) / length if length > 0 else 0.0
+        taken = self.taken - seen_of_it * along - 2 * once + 2 * rest * twice
+        unit = float(np.abs(taken).max())
+        return Growth(taken / unit, self.log + math.log(unit), bend)

@@ -12,14 +12,9 @@ same equations. So the way back retraces every step whatever its size, and the f
 way-points at every step; what is left is the solver's residual (Hairer, Lubich & Wanner, *Geometric
 Numerical Integration*, ch. V).
 
-The equations are solved by the iteration λ ← λ + K₀⁻¹ (way-point − f(x₁)), x₁ ← x₀ + J̄ᵀ λ with
-Anderson acceleration over both unknowns: two passes each, since the secants come with the change of
-the features (at J in the middle there would be a third). The last condition is posed as
-f(x₁) − f(x₀) = difference of the way-points, and the left side computed as a change from x₀: its
-rounding is relative to the step, not to the features. Where float32 cannot solve a step as exactly
-as asked (Jᵀλ cancels in deep layers), its last iterations are computed in float64. Steps are short
-rather than few: a short step needs 5 to 9 iterations where a long one needs 50, and it amplifies
-the errors of the way back less. What Anderson acceleration learns in one step serves the next ones.
+How the equations of one step are solved is told in `flows.step`. Steps are short rather than few: a
+short step needs 5 to 9 iterations where a long one needs 50, and it amplifies the errors of the way
+back less.
 """
 
 from __future__ import annotations
@@ -32,21 +27,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.linalg import LinAlgError
 
-from decouple.flows.anderson import Anderson
 from decouple.flows.growth import Growth
 from decouple.flows.motion import Motion, Moved, Tell, Way, thumbnail
 from decouple.flows.paths import Curve, PathKind
 from decouple.flows.preconditioner import Factor, factor_cost
+from decouple.flows.step import Solved, StepSolver
 from decouple.flows.stop import StopReason
-from decouple.images import rms
 
 if TYPE_CHECKING:
-    from decouple.features.extractor import Extractor, Point, Secant
-
-_PASSES_PER_ITERATION = 2
-# What a pass takes in float64, in passes in float32: 2.2 to 2.6 at layers 1 to 3.
-_DOUBLE_WORK = 2.4
-
+    from decouple.features.extractor import Point
 
 # Of the first step, in s, of 1: what is learnt in a first step that fails is lost, and a picture's
 # way is most curved where it begins.
@@ -56,23 +45,19 @@ _FEW, _MANY = 9, 12
 # Longer steps than those with so large a bend (see `growth`) make errors grow by more than the way
 # itself does, (1 + a) / (1 − a) in place of e^2a.
 _LARGEST_BEND = 0.35
+# A step that is bent so much is taken anew, at half its length: at 1 its way back has more than one
+# solution, or none (the astronaut at 128 px came back from layer 2 with 31 dB).
+_TOO_BENT = 0.5
 # How many steps a motion is taken to have before it has ended, and the part of what an image may
 # come back with that they are to leave it with, since growth is known from one random change only.
 _FEW_STEPS, _MANY_STEPS = 20, 200
 _MARGIN = 0.5
-# Fewer iterations than this are not worth a new factor.
-_GOOD_ITERATIONS = 5
 # Of a new factor, in passes: however cheap it is, what was learnt with the former one is lost.
 _LEAST_COST = 40.0
 # A start that is farther (RMS) from its nominal features than any rounding is another image's.
 _OFF_THE_WAY = 1e-3
 # The sum of the weights with which earlier steps foretell the next; 15 for four equal steps.
 _LARGEST_WEIGHTS = 20.0
-# How much more than the features Jᵀλ loses by rounding: its terms cancel. At the starts of stages
-# it was 4 times as much at layer 1 and 16 times at layer 5.
-_CANCELLED = 10.0
-# A step's error, in units of what is lost in float32, below which it is solved further in float64.
-_NEARLY = 3.0
 # An image that would have to move at this speed (RMS, in units of its range, per unit of s).
 _FAR = 100.0
 
@@ -129,18 +114,6 @@ class _Planned(NamedTuple):
         return half, half._replace(target=self.target)
 
 
-@dataclass
-class _Solved:
-    image: np.ndarray
-    multipliers: np.ndarray
-    iterations: int
-    excess: float  # work beyond `_GOOD_ITERATIONS`, in passes of the network's own precision
-    residual: np.ndarray
-    tolerance: float
-    converged: bool
-    finite: bool = True
-
-
 def _extrapolation(nodes: Sequence[float], where: float) -> np.ndarray:
     """Weights of values at `nodes` in the polynomial through the latest of them, at `where`.
 
@@ -156,26 +129,6 @@ def _extrapolation(nodes: Sequence[float], where: float) -> np.ndarray:
         if np.abs(weights).sum() <= _LARGEST_WEIGHTS:
             break
     return np.concatenate([np.zeros(first), weights])
-
-
-class _Equations:
-    """Those of one step, from x₀ to a change (C,) of its features, in one precision."""
-
-    def __init__(
-        self, extractor: Extractor, x0: np.ndarray, wanted: np.ndarray, begin: Point | None = None
-    ) -> None:
-        self.extractor, self.x0, self.wanted = extractor, x0, wanted
-        self.begin = begin or extractor.linearize(x0)
-
-    def residual(self, x1: np.ndarray) -> tuple[np.ndarray, Secant]:
-        """What is left to do for the features at x₁, and J̄ as a secant."""
-        # As a difference: the rounding of features that did not move is not amplified.
-        secant = self.extractor.secant(self.begin, x1 - self.x0)
-        return self.wanted - secant.change, secant
-
-    def moved(self, secant: Secant, multipliers: np.ndarray) -> np.ndarray:
-        """x₀ + J̄ᵀ λ."""
-        return self.x0 + self.extractor.vjp(secant, multipliers)
 
 
 class _Walk:
@@ -195,8 +148,8 @@ class _Walk:
         # Another image's steps would be too long here and too short there, its factors poor.
         way = motion.way if motion.way and motion.way.begins_at(image) else Way(())
         self.factors: list[tuple[float, Factor]] = list(way.factors)
-        self.growth = Growth(image.shape) if motion.allowed is not None else None
-        self.begin: Point | None = None  # linearized here, where it is known
+        self.growth = Growth.none(image.shape) if motion.allowed is not None else None
+        self.solver = StepSolver(self.extractor, stepper.memory)
         self.path, self.path_name = motion.path(image, path)
         self.planned = self._plan(way)
         self.follows = bool(way.steps)
@@ -209,12 +162,7 @@ class _Walk:
         # How far the image is from the start of its path, which it takes along in parallel.
         self.aside = np.zeros_like(motion.start)
         self.refreshed_at: float | None = None
-        # Kept from step to step, as long as the factor stays: what it learnt of the equations
-        # changes little between them.
-        self.anderson: Anderson | None = None
-        self.learnt_with: Factor | None = None
-        self.scale = 1.0
-        # Iterations spent beyond `_GOOD_ITERATIONS` since the last factor, in passes.
+        # Work beyond what is good for steps since the last factor, in passes.
         self.excess = 0.0
 
     def _plan(self, way: Way) -> deque[_Planned]:
@@ -266,7 +214,12 @@ class _Walk:
                     return self._ended(failure)
                 length = min(h / 2, length)
                 continue
-            self._accept(h, target, solved)
+            end, growth = self._grown(target, solved)
+            bent = growth is not None and growth.bend > _TOO_BENT
+            if bent and not self.planned and h / 2 >= self.stepper.smallest_step:
+                length = h / 2
+                continue
+            self._accept(h, target, solved, end, growth)
             length = h * self._lengthened(solved.iterations)
             steps_left = (1.0 - self.s) / length
             pays = solved.excess * steps_left > self._factor_cost()
@@ -274,24 +227,27 @@ class _Walk:
                 self._refresh()
         return self._ended(self.motion.ended(self.features))
 
-    def _accept(self, h: float, target: np.ndarray, solved: _Solved) -> None:
+    def _grown(self, target: np.ndarray, solved: Solved) -> tuple[Point | None, Growth | None]:
+        """The end of a step, linearized, and growth with it; None where nothing comes back."""
+        if self.growth is None:
+            return None, None
+        end = self.extractor.linearize(solved.image)
+        change, wanted = solved.image - self.image, target - self.nominal
+        return end, self.growth.after(
+            self.extractor, end, change, wanted, solved.multipliers, self._factor()
+        )
+
+    def _accept(
+        self, h: float, target: np.ndarray, solved: Solved, end: Point | None, growth: Growth | None
+    ) -> None:
         middle, change = self.s + h / 2, solved.image - self.image
         self.recent.append((middle, solved.multipliers / h, change / h))
         self.image = solved.image
         self.multipliers.append(solved.multipliers)
         self.tolerances.append(solved.tolerance)
-        if self.growth is not None:
-            self.begin = self.extractor.linearize(self.image)
-            wanted = target - self.nominal
-            self.growth.step(
-                self.extractor,
-                self.begin,
-                change,
-                wanted,
-                solved.multipliers,
-                self._factor(),
-            )
-            self.expected += (solved.tolerance * self.growth.most) ** 2
+        self.solver.begin, self.growth = end, growth
+        if growth is not None:
+            self.expected += (solved.tolerance * growth.most) ** 2
         self.s = 1.0 if 1.0 - self.s - h < 1e-9 else self.s + h
         self.steps.append(h)
         if self.planned:
@@ -302,7 +258,7 @@ class _Walk:
         # As last measured: the last iteration has still removed most of the residual.
         self.tell(self.s, self.features - solved.residual)
 
-    def _after_failure(self, h: float, solved: _Solved) -> StopReason | None:
+    def _after_failure(self, h: float, solved: Solved) -> StopReason | None:
         """Prepare another try of a step that did not converge, or say why there is none."""
         if self.planned and len(self.recent) > 1:
             # A planned step has a solution: before anything else, foretell it more simply.
@@ -338,7 +294,7 @@ class _Walk:
         return max(_LEAST_COST, cost if self.growth is None else cost / 2)
 
     def _refresh(self) -> None:
-        point = self.begin or self.extractor.linearize(self.image)
+        point = self.solver.begin or self.extractor.linearize(self.image)
         factor = Factor.near(self.extractor, point)
         self.factors.append((self.s, factor))
         self.refreshed_at = self.s
@@ -367,66 +323,12 @@ class _Walk:
             change += h * weight * velocity
         return multipliers if known is None else known, self.image + change
 
-    def _solve(self, h: float, wanted: np.ndarray) -> _Solved:
-        x0, factor = self.image, self._factor()
-        equations = _Equations(self.extractor, x0, wanted, self.begin)
-        self.begin = None  # not held beside that in float64
-        lost = _CANCELLED * factor.rounding(wanted, self.extractor.epsilon)
-        asked = self._tolerance()
-        last = self.extractor.in_float64() if lost > asked else self.extractor
-        tolerance = max(asked, factor.rounding(wanted, last.epsilon))
-        multipliers, x1 = self._predict(h, wanted, equations.begin)
-        size = len(multipliers)
-        if self.anderson is not None and self.learnt_with is factor:
-            self.anderson.restart()
-        else:
-            self.anderson = None
-        first = best = np.inf
-        since_best = 0
-        excess = 0.0
-        for iteration in range(1, self._limit() + 1):
-            if iteration > _GOOD_ITERATIONS:
-                own = equations.extractor is self.extractor
-                excess += _PASSES_PER_ITERATION * (1.0 if own else _DOUBLE_WORK)
-            residual, secant = equations.residual(x1)
-            correction = factor.solve(residual)
-            moved = equations.moved(secant, multipliers + correction)
-            del secant  # before the next one is made: it is as large as a point
-            error = factor.distance(residual, correction)
-            lag = moved - x1
-            lag_rms = rms(lag)
-            finite = bool(np.isfinite(error + lag_rms))
-            if not finite or error > 1e3 * first:
-                self.anderson = None
-                return _Solved(
-                    x0, multipliers, iteration, excess, residual, tolerance, False, finite
-                )
-            first = error if iteration == 1 else first
-            settled = lag_rms < 10 * tolerance
-            since_best = 0 if error < best else since_best + 1
-            best = min(best, error)
-            # Rounding can hold the error just above the tolerance for good.
-            solved = error < tolerance or (since_best >= 2 and error < 3 * tolerance)
-            if settled and solved and equations.extractor is last:
-                return _Solved(
-                    moved, multipliers + correction, iteration, excess, residual, tolerance, True
-                )
-            if self.anderson is None:
-                # λ in units of the motion, so that both unknowns weigh alike.
-                motion, size_of_multipliers = map(np.linalg.norm, (moved - x0, multipliers))
-                self.scale = float(motion / size_of_multipliers) if motion > 0 else 1.0
-                self.anderson = Anderson(size + x1.size, self.stepper.memory)
-                self.learnt_with = factor
-            u = self.anderson.next(
-                np.concatenate([self.scale * multipliers, x1.ravel()]),
-                np.concatenate([self.scale * correction, lag.ravel()]),
-            )
-            multipliers, x1 = u[:size] / self.scale, u[size:].reshape(x1.shape)
-            if error < _NEARLY * lost and equations.extractor is not last:
-                equations, best, since_best = _Equations(last, x0, wanted), np.inf, 0
-                # The difference between two precisions teaches nothing.
-                self.anderson.restart()
-        return _Solved(x0, multipliers, self._limit(), excess, residual, tolerance, False)
+    def _solve(self, h: float, wanted: np.ndarray) -> Solved:
+        def predict(begin: Point) -> tuple[np.ndarray, np.ndarray]:
+            return self._predict(h, wanted, begin)
+
+        asked, limit = self._tolerance(), self._limit()
+        return self.solver.solve(self.image, wanted, self._factor(), asked, limit, predict)
 
     def _tolerance(self) -> float:
         """To what the next step must be solved.

@@ -181,6 +181,26 @@ class TestReversibility:
         assert rms(net.measure(moved.image) - motion.end) < 1e-9
 
 
+    def test_a_step_that_is_bent_too_much_is_halved(self, extractor, grained, monkeypatch):
+        """Its way back would have more than one solution; where nothing comes back it may stay."""
+        image = grained(16, 21)
+        motion = held_motion(extractor(2), image, share=0.1)
+        seen = []
+
+        def after(growth, extractor, end, change, *_):
+            seen.append(rms(change))
+            # Of the first step and its half, and then no more.
+            return dataclasses.replace(growth, bend=0.9 if len(seen) < 3 else 0.1)
+
+        monkeypatch.setattr("decouple.flows.growth.Growth.after", after)
+        stepper = Symmetric(first_step=1 / 8)
+        moved = stepper.walk(image, dataclasses.replace(motion, allowed=1e-4), Told())
+        assert moved.way.steps[0] == 1 / 32
+        assert seen[1] / seen[0] == pytest.approx(1 / 2, rel=0.1)
+        assert seen[2] / seen[0] == pytest.approx(1 / 4, rel=0.1)
+        assert stepper.walk(image, motion, Told()).way.steps[0] == 1 / 8
+
+
 class TestFollowingAWay:
     def test_factors_only_save_time(self, out):
         """Without the factors the same way leads to the same image."""

@@ -73,6 +73,20 @@ def test_passes_are_foretold(words: list[str], passes: int) -> None:
     assert told.bound == (not lift)
 
 
+def test_trained_filters_take_longer_behind_the_first_layer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calibrated = forecast.forecast(job_of("layers=2"))
+    monkeypatch.setattr("decouple.networks.chain.Weights.trained", True)
+    trained = forecast.forecast(job_of("layers=2"))
+    assert calibrated is not None
+    assert trained is not None
+    back = forecast._TRAINED_BACK - forecast._FURTHER_BACK
+    rows = (forecast._TRAINED_FACTORS - forecast._FURTHER_FACTORS) * (64 + 128)
+    more = forecast._TRAINED_ANEW - forecast._FURTHER_ANEW + back + rows
+    assert trained.passes - calibrated.passes == more
+
+
 def test_a_lift_takes_about_what_was_foretold(tmp_path: Path) -> None:
     words = ["image.size=32", "layers=1"]
     told = forecast.forecast(job_of(*words))

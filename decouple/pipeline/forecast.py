@@ -26,13 +26,17 @@ from decouple.record.progress import duration
 # Passes of the lift in symmetric steps with tolerance=1e-4, at the first layer and at each further
 # one, when a way is walked for the first time and when it is walked back, and the factors of K that
 # are made the first time and kept for the way back; a factor takes a row for each feature. At the
-# first layer they depend on the picture, and hardly on its size: 303 and 309 passes with 4 factors
-# were measured for the astronaut at 48 px, 340 and 334 with 5 at 96 px, 347 and 349 with 5 at 150
-# px; for coffee and rocket at 48 px 386 and 378 with 7, 509 and 477 with 9; for coffee, camera and
-# brick at 96 px 317 to 436 with 6 or 7. At the second and third layer of four pictures they were
-# 83 to 251 and 99 to 233, with one factor.
-_FIRST_ANEW, _FIRST_BACK, _FIRST_FACTORS = 400, 390, 6
-_FURTHER_ANEW, _FURTHER_BACK, _FURTHER_FACTORS = 140, 140, 1
+# first layer they depend on the picture, and hardly on its size: 389 and 296 passes with 3 factors
+# were measured for the astronaut at 48 px, 445 and 320 with 4 at 96 px; for brick at 64 px 474 and
+# 312 with 4, for coffee and rocket at 48 px 511 and 405 with 4, 666 and 464 with 6. At the second
+# layer of these they were 127 to 184 and 102 to 149, with one factor.
+_FIRST_ANEW, _FIRST_BACK, _FIRST_FACTORS = 480, 350, 4
+_FURTHER_ANEW, _FURTHER_BACK, _FURTHER_FACTORS = 165, 130, 1
+# With ImageNet's filters errors grow more behind the first layer, and about half of the passes are
+# in float64: at the second layer of three pictures 820 to 2400 passes out with all factors and 350
+# to 590 back, at the third 1840 to 2300 and 420 to 810.
+_TRAINED_ANEW, _TRAINED_BACK, _TRAINED_FACTORS = 450, 420, 4
+_TRAINED_WORK = 1.7
 # A loss with its gradient.
 _EVALUATION = 2
 # Evaluations of an iteration of L-BFGS, line searches included.
@@ -126,11 +130,7 @@ def _flow_of(job: Job, kind: str, method: str) -> Flow | None:
 def _passes(job: Job, flow: Flow, depth: int, walks: dict[str, int]) -> tuple[float, float]:
     """All passes at a depth, and how many single ones take as long: rows go side by side."""
     if isinstance(flow, Lift):
-        anew, back, factors = (
-            (_FIRST_ANEW, _FIRST_BACK, _FIRST_FACTORS)
-            if depth == 1
-            else (_FURTHER_ANEW, _FURTHER_BACK, _FURTHER_FACTORS)
-        )
+        anew, back, factors, work = _of_lift(depth, job.chain.weights.trained)
         # A picture's own features go back in the steps in which they were taken off.
         known = "impose" if "noisify_target" not in walks else "noisify_result"
         new = sum(n for stage, n in walks.items() if stage != known)
@@ -139,7 +139,7 @@ def _passes(job: Job, flow: Flow, depth: int, walks: dict[str, int]) -> tuple[fl
         pixels = job.source[..., 0].size
         rows = part.size * part.share_estimated(pixels)
         made = new * factors
-        return single + made * rows, single + made * factor_cost(part, pixels)
+        return single + made * rows, work * single + made * factor_cost(part, pixels)
     assert isinstance(flow, Gradient | Projected)
     projected = isinstance(flow, Projected) and depth > 1
     passes = sum(
@@ -147,6 +147,15 @@ def _passes(job: Job, flow: Flow, depth: int, walks: dict[str, int]) -> tuple[fl
         for stage, n in walks.items()
     )
     return passes, passes
+
+
+def _of_lift(depth: int, trained: bool) -> tuple[int, int, int, float]:
+    """Passes there and back, factors, and what a pass takes, of those in float32."""
+    if depth == 1:
+        return _FIRST_ANEW, _FIRST_BACK, _FIRST_FACTORS, 1.0
+    if trained:
+        return _TRAINED_ANEW, _TRAINED_BACK, _TRAINED_FACTORS, _TRAINED_WORK
+    return _FURTHER_ANEW, _FURTHER_BACK, _FURTHER_FACTORS, 1.0
 
 
 def _of_descent(rule: StopRule, how: Optimizer, beside: float = 0) -> float:

@@ -180,7 +180,6 @@ class TestReversibility:
         assert rms(at_the_start.T @ others - change) > 1e-5 * rms(change)
         assert rms(net.measure(moved.image) - motion.end) < 1e-9
 
-
     def test_a_step_that_is_bent_too_much_is_halved(self, extractor, grained, monkeypatch):
         """Its way back would have more than one solution; where nothing comes back it may stay."""
         image = grained(16, 21)

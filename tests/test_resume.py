@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -15,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from decouple.flows.paths import Curve
+from decouple.pipeline import journal
 from decouple.record.checkpoint import NAME, read_checkpoint, read_parts, write_checkpoint
 from decouple.record.history import History, read_history
 from decouple.record.verification import compare_runs
@@ -272,3 +275,13 @@ def test_a_killed_run_is_the_uncut_run(tmp_path: Path) -> None:
     assert not (folder / "metrics.json").exists()
     assert main([f"resume={folder}"]) == 0
     assert compare_runs(whole, folder).identical
+
+
+def test_a_curve_that_was_looked_at_is_kept_as_it_was():
+    """What it interpolates with is worked out anew where it goes on."""
+    curve = Curve(np.array([0.0, 0.5, 1.0]), np.array([[0.0, 1.0], [2.0, 1.0], [3.0, 0.0]]))
+    middle = curve(0.75)
+    arrays: dict[str, np.ndarray] = {}
+    again = journal.decoded(json.loads(json.dumps(journal.encoded(curve, arrays))), arrays)
+    assert len(arrays) == 2
+    np.testing.assert_array_equal(again(0.75), middle)

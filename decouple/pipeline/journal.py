@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -193,8 +194,15 @@ def encoded(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, Mapping):
         return {"mapping": {str(key): encoded(item, arrays) for key, item in value.items()}}
     if type(value) in _KINDS.values():
-        fields = {name: encoded(item, arrays) for name, item in vars(value).items()}
-        return {"kind": type(value).__name__, "fields": fields}
+        kind = type(value)
+        # What is only worked out when it is asked for is no part of a value.
+        state = {
+            name: item
+            for name, item in vars(value).items()
+            if not isinstance(getattr(kind, name, None), cached_property)
+        }
+        fields = {name: encoded(item, arrays) for name, item in state.items()}
+        return {"kind": kind.__name__, "fields": fields}
     raise TypeError(f"a checkpoint has no place for a {type(value).__name__}")
 
 

@@ -158,14 +158,17 @@ class TestSelfTransfer:
         noise = noise_reference(two, (32, 32), seed=0)
         features = noisify(coffee.pixels.astype(float), two, noise).features
         start = noisify(chelsea.pixels.astype(float), two, noise)
-        # Coffee's steps, four at a time: too long for chelsea.
+        # Coffee's steps, two at a time: too long for chelsea.
         steps = features.ways[ONE].steps
-        longer = tuple(sum(steps[i : i + 4]) for i in range(0, len(steps), 4))
+        longer = tuple(sum(steps[i : i + 2]) for i in range(0, len(steps), 2))
         features = replace(features, ways={ONE: Way(longer)})
-        done = impose_retraced(start.image, features, two, noise)
+        done = impose_retraced(start.image, features, two, noise, check_passes=100_000)
         firsts = [t.steps for t in done.trace if t.layer == ONE]
-        assert firsts[0] == len(longer)
-        assert done.traceable is not False
+        assert firsts[1] > firsts[0] == len(longer)
+        # Cut into halves until the way back follows.
+        assert firsts[2] == 2 * firsts[0]
+        assert firsts[-1] == firsts[-2]
+        assert done.traceable, firsts
 
     @pytest.mark.slow
     def test_a_check_that_costs_too_much_is_given_up(self, two, taken, reference, source):

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import Bounds, minimize
 
 from decouple.errors import ConfigError, NamedChoice, unknown_name
+from decouple.images import rms
 
 # From an image (H, W, 3), float64, to a loss and its gradient (H, W, 3).
 Loss = Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -307,7 +308,7 @@ class _LbfgsDescent:
                 raise FloatingPointError  # SciPy's line search would go on for long
             if scale is None:
                 # SciPy's first step has the gradient's length: brought to 1 % of the range.
-                length = float(np.sqrt(np.mean(np.square(gradient))))
+                length = rms(gradient)
                 scale = 0.01 / length if 0 < length < np.inf else 1.0
             return scale * value, scale * gradient.ravel()
 

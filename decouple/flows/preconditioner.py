@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 
+from decouple.images import rms
+
 if TYPE_CHECKING:
     from decouple.features.extractor import Extractor, Point
 
@@ -66,7 +68,7 @@ class Factor:
 
     def rounding(self, change: np.ndarray, epsilon: float) -> float:
         """What is lost of a change (C,) of the features in a precision, in the unit above."""
-        size = float(np.sqrt(np.mean(np.square(change))))
+        size = rms(change)
         return _ROUNDING * epsilon * size * self._per_unit
 
     def solve(self, residual: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from decouple.flows.optimizers import KerasOptimizer, Lbfgs, Optimizer
 from decouple.flows.preconditioner import Factor
 from decouple.flows.stop import StopReason
 from decouple.flows.stopping import StopRules, Watch
+from decouple.images import rms
 
 if TYPE_CHECKING:
     from decouple.features.extractor import Point
@@ -285,7 +286,7 @@ class _ChannelTangent(_Free):
             gradient = gradient - self.held.vjp(here, factor.solve(along))
             along = self.held.jvp(centre, gradient)
             before, left = left, factor.distance(along)
-            size = float(np.sqrt(np.mean(np.square(gradient))))
+            size = rms(gradient)
             if not left > _ORTHOGONALITY * size:
                 self.worn = self.worn or iteration > _WORN_ITERATIONS
                 return gradient

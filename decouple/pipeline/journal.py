@@ -195,13 +195,12 @@ def encoded(value: Any, arrays: dict[str, np.ndarray]) -> Any:
         return {"mapping": {str(key): encoded(item, arrays) for key, item in value.items()}}
     if type(value) in _KINDS.values():
         kind = type(value)
-        # What is only worked out when it is asked for is no part of a value.
-        state = {
-            name: item
+        fields = {
+            name: encoded(item, arrays)
             for name, item in vars(value).items()
+            # What is only worked out when it is asked for is no part of a value.
             if not isinstance(getattr(kind, name, None), cached_property)
         }
-        fields = {name: encoded(item, arrays) for name, item in state.items()}
         return {"kind": kind.__name__, "fields": fields}
     raise TypeError(f"a checkpoint has no place for a {type(value).__name__}")
 

@@ -6,13 +6,10 @@ from decouple.features.extractor import Extractor
 from decouple.flows import STEPPERS, Lift, Motion, StopReason, stepper
 from decouple.flows.field import LiftField, SingularError
 from decouple.flows.newton import Newton
+from decouple.images import rms
 from decouple.stages import noise_image
 
 SLOW = pytest.param("dop853", marks=pytest.mark.slow)
-
-
-def rms(a):
-    return float(np.sqrt(np.mean(np.square(a))))
 
 
 def ignore(s, features):

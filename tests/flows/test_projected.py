@@ -17,16 +17,13 @@ from decouple.flows import (
     StopRules,
 )
 from decouple.flows.projected import _ChannelTangent, _Free, _LayerTangent
+from decouple.images import rms
 from decouple.networks.architecture import VGG19
 from decouple.networks.chain import Chain
 from decouple.stages import StageError, impose, noise_reference, noisify
 
 ONE, TWO = "block1_conv1", "block2_conv1"
 SCHEMES = {"lbfgs": Lbfgs(), "adam": KerasOptimizer("adam")}
-
-
-def rms(a):
-    return float(np.sqrt(np.mean(np.square(a))))
 
 
 class Told(list):

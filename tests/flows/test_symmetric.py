@@ -7,13 +7,10 @@ from decouple.features.extractor import Extractor
 from decouple.flows import Motion, StopReason, Way, stepper
 from decouple.flows.paths import Straight
 from decouple.flows.symmetric import Symmetric
+from decouple.images import rms
 from decouple.stages import noise_image
 
 TOLERANCE = 1e-7
-
-
-def rms(a):
-    return float(np.sqrt(np.mean(np.square(a))))
 
 
 def features_of_noise(extractor, image, seed=0):

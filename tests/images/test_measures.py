@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from decouple.errors import ImageError
-from decouple.images import differing_pixels_8bit, max_error_8bit, psnr_db
+from decouple.images import differing_pixels_8bit, max_error_8bit, psnr_db, rms
 
 
 def test_psnr():
@@ -21,6 +21,11 @@ def test_psnr_is_not_clipped_and_in_float64():
     assert psnr_db(a, a * 2) == 0
     huge = np.full((4, 4, 3), 1e30, np.float32)
     assert psnr_db(huge, np.zeros_like(huge)) == pytest.approx(-600, abs=1e-3)
+
+
+def test_rms():
+    assert rms(np.array([[1.0, -7.0], [5.0, 5.0]])) == 5.0
+    assert math.isnan(rms(np.array([3.0, np.nan])))
 
 
 def test_max_error_8bit():

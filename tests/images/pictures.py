@@ -1,5 +1,6 @@
 """Pictures to load, and what must hold of a load."""
 
+import struct
 import zlib
 
 import numpy as np
@@ -53,11 +54,55 @@ def png_chunk(kind, data):
     return len(data).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
 
 
-def handmade_png(path, width, height, depth, colour_type, rows=b"", transparent=b""):
+def handmade_png(path, width, height, depth, colour_type, rows=b"", interlaced=False, **chunks):
+    """A PNG of `rows`; `chunks` (tRNS=, PLTE=) follow its header in their order."""
     size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
-    header = size + bytes([depth, colour_type, 0, 0, 0])
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
-    if transparent:
-        chunks.insert(1, (b"tRNS", transparent))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks))
+    header = (b"IHDR", size + bytes([depth, colour_type, 0, 0, interlaced]))
+    more = [(kind.encode(), data) for kind, data in chunks.items()]
+    ends = [(b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    content = b"".join(png_chunk(*chunk) for chunk in [header, *more, *ends])
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    return path
+
+
+def with_chunk(path, kind, data, *, at_the_end=False):
+    """The PNG with one more chunk, behind its header or before its end."""
+    content = path.read_bytes()
+    place = len(content) - 12 if at_the_end else 33
+    path.write_bytes(content[:place] + png_chunk(kind, data) + content[place:])
+    return path
+
+
+def png_rows(values, depth):
+    """Rows of a PNG, none filtered: (height, width) or (height, width, samples) whole numbers."""
+    return b"".join(b"\0" + packed(row, depth) for row in values)
+
+
+def packed(row, depth):
+    """Whole numbers as so many bits each, the highest first, filled up to a byte."""
+    bits = np.asarray(row).reshape(-1, 1) >> np.arange(depth)[::-1] & 1
+    return np.packbits(bits.astype(np.uint8)).tobytes()
+
+
+def handmade_tiff(path, values, bits, photometric=1, **tags):
+    """A little-endian TIFF of one strip; `values` as for `png_rows`, `tags` by tN=number."""
+    height, width = values.shape[:2]
+    data = b"".join(packed(row, bits) for row in values)
+    entries = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 8}
+    entries |= {277: values.size // (height * width), 278: height, 279: len(data)}
+    entries |= {int(name[1:]): number for name, number in tags.items()}
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, entries[tag]) for tag in sorted(entries))
+    header = struct.pack("<2sHI", b"II", 42, 8 + len(data))
+    path.write_bytes(header + data + struct.pack("<H", len(entries)) + directory + b"\0" * 4)
+    return path
+
+
+def handmade_bmp(path, values):
+    """A BMP of RGB with 5 bits each: (height, width, 3), the width even, as rows are not padded."""
+    height, width = values.shape[:2]
+    red, green, blue = np.moveaxis(values.astype("<u2"), -1, 0)
+    data = (red << 10 | green << 5 | blue)[::-1].tobytes()
+    header = struct.pack("<2sIII", b"BM", 54 + len(data), 0, 54)
+    header += struct.pack("<IiiHHIIiiII", 40, width, height, 1, 16, 0, len(data), 0, 0, 0, 0)
+    path.write_bytes(header + data)
     return path

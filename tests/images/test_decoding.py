@@ -127,7 +127,7 @@ def test_transparent_16_bit_grey(tmp_path):
     values = np.full((10, 12), 2570, ">u2")
     values[0, 0] = 77
     rows = b"".join(b"\0" + row.tobytes() for row in values)
-    loaded = load(handmade_png(tmp_path / "a.png", 12, 10, 16, 0, rows, transparent=b"\0\x4d"))
+    loaded = load(handmade_png(tmp_path / "a.png", 12, 10, 16, 0, rows, tRNS=b"\0\x4d"))
     assert levels(loaded)[0, :2, 0].tolist() == [255, 10]
     assert any("white" in note for note in loaded.notes)
 
@@ -137,7 +137,7 @@ def test_16_bit_colour(tmp_path):
     rows = b"".join(b"\0" + row.tobytes() for row in values)
     loaded = load(handmade_png(tmp_path / "a.png", 9, 8, 16, 2, rows))
     assert np.array_equal(levels(loaded), colours(8, 9))
-    assert loaded.notes == ("16-bit colour reduced to 8 bits",)
+    assert loaded.notes == ("16-bit colour reduced to its upper 8 bits",)
 
 
 @pytest.mark.parametrize("peak", [1, 255, 65535])

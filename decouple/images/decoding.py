@@ -13,7 +13,8 @@ from PIL import Image
 
 from decouple.errors import ImageError
 from decouple.images import tiff
-from decouple.images.exif import TURNED, UPRIGHT, orientation, upright
+from decouple.images.colour import in_srgb, lab_in_srgb, with_gamma_of_srgb
+from decouple.images.exif import TURNED, UPRIGHT, orientation, says_adobe_rgb, upright
 from decouple.images.fitting import MAX_PIXELS, MIN_SIDE
 from decouple.images.locating import one_line
 from decouple.images.scaling import scaled
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 # Named, because Pillow would otherwise also try formats that start other programs (EPS).
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")
+
+# What Pillow calls what a file says about its colours.
+_COLOUR_INFO = ("icc_profile", "srgb", "gamma")
 
 
 def decoded(path: Path, name: str) -> tuple[Image.Image, list[str]]:
@@ -113,6 +117,8 @@ def _by_pillow(
         right_way_up = _grey_of_deep(right_way_up, bits, notes, name)
     elif sixteen_bits:
         notes.append("16-bit colour reduced to its upper 8 bits")
+    if "icc_profile" not in picture.info and says_adobe_rgb(picture):
+        notes.append("its EXIF data says Adobe RGB, without a profile: taken as sRGB")
     return _plain(right_way_up, notes), notes
 
 
@@ -146,15 +152,25 @@ def _grey_of_deep(picture: Image.Image, bits: int, notes: list[str], name: str) 
     if isinstance(transparent, int):
         levels[values == transparent] = 255
         notes.append("transparency composited on white")
-    return Image.fromarray(levels)
+    grey = Image.fromarray(levels)
+    grey.info = {key: picture.info[key] for key in _COLOUR_INFO if key in picture.info}
+    return grey
 
 
 def _plain(picture: Image.Image, notes: list[str]) -> Image.Image:
-    """A picture of any mode as L, RGB or F, transparency over white."""
+    """A picture of any mode as L, RGB or F, in sRGB, transparency over white."""
     colours, alpha = _parted(picture)
-    if colours.mode not in ("L", "F", "RGB"):
-        if colours.mode not in ("P", "YCbCr"):
-            notes.append(f"{colours.mode} converted to RGB")
+    if colours.mode not in ("L", "F", "RGB", "CMYK", "LAB"):
+        colours = colours.convert("RGB")
+    if colours.mode == "LAB":
+        notes.append("CIELAB converted to sRGB")
+        colours = lab_in_srgb(colours)
+    elif "icc_profile" in picture.info:
+        colours = in_srgb(colours, picture.info["icc_profile"], notes)
+    elif "srgb" not in picture.info:
+        colours = with_gamma_of_srgb(colours, picture.info.get("gamma"), notes)
+    if colours.mode == "CMYK":
+        notes.append("CMYK converted to RGB")
         colours = colours.convert("RGB")
     if alpha is None or alpha.getextrema() == (255, 255):
         return colours

@@ -1,10 +1,11 @@
-"""Which way up a picture is."""
+"""What a picture's EXIF data says: which way up it is, and which colours it has."""
 
 from __future__ import annotations
 
 from PIL import Image
 
 _EXIF_ORIENTATION = 0x0112
+_EXIF_INTEROPERABILITY = 0xA005
 UPRIGHT = 1
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -30,3 +31,11 @@ def orientation(picture: Image.Image) -> int:
 def upright(picture: Image.Image, turn: object) -> Image.Image:
     """The picture turned as an orientation of 1 to 8 says; others turn nothing."""
     return picture.transpose(_TURNS[turn]) if turn in _TURNS else picture
+
+
+def says_adobe_rgb(picture: Image.Image) -> bool:
+    """Whether a camera says that the colours are Adobe RGB's, by the name DCF has for them."""
+    try:
+        return picture.getexif().get_ifd(_EXIF_INTEROPERABILITY).get(1) == "R03"
+    except Exception:
+        return False

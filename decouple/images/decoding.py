@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from decouple.errors import ImageError
 from decouple.images import tiff
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 # Named, because Pillow would otherwise also try formats that start other programs (EPS).
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")
 
+# A text chunk may hold a whole scene or a prompt's history, an ICC profile a printer's tables: they
+# are no reason to refuse the pixels beside them. Bounded still, as a bomb is unpacked like them.
+_MOST_TEXT_IN_A_CHUNK = 64 * 2**20
+_MOST_TEXT = 4 * _MOST_TEXT_IN_A_CHUNK
+_TOO_MUCH_TEXT = ("decompressed data too large", "used in text chunks")
 # What Pillow calls what a file says about its colours.
 _COLOUR_INFO = ("icc_profile", "srgb", "gamma")
 
@@ -57,7 +62,7 @@ def decoded(path: Path, name: str) -> tuple[Image.Image, list[str]]:
 @contextmanager
 def _pillow_errors(name: str) -> Iterator[None]:
     """Everything that decoding can raise, as one line; everything it warns about, silent."""
-    with warnings.catch_warnings(), tiff.quiet():
+    with warnings.catch_warnings(), tiff.quiet(), _room_for_text():
         warnings.simplefilter("ignore")
         try:
             yield
@@ -78,10 +83,29 @@ def _pillow_errors(name: str) -> Iterator[None]:
         # zlib.error, ValueError, IndexError, ...
         except Exception as error:
             reason = one_line(str(error)) or type(error).__name__
+            if any(words in reason.lower() for words in _TOO_MUCH_TEXT):
+                raise ImageError(
+                    f"{name} has more than {_MOST_TEXT_IN_A_CHUNK // 2**20} MB of text or of a "
+                    "colour profile beside its pixels; save it without them"
+                ) from error
             raise ImageError(
                 f"cannot decode {name} ({reason}); it may be cut short or damaged: "
                 "copy it again, or convert it to PNG"
             ) from error
+
+
+@contextmanager
+def _room_for_text() -> Iterator[None]:
+    """Pillow's limits of a PNG's texts and profile, which it has as variables of its module."""
+    limits = {"MAX_TEXT_CHUNK": _MOST_TEXT_IN_A_CHUNK, "MAX_TEXT_MEMORY": _MOST_TEXT}
+    before = {limit: getattr(PngImagePlugin, limit) for limit in limits}
+    for limit, bytes_ in limits.items():
+        setattr(PngImagePlugin, limit, max(bytes_, before[limit]))
+    try:
+        yield
+    finally:
+        for limit, bytes_ in before.items():
+            setattr(PngImagePlugin, limit, bytes_)
 
 
 def _first_frame(file: BinaryIO, name: str) -> tuple[Image.Image, list[str]]:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import os
 import pickle
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from decouple import images
 from decouple.networks import classifier, weights
 from decouple.run import main
-from tests.images.pictures import colours, handmade_png, stored
+from tests.images.pictures import colours, handmade_png, stored, with_chunk
 from tests.permissions import bound_by_permissions
 
 COMMON = ["network.weights=calibrated", "layers=1", "image.size=16"]
@@ -61,6 +63,20 @@ def tiff_of(value: float) -> Make:
     return saved(floats)
 
 
+def tiff(array: np.ndarray, photometric: str | None = None) -> Make:
+    colour = "rgb" if array.ndim == 3 else "minisblack"
+    return lambda path: tifffile.imwrite(path, array, photometric=photometric or colour)
+
+
+def planes_of_16_bits() -> np.ndarray:
+    return np.ascontiguousarray(np.moveaxis(colours().astype(np.uint16) * 257, -1, 0))
+
+
+def texts(megabytes: int) -> Make:
+    text = b"a\0\0" + zlib.compress(bytes(megabytes * 2**20))
+    return lambda path: with_chunk(stored(path, colours()), b"zTXt", text)
+
+
 def constant_channel() -> np.ndarray:
     picture = colours()
     picture[..., 2] = 7
@@ -91,6 +107,16 @@ PICTURES: dict[str, tuple[str, Make, list[str]]] = {
         lambda path: handmade_png(path, 100_000, 100_000, 8, 2),
         ["a.png"],
     ),
+    "signed numbers": ("a.tif", tiff(colours().astype(np.int16)), ["a.tif", "signed 16-bit"]),
+    "complex numbers": ("a.tif", tiff(colours()[..., 0] * 1j), ["a.tif", "complex"]),
+    "colours of a mosaic": ("a.tif", tiff(colours()[..., 0], "cfa"), ["a.tif", "CFA"]),
+    "counts of unknown scale": ("a.tif", tiff(colours().astype(np.uint32) * 999), ["a.tif"]),
+    "megabytes of text": ("a.png", texts(65), ["a.png", "64 MB of text"]),
+    "a text of some length": ("a.png", texts(2), []),
+    "16 bits in planes": ("a.tif", tiff(planes_of_16_bits()), []),
+    "white is 0": ("a.tif", tiff(colours()[..., 0].astype(np.uint16), "miniswhite"), []),
+    "float16": ("a.tif", tiff((colours() / 255).astype(np.float16)), []),
+    "a profile that is none": ("a.png", saved(colours(), icc_profile=b"none"), []),
     "line break in its name": ("a\nb.png", written(b""), ["empty"]),
     "one channel constant": ("a.png", saved(constant_channel()), []),
     "16 bits": ("a.png", saved(257 * colours(channels=1)[..., 0].astype(np.uint16)), []),

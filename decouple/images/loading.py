@@ -19,7 +19,7 @@ class LoadedImage:
     Attributes
     ----------
     pixels
-        float32, (height, width, 3), RGB in [0, 1], on the 8-bit grid.
+        float32, (height, width, 3), sRGB in [0, 1], on the 8-bit grid.
     notes
         What had to be done to the file's values, each a phrase for people; empty if nothing.
     origin
@@ -38,7 +38,8 @@ def load(source: str | os.PathLike, size: Size = None, fit: Fit | str = Fit.KEEP
     ----------
     source
         A JPEG, PNG, TIFF, WebP, BMP or GIF file (its content decides, not its extension), or
-        ``sample:NAME`` with a name of `sample_names`. A path object is always a file.
+        ``sample:NAME`` with a name of `sample_names`. A path object is always a file. Colours are
+        converted as an ICC profile in the file says; docs/pictures.md has every kind of samples.
     size
         Pixels of the shorter side afterwards (of both sides unless `fit` keeps proportions);
         None stands for the picture's own shorter side. (height, width) are what both sides become
@@ -50,7 +51,7 @@ def load(source: str | os.PathLike, size: Size = None, fit: Fit | str = Fit.KEEP
     ------
     ImageError
         The picture cannot be found or read, a side is or would be shorter than `MIN_SIDE`, it has
-        more than `MAX_PIXELS`, or its float values are not finite or of unknown scale.
+        more than `MAX_PIXELS`, or its values are not finite or of unknown scale or meaning.
     ConfigError
         `source`, `size` or `fit` is not of the kind described above.
     """

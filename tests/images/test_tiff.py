@@ -1,4 +1,4 @@
-"""TIFFs whose samples Pillow does not know."""
+"""TIFFs whose samples Pillow does not know, beyond the kinds in test_formats.py."""
 
 import numpy as np
 import pytest

@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import ListConfig, OmegaConf
 
 from decouple.config import CHOICES, EXPERIMENTS, FIXED_STEPPERS, Config, VariationConfig
-from decouple.errors import ConfigError, unknown_name
+from decouple.errors import ConfigError, unknown_layer, unknown_name
 from decouple.flows import KERAS, STEPPERS, StopRule, StopRules, optimizer
 from decouple.images import MIN_SIDE
 
@@ -159,7 +159,7 @@ def _check_experiment(config: Config, overridden: set[str]) -> None:
     if from_source != "all" and not isinstance(from_source, list | ListConfig):
         raise ConfigError(
             f"impose.from_source={from_source} must be 'all' or a list of layers, such as "
-            "[block1_conv1]"
+            '"impose.from_source=[block1_conv1]"'
         )
     if kind == "compare_flows":
         if not config.compare_flows.methods:
@@ -351,7 +351,7 @@ def strengths_of(strength: Any, layers: Iterable[str]) -> dict[str, float]:
     given = dict(strength.items()) if named else dict.fromkeys(layers or [""], strength)
     for layer, value in given.items():
         if layers and layer not in layers:
-            raise ConfigError(unknown_name("layer of strength", layer, layers))
+            raise ConfigError(unknown_layer("layer of strength", layer, layers))
         if not _is_number(value) or not 0 <= value <= 1:
             raise ConfigError(f"strength={value} must be a number from 0 to 1")
     return {layer: float(given.get(layer, 1.0)) for layer in layers}

@@ -7,6 +7,7 @@ Everything the command line reports in one line (exit code 2) derives from
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import TypeVar
 Choice = TypeVar("Choice", bound="NamedChoice")
 # More than these are no help in a line.
 _MOST_CHOICES = 40
+# conv1_1 and, behind its activation, relu1_1, in Caffe's VGG and in much style transfer; also r11.
+_CAFFE = re.compile(r"(?:conv|relu|r)_?(\d)[_-]?(\d)", re.IGNORECASE)
 
 
 class DecoupleError(Exception):
@@ -51,18 +54,33 @@ class RunFolderError(DecoupleError, OSError):
     """A run folder that cannot be made or written."""
 
 
-def unknown_name(kind: str, name: object, choices: Iterable[str]) -> str:
+def unknown_name(
+    kind: str, name: object, choices: Iterable[str], meant: object | None = None
+) -> str:
     """One line that says what was wrong, the nearest valid name, and the choices.
+
+    The nearest is that to `meant`, another spelling of the name, where that is given.
 
     >>> unknown_name("pooling", "averege", ["average", "max", "l2"])
     "unknown pooling 'averege'; did you mean 'average'? Choices: average, max, l2"
     """
     choices = list(choices)
-    nearest = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(str(meant or name), choices, n=1, cutoff=0.5)
     hint = f"; did you mean '{nearest[0]}'?" if nearest else "."
     if len(choices) > _MOST_CHOICES:
         return f"unknown {kind} '{name}'{hint} --help lists all {len(choices)}"
     return f"unknown {kind} '{name}'{hint} Choices: {', '.join(choices)}"
+
+
+def unknown_layer(kind: str, name: object, layers: Iterable[str]) -> str:
+    """As `unknown_name`, which takes Caffe's names of VGG's layers for what they are here.
+
+    >>> unknown_layer("layer", "relu2_1", ["block1_conv1", "block2_conv1"])
+    "unknown layer 'relu2_1'; did you mean 'block2_conv1'? Choices: block1_conv1, block2_conv1"
+    """
+    caffe = _CAFFE.fullmatch(str(name))
+    meant = f"block{caffe[1]}_conv{caffe[2]}" if caffe else name
+    return unknown_name(kind, name, layers, meant)
 
 
 class NamedChoice(str, Enum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from decouple.errors import ConfigError, ImageError, unknown_name
+from decouple.errors import ConfigError, ImageError, unknown_layer, unknown_name
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Architecture:
         names = [layer.name for layer in self.layers]
         if last not in (conv.name for conv in self.convolutions):
             raise ConfigError(
-                unknown_name(f"layer of {self.name}", last, [c.name for c in self.convolutions])
+                unknown_layer(f"layer of {self.name}", last, [c.name for c in self.convolutions])
             )
         return self.layers[: names.index(last) + 1]
 

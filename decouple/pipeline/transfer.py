@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from decouple.checks import strengths_of
-from decouple.errors import ConfigError, unknown_name
+from decouple.errors import ConfigError, unknown_layer
 from decouple.pipeline.job import Job
 from decouple.stages import DecoupledFeatures, Noisified, Retraced, distances, mix
 
@@ -42,7 +42,7 @@ def chosen(job: Job) -> dict[str, float]:
     layers, named = job.extractor.layers, job.config.impose.from_source
     for layer in named if named != "all" else ():
         if layer not in layers:
-            raise ConfigError(unknown_name("layer of impose.from_source", layer, layers))
+            raise ConfigError(unknown_layer("layer of impose.from_source", layer, layers))
     strengths = strengths_of(job.config.strength, layers)
     return {k: t if named == "all" or k in named else 0.0 for k, t in strengths.items()}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from decouple.errors import ConfigError, unknown_name
+from decouple.errors import ConfigError, unknown_layer
 from decouple.flows.motion import Way
 from decouple.flows.paths import Curve
 from decouple.stages.layerwise import DecoupledFeatures
@@ -31,7 +31,7 @@ def mix(
     """
     for layer, strength in strengths.items():
         if layer not in target.values:
-            raise ConfigError(unknown_name("layer", layer, target.values))
+            raise ConfigError(unknown_layer("layer", layer, target.values))
         if not 0 <= strength <= 1:
             raise ConfigError(f"strength={strength} of {layer} must be from 0 to 1")
     values, ways = {}, {}

@@ -56,6 +56,11 @@ def test_layers_are_resolved_in_the_networks_order(asked, names):
         (["block1_conv1", "block2_pool"], "block2_pool"),
         ("block2_con1", "did you mean 'block2_conv1'"),
         (["block1_conv1", "blok4_conv1"], "did you mean 'block4_conv1'"),
+        (["relu1_1"], "did you mean 'block1_conv1'"),
+        ("conv1_1", "did you mean 'block1_conv1'"),
+        (["block1_conv1", "Conv4_2"], "did you mean 'block4_conv2'"),
+        ("r52", "did you mean 'block5_conv2'"),
+        ("relu_3-4", "did you mean 'block3_conv4'"),
     ],
 )
 def test_layers_that_do_not_exist_are_refused_in_one_line(asked, says):

@@ -11,6 +11,11 @@ from pathlib import Path
 from decouple.errors import RunFolderError
 
 
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """The path with a leading `~` or `~user` as that home folder, or as it is if there is none."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path.expanduser raises without a home)
+
+
 @contextmanager
 def disk_errors(action: str, path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn an OSError of the block into one line, as `cannot write 'x': No space left on device`.

@@ -1,10 +1,38 @@
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from decouple.errors import RunFolderError
-from decouple.files import disk_errors, write_text, written_aside
+from decouple.files import disk_errors, expanded, write_text, written_aside
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("~/a.png", "/home/me/a.png"),
+        ("~", "/home/me"),
+        ("a/~/b.png", "a/~/b.png"),
+        ("./~a.png", "~a.png"),
+        ("~no_such_user/a.png", "~no_such_user/a.png"),
+    ],
+)
+def test_a_leading_tilde_is_the_home_folder(path, place, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert expanded(path) == Path(place)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="users are found in another way")
+def test_without_a_home_a_tilde_stays(monkeypatch):
+    import pwd
+
+    def nobody(uid):
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    assert expanded("~/a.png") == Path("~/a.png")
 
 
 def test_block_that_ends_well_gives_the_file_its_name(tmp_path):

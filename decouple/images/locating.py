@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from decouple.errors import ConfigError, ImageError, unknown_name
+from decouple.files import expanded
 
 SAMPLE_PREFIX = "sample:"
 # The TIFF and GIF files beside them are scikit-image's test fixtures, not pictures.
@@ -45,7 +46,7 @@ def located(source: object) -> tuple[Path, str]:
             f"{one_line(repr(source))} is no picture; give a file or {SAMPLE_PREFIX}NAME"
         )
     origin = os.fsdecode(source)
-    return Path(origin), origin
+    return expanded(origin), origin
 
 
 def check_file(path: Path, name: str) -> None:

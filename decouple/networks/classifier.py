@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from decouple.errors import ConfigError, ImageError, WeightsError
+from decouple.files import expanded
 from decouple.networks.architecture import Architecture, architecture
 from decouple.networks.downloads import is_cached, reachable, time_limit_on_sockets
 from decouple.networks.weights import keras_model, read_file, shapes_until
@@ -117,7 +117,7 @@ def classifier(name: str, weights: str = "auto") -> Classifier:
             raise WeightsError(
                 f"{error}; network.weights takes a file of the complete network as well"
             ) from error
-    path = Path(weights).expanduser()
+    path = expanded(weights)
     expected = {**shapes_until(chosen, chosen.convolutions[-1].name), **_DENSE}
     arrays = read_file(path, f"the complete {name}", expected)
     model = getattr(keras.applications, name.upper())(weights=None)

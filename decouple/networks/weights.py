@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from decouple.errors import WeightsError
+from decouple.files import expanded
 from decouple.networks.activations import Activation
 from decouple.networks.architecture import Architecture, Conv
 from decouple.networks.calibration import calibrate, digest, preactivation_stds
@@ -68,7 +69,7 @@ def load_weights(
             return calibrate(architecture, last, activation, pooling, width)
         say("Weights: ImageNet (keras.applications)")
         return _of_arrays(arrays, architecture, last, "imagenet")
-    path = Path(origin).expanduser()
+    path = expanded(origin)
     pairs = read_file(path, architecture.name, shapes_until(architecture, last))
     arrays = {n: k for n, (k, _) in pairs.items()}, {n: b for n, (_, b) in pairs.items()}
     return _of_arrays(arrays, architecture, last, path.name)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from decouple.features import ChannelMeans, Extractor
+from decouple.files import expanded
 from decouple.networks import Chain, network
 
 
@@ -72,7 +72,7 @@ def forget() -> None:
 def _state(weights: str) -> tuple[int, int] | None:
     """What tells a weights file from another that has taken its place; None if it is no file."""
     try:
-        about = Path(weights).expanduser().stat()
+        about = expanded(weights).stat()
     except (OSError, ValueError):
         return None
     return about.st_mtime_ns, about.st_size

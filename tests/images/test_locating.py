@@ -49,6 +49,15 @@ def test_source_of_a_wrong_kind(source):
     assert "give a file or sample:NAME" in refusal(source, error=ConfigError)
 
 
+def test_a_picture_in_the_home_folder(tmp_path, monkeypatch):
+    stored(tmp_path / "a.png", colours())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    loaded = load("~/a.png")
+    assert loaded.origin == "~/a.png"
+    np.testing.assert_array_equal(levels(loaded), colours())
+    assert "no picture '~/b.png'" in refusal("~/b.png")
+
+
 def test_empty_file(tmp_path):
     (tmp_path / "a.png").touch()
     message = refusal(tmp_path / "a.png")

@@ -108,7 +108,7 @@ def overrides(config: Mapping[str, Any]) -> list[str]:
 
 
 def repeat_command(config: Mapping[str, Any]) -> str:
-    """The command that repeats a run, quoted for a POSIX shell.
+    """The command that repeats a run, quoted for a shell.
 
     Raises
     ------
@@ -116,9 +116,24 @@ def repeat_command(config: Mapping[str, Any]) -> str:
         as `differences`.
 
     >>> print(repeat_command(composed("+experiment=self_transfer", "source='my photo.jpg'")))
-    python -m decouple.run +experiment=self_transfer 'source='"'"'my photo.jpg'"'"''
+    python -m decouple.run +experiment=self_transfer "source='my photo.jpg'"
     """
-    return shlex.join(["python", "-m", "decouple.run", *overrides(config)])
+    return command(*overrides(config))
+
+
+def command(*words: str) -> str:
+    """The command line of these words, quoted for a shell."""
+    return " ".join(["python -m decouple.run", *map(quoted, words)])
+
+
+def quoted(word: str) -> str:
+    """A word as a shell takes it: in double quotes, which all shells know, where they are enough.
+
+    >>> print(quoted("layers=[block1_conv1]"), quoted("source='$a.jpg'"), quoted("seed=1"))
+    "layers=[block1_conv1]" 'source='"'"'$a.jpg'"'"'' seed=1
+    """
+    plain = shlex.quote(word)
+    return plain if plain == word or set('"$`\\!') & set(word) else f'"{word}"'
 
 
 def settings(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:

@@ -12,7 +12,14 @@ from omegaconf import OmegaConf
 from decouple.command_line import compose_checked
 from decouple.config import config_folder, register
 from decouple.errors import ConfigError
-from decouple.overrides import Difference, differences, overrides, repeat_command
+from decouple.overrides import (
+    Difference,
+    command,
+    differences,
+    overrides,
+    quoted,
+    repeat_command,
+)
 
 RUN = "+experiment=self_transfer"
 
@@ -82,6 +89,23 @@ def test_any_file_name_survives_hydra_and_the_shell(name: str) -> None:
     words = shlex.split(repeat_command(config))[3:]
     assert words == overrides(config)
     assert composed(*words)["source"] == name
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("seed=1", "seed=1"),
+        ("layers=[block1_conv1,block2_conv1]", '"layers=[block1_conv1,block2_conv1]"'),
+        ("source='photo (1).jpg'", "\"source='photo (1).jpg'\""),
+        ("source=*?~#;&|<>.jpg", '"source=*?~#;&|<>.jpg"'),
+        ("source='$HOME.jpg'", """'source='"'"'$HOME.jpg'"'"''"""),
+        ('source="a".jpg', """'source="a".jpg'"""),
+        ("source=a!b`c\\.jpg", "'source=a!b`c\\.jpg'"),
+    ],
+)
+def test_words_are_quoted_for_any_shell(word: str, shown: str) -> None:
+    assert quoted(word) == shown
+    assert shlex.split(command(word, word)) == ["python", "-m", "decouple.run", word, word]
 
 
 def test_differences_are_from_the_chosen_group() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from omegaconf import DictConfig
 from decouple.config import EXPERIMENTS
 from decouple.errors import DecoupleError, FailedRun, RunFolderError
 from decouple.memory import gib
-from decouple.overrides import word
+from decouple.overrides import command, word
 from decouple.pipeline.classify import classify
 from decouple.pipeline.compare import compare
 from decouple.pipeline.compare_flows import compare_flows
@@ -140,6 +139,4 @@ def _reopened(job: Job, run_dir: str) -> RunFolder:
 
 def resume_hint(folder: Path) -> str:
     """The command that goes on with a run."""
-    return (
-        f"go on with: {shlex.join(['python', '-m', 'decouple.run', f'resume={word(str(folder))}'])}"
-    )
+    return f"go on with: {command(f'resume={word(str(folder))}')}"

@@ -39,6 +39,11 @@ EXPERIMENTS = {
 }
 # Those whose error is set by their number of steps and not by `tolerance`.
 FIXED_STEPPERS = tuple(name for name, kind in STEPPERS.items() if kind is FixedStep)
+# Files and folders: a leading ~ is the home folder.
+PATHS = (
+    *("source", "target", "gatys.start", "network.weights"),
+    *("run_dir", "resume", "verify", "hydra.sweep.dir"),
+)
 # Of the Gatys family, beside a picture.
 STARTS = ("content", "style", "noise")
 # Checked here as well as where they are used, to refuse a word before TensorFlow is imported.

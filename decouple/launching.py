@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
 
 from decouple.config import config_folder
 from decouple.errors import ConfigError
@@ -20,6 +21,52 @@ LAUNCHERS = {
     "submitit_local": "hydra_plugins.hydra_submitit_launcher",
     "submitit_slurm": "hydra_plugins.hydra_submitit_launcher",
 }
+# Of Hydra's own settings, what a sweep takes; the rest has no effect on what is done here.
+OF_SWEEPS = (
+    *("hydra/launcher", "hydra.launcher", "hydra.sweep.dir", "hydra.sweeper.max_batch_size"),
+    *("hydra.job.name", "hydra.job.env_set", "hydra.job.env_copy"),
+)
+# {Hydra's setting: what has the effect that it has elsewhere}
+_OURS = {
+    "hydra.run.dir": "run_dir=DIR",
+    "hydra.output_subdir": "run_dir=DIR",
+    "hydra.sweep.subdir": "hydra.sweep.dir=DIR",
+    "hydra.mode": "-m",
+}
+
+
+def check_hydra(settings: Sequence[Override], sweeping: bool) -> None:
+    """Refuse settings of Hydra's own that would be ignored.
+
+    Parameters
+    ----------
+    settings : all that were given
+    sweeping : whether there is `-m`
+
+    Raises
+    ------
+    ConfigError : in one line, with the setting that has the effect.
+    """
+    for setting in settings:
+        name = setting.key_or_group
+        if not f"{name}.".startswith(("hydra.", "hydra/")):
+            continue
+        if not f"{name}.".startswith(tuple(f"{kept}." for kept in OF_SWEEPS)):
+            instead = _OURS.get(name)
+            raise ConfigError(
+                f"{name}= has no effect here: "
+                + (
+                    f"write {instead}"
+                    if instead
+                    else f"of Hydra's settings a sweep takes {', '.join(OF_SWEEPS)}"
+                )
+            )
+        if name == "hydra/launcher":
+            check_launcher(setting.value(), sweeping)
+        elif not sweeping:
+            raise ConfigError(f"{name}= has no effect on one run: it needs -m")
+        if setting.is_sweep_override():
+            raise ConfigError(f"{setting.input_line} names several, and a sweep has one")
 
 
 def check_launcher(name: object, sweeping: bool) -> None:

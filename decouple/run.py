@@ -12,20 +12,21 @@ from collections.abc import Sequence
 from hydra import initialize_config_dir
 from omegaconf import DictConfig
 
+from decouple import __version__
+from decouple.arguments import parse
 from decouple.command_line import (
     cells,
+    check_names,
     compose_checked,
     help_page,
-    launcher_of,
     sweep_folder,
     verified_run,
 )
 from decouple.config import config_folder, register
-from decouple.errors import ConfigError, DecoupleError, unknown_name
+from decouple.errors import ConfigError, DecoupleError
 from decouple.execution import carry_out, quiet_tensorflow
-from decouple.launching import check_launcher, hand_to_hydra
-
-_FLAGS_OF_HYDRA = {"--cfg", "-c", "--info", "-i", "--shell-completion", "-sc", "--resolve"}
+from decouple.launching import check_hydra, hand_to_hydra
+from decouple.words import read
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DecoupleError as error:
         if with_traceback:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        # A name that it quotes may hold line breaks.
+        print("error:", " ".join(str(error).splitlines()), file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
         print(": ".join(["interrupted", *map(str, error.args)]), file=sys.stderr)
@@ -47,35 +49,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dispatch(arguments: list[str]) -> int:
     register()
-    flags = [a for a in arguments if a.startswith("-")]
-    overrides = [a for a in arguments if not a.startswith("-")]
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        if not arguments or {"--help", "-h"} & set(flags):
+        told = parse(arguments)
+        if not arguments or told.helped:
             print(help_page())
             return 0
-        if _FLAGS_OF_HYDRA & set(flags):
+        if told.version:
+            print(f"decouple {__version__}")
+            return 0
+        if told.completion:
             hand_to_hydra(arguments)
             return 0
-        unknown = [f for f in flags if f not in ("-m", "--multirun")]
-        if unknown:
-            raise ConfigError(unknown_name("flag", unknown[0], ["--help", "-m", "--cfg", "--info"]))
-        repeated = verified_run(overrides)
+        repeated = verified_run(told.settings)
         if repeated is not None:
             return _verify(*repeated)
-        check_launcher(launcher_of(overrides), sweeping=bool(flags))
-        if flags:
+        settings = read(told.settings, told.sweeping)
+        check_hydra(settings, told.sweeping or bool(told.shown))
+        # As Hydra is to read them; what is chosen by chance is chosen once.
+        words = [setting.input_line or "" for setting in settings]
+        if told.shown:
+            for setting in settings:
+                if setting.is_sweep_override():
+                    raise ConfigError(f"{setting.input_line}: --cfg and --info show one run")
+            check_names(words)
+            hand_to_hydra([*told.shown, *words])
+            return 0
+        if told.sweeping:
             # Every cell of the sweep is checked before the first one runs.
-            every = cells(overrides)
+            every = cells(words)
             if any(word.startswith("resume=") for cell in every for word in cell):
                 raise ConfigError("resume= goes on with one run, and has no meaning in a sweep")
             configs = [compose_checked(cell) for cell in every]
             place = sweep_folder(every[0])
         else:
-            config = compose_checked(overrides)
-    if flags:
+            config = compose_checked(words)
+    if told.sweeping:
         from decouple.sweeps import sweep  # it draws
 
-        return sweep(arguments, configs, place)
+        return sweep(words, configs, place)
     carry_out(config)
     return 0
 

@@ -29,12 +29,12 @@ from decouple.report.sweep import Failure, write_sweep_page
 _OUTCOMES = "outcomes"
 
 
-def sweep(arguments: Sequence[str], configs: Sequence[DictConfig], place: Path) -> int:
+def sweep(words: Sequence[str], configs: Sequence[DictConfig], place: Path) -> int:
     """Run every cell, and write a page; a failing cell is reported, and the rest go on.
 
     Parameters
     ----------
-    arguments : of the command line, as Hydra is to read them
+    words : settings, as Hydra is to read them
     configs : of the cells, in Hydra's order, checked
     place : the sweep's folder
 
@@ -45,7 +45,7 @@ def sweep(arguments: Sequence[str], configs: Sequence[DictConfig], place: Path) 
     """
     broken = 0
     try:
-        hand_to_hydra([*arguments, f"hydra.sweep.dir={word(str(place))}"], run_cell)
+        hand_to_hydra(["-m", *words, f"hydra.sweep.dir={word(str(place))}"], run_cell)
     except SystemExit as error:  # Hydra has shown the traceback
         broken = int(error.code or 0)
     told = [_outcome(place, number, config) for number, config in enumerate(configs)]

@@ -22,6 +22,7 @@ from PIL import Image
 from decouple import images
 from decouple.networks import classifier, weights
 from decouple.run import main
+from tests.bad_words import SELF, WORDS
 from tests.images.pictures import colours, handmade_png, stored, with_chunk
 from tests.permissions import bound_by_permissions
 
@@ -125,6 +126,7 @@ PICTURES: dict[str, tuple[str, Make, list[str]]] = {
     "animated GIF": ("a.gif", animated, []),
     "wrong extension": ("a.png", lambda path: stored(path, colours(), format="BMP"), []),
     "no extension": ("a", lambda path: stored(path, colours(), format="PNG"), []),
+    "1_2 for a name": ("1_2", lambda path: stored(path, colours(), format="PNG"), []),
     "blank in its name": ("my photo.png", saved(colours()), []),
     "quotes in its name": ("it's \"mine\".png", saved(colours()), []),
     "equals sign in its name": ("a=b.png", saved(colours()), []),
@@ -134,9 +136,10 @@ PICTURES: dict[str, tuple[str, Make, list[str]]] = {
     "HTML in its name": ("<b>a.png", saved(colours()), []),
 }  # fmt: skip
 
-SELF, PAIR = "+experiment=self_transfer", ["+experiment=transfer", "target=sample:coffee"]
+PAIR = ["+experiment=transfer", "target=sample:coffee"]
 # {name: (words, words of the refusal)}; see tests/test_command_line.py for the plainest mistakes.
 SETTINGS: dict[str, tuple[list[str], list[str]]] = {
+    **WORDS,
     "unknown group": ([SELF, "netwrk=vgg19"], ["netwrk", "network"]),
     "unknown optimizer": ([SELF, "flow=gradient", "optimizer=adma"], ["adma", "adam,"]),
     "unknown flow": ([SELF, "flow=lft"], ["lft", "'lift'"]),
@@ -175,6 +178,12 @@ SETTINGS: dict[str, tuple[list[str], list[str]]] = {
     "strength above one": ([*PAIR, "strength=1.5"], ["strength=1.5"]),
     "strength of no layer": ([*PAIR, "strength={block9:1}"], ["block9", "block1_conv1"]),
     "no target": (["+experiment=transfer"], ["needs a target"]),
+    "strength of Caffe's layer": ([*PAIR, "strength={conv1_1:1}"], ["mean 'block1_conv1'"]),
+    "features of Caffe's layer": ([*PAIR, "impose.from_source=[relu2_1]"], ["mean 'block2_conv1'"]),
+    "features of no list": (
+        [*PAIR, "impose.from_source=block1_conv1"],
+        ['such as "impose.from_source=[block1_conv1]"'],
+    ),
     "features of no layer": ([*PAIR, "impose.from_source=[block7_conv1]"], ["block7_conv1"]),
     "negative interval": ([SELF, "checkpoint.every_seconds=-1"], ["every_seconds=-1"]),
     "target of injection": ([SELF, "+network._target_=os.system"], ["_target_"]),
@@ -188,6 +197,9 @@ SETTINGS: dict[str, tuple[list[str], list[str]]] = {
     "removed setting": ([SELF, "~seed"], ["seed"]),
     "group of a traversal": ([SELF, "network=../config"], ["../config"]),
     "resume of nothing": (["resume=nowhere"], ["nowhere"]),
+    "resume of numbers": (["resume=2024_01_05"], ["2024_01_05: there is no run folder"]),
+    "verify of numbers": (["verify=2024_01_05"], ["2024_01_05: there is no run folder"]),
+    "run_dir of numbers": ([SELF, *COMMON, "run_dir=2024_01"], ["run_dir '2024_01' is a file"]),
     "run_dir that is a file": ([SELF, *COMMON, "run_dir=file"], ["file", "is a file"]),
     "run_dir that is taken": ([SELF, *COMMON, "run_dir=taken"], ["taken", "not empty"]),
     "run_dir below a file": ([SELF, *COMMON, "run_dir=file/run"], ["file"]),
@@ -220,6 +232,8 @@ WEIGHTS: dict[str, tuple[str, Make]] = {
     "pickle in disguise": ("a.h5", pickled),
     "Keras archive": ("a.keras", archive),
     "a word": ("imagnet", lambda path: None),
+    "home of nobody": ("~no_such_user/a.h5", lambda path: None),
+    "a number": ("1_2", lambda path: None),
 }
 
 
@@ -279,7 +293,8 @@ OF_GATYS: list[tuple[list[str], str]] = [
 def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a file and a folder that hold something."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "file").write_text("mine")
+    for name in ("file", "2024_01"):
+        (tmp_path / name).write_text("mine")
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "result.png").write_text("mine")
     return tmp_path
@@ -301,6 +316,21 @@ def said(capsys: pytest.CaptureFixture[str], words: list[str], code: int) -> str
 def quoted(name: str) -> str:
     """A file's name as the command line takes it."""
     return "'" + name.replace("'", r"\'").replace("${", r"\${") + "'"
+
+
+# As people type them, without the quotes of Hydra's grammar.
+@pytest.mark.parametrize(
+    "file",
+    [
+        *("photo (1).png", "été.png", "絵.png", "it's.png", "a#b.png", "a=b.png", "1e5", "007"),
+        *("2024_01_05", "a;b & c.png", 'the "best".png', "[a].png", "{a}.png", "f(1)", "C:\\a.png"),
+    ],
+)
+def test_names_of_pictures_as_they_are_typed(
+    file: str, somewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored(somewhere / file, colours(), format="PNG")
+    assert file in said(capsys, [SELF, *COMMON, f"source={file}", "plan=true"], 0)
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -333,7 +363,8 @@ def test_a_picture_without_permission(
 def test_settings(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     settings, words = SETTINGS[name]
     # Planned only, so that a mistake that is not noticed costs this test no time.
-    planned = [] if name.startswith(("run_dir", "resume", "ignored plan")) else ["plan=true"]
+    alone = ("run_dir", "resume", "verify", "two to verify", "ignored plan")
+    planned = [] if name.startswith(alone) else ["plan=true"]
     line = said(capsys, [*settings, *planned], 2)
     for word in words:
         assert word in line

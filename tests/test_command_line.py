@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from decouple import __version__
 from decouple.config import config_folder
 from decouple.run import main
 
@@ -56,7 +57,23 @@ MISTAKES = {
     "ignored tolerance": ([RUN, "stepper=rk4", "tolerance=1e-5"], ["tolerance", "rk4"]),
     "not a setting": ([RUN, "photo.jpg"], ["photo.jpg", "NAME=VALUE"]),
     "sign": ([RUN, "+image.depth=3"], ["image.depth"]),
-    "flag": ([RUN, "--layers"], ["--layers"]),
+    "a picture without its name": (["photo (1).jpg"], ["NAME=VALUE", "\"source='photo (1).jpg'\""]),
+    "a name without a value": ([RUN, "plan"], ["plan=VALUE"]),
+    "flag": ([RUN, "--layers"], ["--layers", ": layers=VALUE"]),
+    "setting as a flag": (["--source", "photo.jpg"], [": source=photo.jpg"]),
+    "setting as a flag, at once": ([RUN, "--source=my photo.jpg"], [": \"source='my photo.jpg'\""]),
+    "setting as a flag, with a dash": ([RUN, "--image-size", "64"], [": image.size=64"]),
+    "setting as a flag, misspelt": ([RUN, "--lyers", "-m"], [": layers=VALUE"]),
+    "experiment as a flag": (["--experiment", "mix"], [": +experiment=mix"]),
+    "misspelt flag": ([RUN, "--tracebck"], ["did you mean '--traceback'"]),
+    "flag without its value": ([RUN, "--cfg"], ["--cfg", "expected one argument"]),
+    "flag with another value": ([RUN, "--cfg", "jb"], ["'jb'", "'job'"]),
+    "flag without the one it belongs to": ([RUN, "--resolve"], ["--cfg job"]),
+    "shown, unknown key": (["--cfg", "job", "sourc=x"], ["did you mean 'source'"]),
+    "shown, unknown choice": ([RUN, "stepper=rk5", "--cfg", "job"], ["did you mean 'rk45'"]),
+    "shown, wrong type": ([RUN, "--info", "config", "seed=x"], ["seed", "'x'"]),
+    "shown, ignored by Hydra": ([RUN, "--cfg", "all", "hydra.run.dir=a"], ["run_dir=DIR"]),
+    "shown, several": (["-m", "--cfg", "job", RUN, "seed=0,1"], ["seed=0,1", "show one run"]),
     "sweep cell": (["-m", RUN, "layers=1,2", "image.fit=crop,crp"], ["crp", "crop"]),
     "layers": ([RUN, "layers=6"], ["layers=6", "1 to 5"]),
     "layer name": ([RUN, "layers=[block1_conv9]"], ["block1_conv9", "block1_conv1"]),
@@ -95,6 +112,46 @@ def test_help_names_every_setting_and_choice(capsys: pytest.CaptureFixture[str])
     assert {"self_transfer", "vgg16", "symmetric", "newton"} <= set(choices)
     for word in (*choices, "image.size=150", "tolerance=0.0001", "stepper.steps=16"):
         assert word in page
+
+
+@pytest.mark.parametrize("words", [["--version"], [RUN, "--version"], ["--version", "-m"]])
+def test_version(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
+    assert capsys.readouterr().out == f"decouple {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-m", RUN, "layers=1,2", "run_dir=1_2,1e5"],
+        [RUN, "-m", "layers=1,2", "run_dir=1_2,1e5"],
+        [RUN, "layers=1,2", "--multirun", "run_dir=1_2,1e5"],
+        [RUN, "layers=range(1,3)", "run_dir='1_2','1e5'", "-m"],
+    ],
+)
+def test_a_flag_stands_anywhere(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = []
+    monkeypatch.setattr(
+        "decouple.sweeps.carry_out", lambda config: ran.append((config.layers, config.run_dir))
+    )
+    assert main(words) == 0
+    assert ran == [(1, "1_2"), (1, "1e5"), (2, "1_2"), (2, "1e5")]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--cfg", "job", "-p", "image", RUN, "image.size=64"],
+        [RUN, "-p", "image", "image.size=64", "-c", "job"],
+        ["image.size=64", "--cfg=job", "--package=image"],
+    ],
+)
+def test_a_configuration_is_shown(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
+    assert capsys.readouterr().out.splitlines() == ["# @package image", "size: 64", "fit: keep"]
 
 
 def test_errors_and_help_need_no_tensorflow(tmp_path: Path) -> None:

@@ -93,6 +93,22 @@ def test_a_launcher_needs_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
     assert "needs -m" in capsys.readouterr().err
 
 
+def test_what_holds_of_hydras_settings_in_a_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("MINE", raising=False)
+    ran = []
+    monkeypatch.setattr(
+        "decouple.sweeps.carry_out", lambda config: ran.append((config.seed, os.environ["MINE"]))
+    )
+    words = ["hydra.sweep.dir=~/2024_01", "hydra.sweeper.max_batch_size=1", "hydra.job.name=1_2"]
+    assert main(["-m", *FEW, "seed=0,1", *words, "+hydra.job.env_set.MINE=1_2"]) == 0
+    assert ran == [(0, "1_2"), (1, "1_2")]
+    assert (tmp_path / "2024_01").is_dir()
+
+
 def test_an_absent_module_is_not_installed() -> None:
     assert not launching._installed("no_such_package.plugin")
     assert launching._installed("json.decoder")

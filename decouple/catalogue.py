@@ -1,0 +1,100 @@
+"""Which settings there are: their names, defaults and choices, and which of them are text.
+
+All of it follows from the schema and from the files in `configs/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from functools import lru_cache
+from typing import Any, get_origin, get_type_hints
+
+from hydra import compose
+from omegaconf import OmegaConf
+
+from decouple.config import PATHS, SCHEMAS, Config, config_folder
+
+
+@lru_cache(maxsize=1)
+def groups() -> dict[str, list[str]]:
+    """{group: its choices}, from the folders of `configs/`."""
+    return {
+        folder.name: sorted(file.stem for file in folder.glob("*.yaml"))
+        for folder in sorted(config_folder().iterdir())
+        if folder.is_dir()
+    }
+
+
+@lru_cache(maxsize=1)
+def defaults() -> dict[str, Any]:
+    """{dotted key: default} of everything that is not a group, steppers' options included.
+
+    Hydra must be initialized.
+    """
+    composed = OmegaConf.to_container(compose("config"))
+    assert isinstance(composed, dict)
+    settings = dict(_leaves(composed))
+    del settings["experiment"]
+    for group, schemas in SCHEMAS.items():
+        for schema in schemas.values():
+            for key, default in _leaves(OmegaConf.to_container(OmegaConf.structured(schema))):
+                settings.setdefault(f"{group}.{key}", default)
+    return {
+        key: value
+        for key, value in settings.items()
+        if not (key.endswith(".name") and key.split(".")[0] in SCHEMAS)
+    }
+
+
+def is_text(setting: str) -> bool:
+    """Whether a value of this setting is text whatever it looks like, 1_2 and 1e5 too.
+
+    >>> [is_text(setting) for setting in ("source", "run_dir", "stepper", "seed", "layers")]
+    [True, True, True, False, False]
+    """
+    # Hydra's own have types, by which OmegaConf makes numbers of text where they are meant.
+    return (
+        setting in PATHS
+        or setting in groups()
+        or setting.startswith(("hydra.", "hydra/"))
+        or _kinds().get(setting) in (str, str | None)
+    )
+
+
+def may_be_list(setting: str) -> bool:
+    """Whether the schema lets this setting be a list.
+
+    >>> [may_be_list(setting) for setting in ("layers", "compare.methods", "source", "flow")]
+    [True, True, False, False]
+    """
+    kind = _kinds().get(setting)
+    return setting not in groups() and (kind is Any or get_origin(kind) is list)
+
+
+@lru_cache(maxsize=1)
+def _kinds() -> dict[str, Any]:
+    """{dotted key: the type that the schema gives it}."""
+    kinds = dict(_fields(Config))
+    for group, schemas in SCHEMAS.items():
+        for schema in schemas.values():
+            kinds.update(_fields(schema, f"{group}."))
+    return kinds
+
+
+def _fields(schema: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Fields of nested dataclasses with their dotted keys."""
+    for name, kind in get_type_hints(schema).items():
+        if is_dataclass(kind):
+            yield from _fields(kind, f"{prefix}{name}.")  # type: ignore[arg-type]
+        else:
+            yield f"{prefix}{name}", kind
+
+
+def _leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Leaves of nested dictionaries with their dotted keys."""
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -143,8 +143,10 @@ def cells(overrides: list[str]) -> list[list[str]]:
     return [list(cell) for cell in product(*choices.values())]
 
 
-def sweep_folder(cell: list[str]) -> Path:
-    """Where Hydra would keep a sweep, from the overrides of one of its cells."""
+def sweep_folder(cell: list[str]) -> Path | None:
+    """What `hydra.sweep.dir` names in a sweep's cell; None where it is not given."""
+    if not any(override.key_or_group == "hydra.sweep.dir" for override in _parse(cell)):
+        return None
     config = compose("config", overrides=cell, return_hydra_config=True)
     return Path(str(config.hydra.sweep.dir))
 

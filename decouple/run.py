@@ -80,13 +80,13 @@ def _dispatch(arguments: list[str]) -> int:
             if any(word.startswith("resume=") for cell in every for word in cell):
                 raise ConfigError("resume= goes on with one run, and has no meaning in a sweep")
             configs = [compose_checked(cell) for cell in every]
-            place = sweep_folder(every[0])
+            given = sweep_folder(every[0])
         else:
             config = compose_checked(words)
     if told.sweeping:
         from decouple.sweeps import sweep  # it draws
 
-        return sweep(words, configs, place)
+        return sweep(words, configs, given)
     carry_out(config)
     return 0
 

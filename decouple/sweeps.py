@@ -23,26 +23,33 @@ from decouple.errors import DecoupleError, FailedRun, RunFolderError
 from decouple.execution import carry_out
 from decouple.launching import hand_to_hydra
 from decouple.overrides import word
+from decouple.record.folder import claim_folder, new_folder
 from decouple.report.sweep import Failure, write_sweep_page
 
+SWEEPS = Path("runs/sweeps")
 # Within the sweep's folder, while it is under way.
 _OUTCOMES = "outcomes"
 
 
-def sweep(words: Sequence[str], configs: Sequence[DictConfig], place: Path) -> int:
+def sweep(words: Sequence[str], configs: Sequence[DictConfig], given: Path | None) -> int:
     """Run every cell, and write a page; a failing cell is reported, and the rest go on.
 
     Parameters
     ----------
     words : settings, as Hydra is to read them
     configs : of the cells, in Hydra's order, checked
-    place : the sweep's folder
+    given : the sweep's folder, which is new or empty; None for a new one in `SWEEPS`
 
     Returns
     -------
     The exit code: 0 where all went well, 2 where a run failed, 1 where one broke off with an error
     that is no user's.
+
+    Raises
+    ------
+    RunFolderError : the folder is taken, or cannot be made.
     """
+    place = _claimed(given)
     broken = 0
     try:
         hand_to_hydra(["-m", *words, f"hydra.sweep.dir={word(str(place))}"], run_cell)
@@ -58,6 +65,14 @@ def sweep(words: Sequence[str], configs: Sequence[DictConfig], place: Path) -> i
         page = write_sweep_page(outcomes, place / "report.html")
         print(f"The sweep's report is {page}", file=sys.stderr)
     return broken or (2 if failures else 0)
+
+
+def _claimed(given: Path | None) -> Path:
+    """The sweep's folder, which no other sweep writes to."""
+    if given is None:
+        return new_folder(SWEEPS)
+    claim_folder(given, "hydra.sweep.dir", _OUTCOMES)
+    return given
 
 
 def run_cell(config: DictConfig) -> None:

@@ -15,6 +15,50 @@ from decouple.errors import RunFolderError
 from decouple.record.plain import plain
 
 _ATTEMPTS = 100
+_IMAGES = "images"
+
+
+def new_folder(parent: Path) -> Path:
+    """Make `parent/<YYYYmmdd-HHMMSS>-<6 hex>/`, which nobody else has; raises RunFolderError."""
+    for _ in range(_ATTEMPTS):
+        path = parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+        try:
+            with files.disk_errors("make", path):
+                parent.mkdir(parents=True, exist_ok=True)
+                path.mkdir()  # exclusive: of two that draw the same name, one draws again
+        except RunFolderError as error:
+            if isinstance(error.__cause__, FileExistsError) and parent.is_dir():
+                continue
+            raise
+        return path
+    raise RunFolderError(f"cannot make a folder in '{parent}': every name is taken")
+
+
+def claim_folder(path: Path, setting: str, first: str) -> None:
+    """Take a folder that the user named; it is made unless it is there and empty.
+
+    Parameters
+    ----------
+    path : the folder
+    setting : which named it
+    first : folder that is made in it, and shows others that it is taken
+
+    Raises
+    ------
+    RunFolderError : it holds something already, or cannot be made.
+    """
+    taken = f"{setting} '{path}' is not empty; name a new folder or remove what is in it"
+    if path.exists() and not path.is_dir():
+        raise RunFolderError(f"{setting} '{path}' is a file; name a folder")
+    with files.disk_errors(f"use {setting}", path):
+        path.mkdir(parents=True, exist_ok=True)
+        if any(path.iterdir()):
+            raise RunFolderError(taken)
+        try:
+            # Exclusive: of two that both saw the folder empty, one gets past here.
+            (path / first).mkdir()
+        except FileExistsError:
+            raise RunFolderError(taken) from None
 
 
 class RunFolder:
@@ -53,36 +97,11 @@ class RunFolder:
             if `run_dir` holds something already, or the folder cannot be made.
         """
         if run_dir is not None:
-            return cls._claim_given(Path(run_dir))
-        parent = Path(root) / experiment
-        for _ in range(_ATTEMPTS):
-            path = parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-            try:
-                with files.disk_errors("make", path):
-                    parent.mkdir(parents=True, exist_ok=True)
-                    path.mkdir()  # exclusive: two runs never share a folder
-                    (path / "images").mkdir()
-            except RunFolderError as error:
-                if isinstance(error.__cause__, FileExistsError) and parent.is_dir():
-                    continue
-                raise
-            return cls(path)
-        raise RunFolderError(f"cannot make a folder in '{parent}': every name is taken")
-
-    @classmethod
-    def _claim_given(cls, path: Path) -> RunFolder:
-        taken = f"run_dir '{path}' is not empty; name a new folder or remove what is in it"
-        if path.exists() and not path.is_dir():
-            raise RunFolderError(f"run_dir '{path}' is a file; name a folder")
-        with files.disk_errors("use run_dir", path):
-            path.mkdir(parents=True, exist_ok=True)
-            if any(path.iterdir()):
-                raise RunFolderError(taken)
-            try:
-                # Exclusive: of two runs that both saw the folder empty, one gets past here.
-                (path / "images").mkdir()
-            except FileExistsError:
-                raise RunFolderError(taken) from None
+            claim_folder(Path(run_dir), "run_dir", _IMAGES)
+            return cls(Path(run_dir))
+        path = new_folder(Path(root) / experiment)
+        with files.disk_errors("make", path):
+            (path / _IMAGES).mkdir()
         return cls(path)
 
     @classmethod
@@ -92,14 +111,14 @@ class RunFolder:
         if not path.is_dir():
             raise RunFolderError(f"run folder '{path}' does not exist")
         with files.disk_errors("use run folder", path):
-            (path / "images").mkdir(exist_ok=True)
+            (path / _IMAGES).mkdir(exist_ok=True)
         return cls(path)
 
     def remove_if_empty(self) -> None:
         """Take the folder away again if nothing was written: the run never began."""
-        if [entry.name for entry in self.path.rglob("*")] == ["images"]:
+        if [entry.name for entry in self.path.rglob("*")] == [_IMAGES]:
             with files.disk_errors("remove", self.path):
-                (self.path / "images").rmdir()
+                (self.path / _IMAGES).rmdir()
                 self.path.rmdir()
 
     def write_text(self, name: str, text: str) -> None:
@@ -125,5 +144,5 @@ class RunFolder:
         -------
         The share of values that were clipped, 0 to 1.
         """
-        path = self.path / "images" / (name if name.endswith(".png") else f"{name}.png")
+        path = self.path / _IMAGES / (name if name.endswith(".png") else f"{name}.png")
         return images.save(pixels, path, text=text)

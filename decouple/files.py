@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from decouple.errors import RunFolderError
+from decouple.legible import ERRORS
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
@@ -64,6 +65,9 @@ def written_aside(path: str | os.PathLike[str], durable: bool = False) -> Iterat
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write UTF-8 text so that it appears whole; raises RunFolderError."""
+    """Write UTF-8 text so that it appears whole; raises RunFolderError.
+
+    Names that are no UTF-8 are made legible.
+    """
     with written_aside(path) as aside:
-        aside.write_text(text, encoding="utf-8", newline="\n")
+        aside.write_text(text, encoding="utf-8", errors=ERRORS, newline="\n")

@@ -25,11 +25,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from decouple.config import config_folder, register
 from decouple.errors import ConfigError
+from decouple.legible import legible
 
-# Where a run wrote, and went on, says nothing of what it computed.
 # Settings that may themselves be a mapping with names of the user's own.
 _MAPPINGS = frozenset({"strength", "optimizer.options"})
+# Where a run wrote, and went on, says nothing of what it computed.
 _OF_ONE_RUN = frozenset({"run_dir", "resume", "plan"})
+# Bytes of a name that are no UTF-8, as Python keeps them.
+_KEPT_BYTES = re.compile("[\udc80-\udcff]+")
 _MAYBE_PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./:%@+-]*")
 
 
@@ -108,7 +111,7 @@ def overrides(config: Mapping[str, Any]) -> list[str]:
 
 
 def repeat_command(config: Mapping[str, Any]) -> str:
-    """The command that repeats a run, quoted for a shell.
+    """The command that repeats a run; see `command`.
 
     Raises
     ------
@@ -127,12 +130,17 @@ def command(*words: str) -> str:
 
 
 def quoted(word: str) -> str:
-    """A word as a shell takes it: in double quotes, which all shells know, where they are enough.
+    r"""A word as a shell takes it: in double quotes, which all shells know, where they are enough.
 
     >>> print(quoted("layers=[block1_conv1]"), quoted("source='$a.jpg'"), quoted("seed=1"))
     "layers=[block1_conv1]" 'source='"'"'$a.jpg'"'"'' seed=1
+    >>> print(quoted("resume='caf\udce9'"))
+    'resume='"'"'caf'$'\xe9'''"'"''
     """
     plain = shlex.quote(word)
+    if _KEPT_BYTES.search(word):
+        # Such a byte stands in a quoted word, which it leaves for quotes that know escapes.
+        return _KEPT_BYTES.sub(lambda kept: f"'$'{legible(kept[0])}''", plain)
     return plain if plain == word or set('"$`\\!') & set(word) else f'"{word}"'
 
 

@@ -12,6 +12,7 @@ from PIL import Image, PngImagePlugin
 from decouple.errors import ImageError
 from decouple.files import written_aside
 from decouple.images.rounding import to_8bit
+from decouple.legible import legible
 
 
 def save(
@@ -51,7 +52,7 @@ def save(
     picture = Image.fromarray(to_8bit(pixels))
     chunks = PngImagePlugin.PngInfo()
     for key, value in (text or {}).items():
-        chunks.add_text(key, value)
+        chunks.add_text(key, legible(value))
     with written_aside(path) as aside:
         picture.save(aside, format="PNG", pnginfo=chunks)
     return float(np.mean((pixels < 0) | (pixels > 1)))

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from decouple.legible import legible
+
 
 def plain(value: Any) -> Any:
     """Turn a value into what strict JSON can hold, keeping the order of keys.
 
     NaN and infinities become null, numpy scalars and arrays become numbers and lists, paths
-    become strings and enum members their lower-case names.
+    become strings and enum members their lower-case names. Strings hold whole characters.
 
     >>> plain({"psnr_db": float("inf"), "mse": np.float32(0.5), "size": (2, 3)})
     {'psnr_db': None, 'mse': 0.5, 'size': [2, 3]}
@@ -30,7 +32,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.name.lower()
     if isinstance(value, str):
-        return str(value)
+        return legible(value)
     if isinstance(value, np.ndarray | np.generic):
         return plain(value.tolist())
     if isinstance(value, int):
@@ -38,9 +40,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, os.PathLike):
-        return os.fspath(value)
+        return legible(os.fsdecode(value))
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {legible(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     raise TypeError(f"JSON has no place for a {type(value).__name__}: {value!r}")

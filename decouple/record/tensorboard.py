@@ -7,6 +7,7 @@ Written through `tf.summary.write`, which comes with TensorFlow; the package `te
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -44,7 +45,7 @@ class TensorBoard:
         """Begin an event file."""
         import tensorflow as tf  # takes seconds: only for those who want this
 
-        self._writer = tf.summary.create_file_writer(str(self.path))
+        self._writer = tf.summary.create_file_writer(os.fsencode(self.path))
         self._open.callback(self._writer.close)
         return self
 

@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from decouple import files
+from decouple.legible import legible
 
 DPI = 150
 PAGE_INCHES = 10.0
@@ -128,6 +129,15 @@ def wrapped(text: str, inches: float, size: float = CAPTION_SIZE) -> list[str]:
     return [line for part in text.splitlines() for line in textwrap.wrap(part, columns)]
 
 
+def literal(text: str) -> str:
+    r"""Text as matplotlib draws it as it is: a dollar in a name begins no formula.
+
+    >>> print(literal("a$b$.png"))
+    a\$b\$.png
+    """
+    return legible(text).replace("$", r"\$")
+
+
 def put_caption(figure: Figure, lines: Sequence[str]) -> None:
     """Write small lines along the lower edge; returns the height they take, in inches."""
     if not lines:
@@ -136,7 +146,7 @@ def put_caption(figure: Figure, lines: Sequence[str]) -> None:
     figure.text(
         0.1 / width,
         0.08 / height,
-        "\n".join(lines),
+        literal("\n".join(lines)),
         fontsize=CAPTION_SIZE,
         color="#444444",
         ha="left",

@@ -189,7 +189,7 @@ def _address(cell: _Cell, path: Path) -> str:
         return ""
     page = page.resolve()
     try:
-        return quote(Path(os.path.relpath(page, path.resolve().parent)).as_posix())
+        return quote(os.fsencode(Path(os.path.relpath(page, path.resolve().parent)).as_posix()))
     except ValueError:  # another drive
         return page.as_uri()
 
@@ -290,7 +290,7 @@ def overview_figure(histories: Sequence[tuple[str, Sequence[HistoryRow]]]) -> Fi
     figure = style.new_figure(width, height)
     figure.legend(
         handles=[
-            Line2D([], [], color=colour, linestyle=dashes, label=label)
+            Line2D([], [], color=colour, linestyle=dashes, label=style.literal(label))
             for label, (colour, dashes) in zip(labels, map(_look, count()), strict=False)
         ],
         loc="upper left",

@@ -22,6 +22,15 @@ def carry_out(config: DictConfig) -> Path | None:
         return pipeline.run(config)
 
 
+def draw_into_files() -> None:
+    """Keep matplotlib, which Keras imports as well, from the backend that the user chose.
+
+    That of a notebook or a window may not be installed here, and no figure is drawn with it.
+    """
+    if "matplotlib" not in sys.modules:
+        os.environ["MPLBACKEND"] = "agg"
+
+
 def quiet_tensorflow() -> None:
     """Import TensorFlow without its start-up chatter, which no setting of its own stops."""
     if "tensorflow" in sys.modules:

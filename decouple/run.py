@@ -24,7 +24,7 @@ from decouple.command_line import (
 )
 from decouple.config import config_folder, register
 from decouple.errors import ConfigError, DecoupleError
-from decouple.execution import carry_out, quiet_tensorflow
+from decouple.execution import carry_out, draw_into_files, quiet_tensorflow
 from decouple.launching import check_hydra, hand_to_hydra
 from decouple.legible import make_legible
 from decouple.words import read
@@ -33,6 +33,7 @@ from decouple.words import read
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     make_legible((sys.stdout, sys.stderr))
+    draw_into_files()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     with_traceback = "--traceback" in arguments
     arguments = [a for a in arguments if a != "--traceback"]

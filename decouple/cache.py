@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from decouple.errors import RunFolderError
-from decouple.files import expanded, written_aside
+from decouple.files import written_aside
 from decouple.versions import TENSORFLOW, version
 
 # The oldest go when there is more, in bytes.
@@ -63,10 +63,10 @@ def folder() -> Path | None:
     told = os.environ.get("DECOUPLE_CACHE", "")
     if told.lower() == "off":
         return None
-    if told:
-        return expanded(told)
     base = os.environ.get("XDG_CACHE_HOME")
     try:
+        if told:
+            return Path(told).expanduser()
         return (Path(base) if base else Path.home() / ".cache") / "decouple"
     except RuntimeError:  # there is no home
         return None

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from decouple.files import expanded
+
 
 def carry_out(config: DictConfig) -> Path | None:
     """Do what a configuration says; returns the run folder, if it has one.
@@ -36,6 +38,9 @@ def quiet_tensorflow() -> None:
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if expanded("~") == Path("~"):
+        # Without a home, TensorFlow would make a folder `~` here; Keras's own way out is this one.
+        os.environ.setdefault("KERAS_HOME", "/tmp/.keras")
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

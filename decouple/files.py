@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and one line for what the disk refuses."""
+"""Paths, files that appear whole or not at all, and one line for what the disk refuses."""
 
 from __future__ import annotations
 

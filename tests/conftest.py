@@ -18,6 +18,19 @@ import numpy as np
 import pytest
 
 
+@pytest.fixture
+def homeless(monkeypatch):
+    """A user whom the system does not know, without HOME."""
+    pwd = pytest.importorskip("pwd")
+
+    def unknown(_):
+        raise KeyError("no such user")
+
+    for name in ("HOME", "KERAS_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+
+
 @pytest.fixture(scope="session")
 def calibrated_weights():
     """Calibrated numbers of VGG-19 up to block3_conv1 (softplus, average)."""

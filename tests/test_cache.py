@@ -124,3 +124,14 @@ def test_the_usual_place(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert cache.folder() == tmp_path / "home" / ".cache" / "decouple"
+
+
+@pytest.mark.parametrize("told", [None, "~/kept", "~nobody-of-this-name/kept"])
+def test_without_a_home_nothing_is_kept(homeless, monkeypatch, tmp_path, told):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DECOUPLE_CACHE")
+    if told is not None:
+        monkeypatch.setenv("DECOUPLE_CACHE", told)
+    assert cache.folder() is None
+    assert set(cached("kind", KEY, Maker())) == {"a/b", "c"}
+    assert list(tmp_path.iterdir()) == []

@@ -41,3 +41,44 @@ def test_a_backend_in_use_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MPLBACKEND", "pdf")
     assert main(["--help"]) == 0
     assert os.environ["MPLBACKEND"] == "pdf"
+
+
+HOMELESS = """
+import os, pwd
+def unknown(_):
+    raise KeyError
+os.environ.pop("HOME")
+os.environ.pop("KERAS_HOME", None)
+pwd.getpwuid = unknown
+from decouple.execution import quiet_tensorflow
+quiet_tensorflow()
+print(os.environ["KERAS_HOME"], os.listdir("."))
+"""
+
+
+@pytest.mark.slow
+def test_without_a_home_tensorflow_makes_no_folder_of_that_name(tmp_path: Path) -> None:
+    pytest.importorskip("pwd")
+    done = subprocess.run(
+        [sys.executable, "-c", HOMELESS],
+        cwd=tmp_path,
+        env={**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["/tmp/.keras", "[]"]
+
+
+def test_default_weights_without_a_home(
+    homeless: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("decouple.networks.weights.reachable", lambda: False)
+    words = ["+experiment=self_transfer", "layers=1", "image.size=16", "plan=true"]
+    assert main(words) == 0
+    assert "calibrated random filters" in capsys.readouterr().err

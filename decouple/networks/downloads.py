@@ -8,7 +8,8 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+
+from decouple.files import expanded
 
 # A first request, before Keras's download, which has no time limit of its own.
 PROBE_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
@@ -20,7 +21,7 @@ def is_cached(name: str) -> bool:
     """Whether Keras has this file among its models already."""
     # The second is where Keras goes when the first cannot be written.
     homes = (os.environ.get("KERAS_HOME", "~/.keras"), "/tmp/.keras")
-    return any((Path(home).expanduser() / "models" / name).is_file() for home in homes)
+    return any((expanded(home) / "models" / name).is_file() for home in homes)
 
 
 def reachable(url: str = PROBE_URL) -> bool:

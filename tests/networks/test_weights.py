@@ -99,6 +99,11 @@ class TestLayouts:
         assert_equals_keras(net, keras_model, arrays)
         assert net.weights.origin == "legacy.h5"
 
+    def test_a_name_that_begins_with_a_tilde(self, legacy_file, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "~mine.h5").symlink_to(legacy_file)
+        assert vgg19(weights="~mine.h5", last=LAST).weights.origin == "~mine.h5"
+
     # Keras itself does not yet follow NumPy's newest protocol when it writes.
     @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
     @pytest.mark.parametrize("name", ["ours.weights.h5", "ours.h5"])
@@ -159,6 +164,10 @@ class TestBadFiles:
 
     def test_missing(self, tmp_path):
         assert "does not exist" in self.refused(tmp_path / "none.h5")
+
+    @pytest.mark.parametrize("name", ["~/none.h5", "~nobody-of-this-name/none.h5", "~none.h5"])
+    def test_missing_in_the_home_of_nobody(self, homeless, name):
+        assert "does not exist" in self.refused(name)
 
     def test_misspelt_origin(self):
         with pytest.raises(WeightsError, match="auto, imagenet, calibrated"):
@@ -264,6 +273,11 @@ class TestImageNet:
         assert len(said) == 1
         assert "calibrated" in said[0]
         assert "\n" not in said[0]
+
+    def test_without_a_home_nothing_is_cached(self, homeless, monkeypatch):
+        monkeypatch.setattr(weights, "reachable", lambda: False)
+        assert not weights.is_cached("vgg19_weights.h5")
+        assert vgg19(last="block1_conv1", say=lambda _: None).weights.origin == "calibrated"
 
     def test_a_download_that_fails_is_told_in_one_line(self, monkeypatch, empty_cache):
         module = sys.modules[keras.applications.VGG19.__module__]

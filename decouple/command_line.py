@@ -23,6 +23,7 @@ from decouple.checks import check, may_change, resumed_anew
 from decouple.errors import ConfigError
 from decouple.overrides import overrides as words_of
 from decouple.overrides import read_config
+from decouple.record.places import seen_from_here
 from decouple.words import read
 
 HELP = """\
@@ -93,9 +94,7 @@ def _resumed(parsed: list[Override]) -> list[str]:
     run_dir = named.get("resume")
     if run_dir is None:
         return [override.input_line or "" for override in parsed]
-    config = read_config(str(run_dir))
-    if not config:
-        raise ConfigError(f"resume={run_dir}: there is no run folder with a config.yaml")
+    config = _settings_of("resume", str(run_dir))
     if named.get("experiment", config.get("experiment")) != config.get("experiment"):
         raise ConfigError(f"resume={run_dir} is a run of +experiment={config.get('experiment')}")
     experiment = str(config.get("experiment"))
@@ -126,10 +125,15 @@ def verified_run(overrides: list[str]) -> tuple[str, DictConfig] | None:
                 f"{override.key_or_group}= cannot be set with verify=: a run is repeated as it was"
             )
     run_dir = str(parsed[-1].value())
+    return run_dir, compose_checked(words_of(_settings_of("verify", run_dir)))
+
+
+def _settings_of(setting: str, run_dir: str) -> dict[str, Any]:
+    """What an earlier run was told, its files as they are named from this folder."""
     config = read_config(run_dir)
     if not config:
-        raise ConfigError(f"verify={run_dir}: there is no run folder with a config.yaml")
-    return run_dir, compose_checked(words_of(config))
+        raise ConfigError(f"{setting}={run_dir}: there is no run folder with a config.yaml")
+    return seen_from_here(config, run_dir)
 
 
 def cells(overrides: list[str]) -> list[list[str]]:

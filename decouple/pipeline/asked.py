@@ -15,7 +15,10 @@ from decouple.features import Extractor
 from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
 from decouple.flows.paths import PathKind
 from decouple.gatys.scales import number_of_scales, scaled, scales
+from decouple.images.locating import SAMPLE_PREFIX
 from decouple.networks.architecture import Architecture
+from decouple.networks.weights import ORIGINS
+from decouple.record.places import absolute
 
 
 def options_of(group: DictConfig) -> dict[str, Any]:
@@ -47,6 +50,17 @@ def pictures_of(config: DictConfig) -> dict[str, images.LoadedImage]:
     if config.gatys.start not in STARTS:
         pictures["start"] = images.load(config.gatys.start, shape, images.Fit.CROP)
     return {role: pictures[role] for role in ("source", "target", "start") if role in pictures}
+
+
+def files_of(config: DictConfig) -> dict[str, str]:
+    """{setting: absolute path} of the pictures and weights that are files."""
+    words = {"source": (), "target": (), "gatys.start": STARTS, "network.weights": ORIGINS}
+    names = {setting: OmegaConf.select(config, setting) for setting in words}
+    return {
+        setting: absolute(name)
+        for setting, name in names.items()
+        if name is not None and name not in words[setting] and not name.startswith(SAMPLE_PREFIX)
+    }
 
 
 def check_scales(

@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.table import Table
 
 from decouple import images
@@ -14,6 +14,7 @@ from decouple.devices import described
 from decouple.errors import ConfigError
 from decouple.networks.classifier import SIDE, Classifier, Label, classifier, most_probable
 from decouple.pipeline.job import origin_of
+from decouple.pipeline.provenance import write_settings
 from decouple.record.folder import RunFolder
 from decouple.record.lock import locked
 from decouple.record.metrics import environment, read_metrics, write_metrics
@@ -57,7 +58,7 @@ def _record(
     labels: list[Label],
     began: float,
 ) -> None:
-    folder.write_text("config.yaml", OmegaConf.to_yaml(config, resolve=True))
+    write_settings(folder, config)
     folder.save_image("source", picture.pixels)
     metrics = {
         "experiment": config.experiment,

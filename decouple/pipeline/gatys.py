@@ -75,7 +75,8 @@ def stylize(
         job.clipped.update(about["clipped"])
         job.progress.say(f"Going on after {state.iterations} iterations")
     job.progress.say(f"{objective!r}\nweights: {weighting}")
-    job.motion = _motion(statistic, settings.start, how, rule, job.target.shape)
+    # Of a picture its name alone: which it was, and its digest, stand among the run's pictures.
+    job.motion = _motion(statistic, Path(settings.start).name, how, rule, job.target.shape)
     recorder = _Recorder(job, objective, weighting, rule, about)
     # `recorder` acts on a Ctrl-C, once the iteration has its state.
     done = optimize(objective, start, how, rule, job.told, recorder.after, state)

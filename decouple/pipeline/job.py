@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from decouple import __version__, files, images
 from decouple.config import EXPERIMENTS, FIXED_STEPPERS
@@ -24,7 +24,7 @@ from decouple.networks import Activation, Chain, Pooling, architecture
 from decouple.pipeline.asked import check_scales, flow_of, layers_of, options_of, pictures_of
 from decouple.pipeline.journal import Journal
 from decouple.pipeline.loaded import loaded
-from decouple.pipeline.provenance import provenance
+from decouple.pipeline.provenance import provenance, write_settings
 from decouple.record.checkpoint import write_checkpoint
 from decouple.record.closing import closing_table
 from decouple.record.folder import RunFolder
@@ -178,7 +178,7 @@ class Job:
     def recorded_in(self, folder: RunFolder) -> Iterator[None]:
         """Open the record: configuration, pictures as they were used, history, step 0."""
         self._folder = folder
-        folder.write_text("config.yaml", OmegaConf.to_yaml(self.config, resolve=True))
+        write_settings(folder, self.config)
         if self.resumable and self.config.resume is None:
             write_checkpoint(folder.path, {}, provenance(self))
         outermost = self._reference is None

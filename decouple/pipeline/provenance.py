@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from omegaconf import DictConfig, OmegaConf
+
 from decouple.checks import may_change
 from decouple.errors import ConfigError
 from decouple.overrides import settings
-from decouple.pipeline.asked import options_of
+from decouple.pipeline.asked import files_of, options_of
+from decouple.record.folder import RunFolder
 from decouple.record.metrics import environment
+from decouple.record.places import write_places
 from decouple.record.plain import plain
 
 if TYPE_CHECKING:
@@ -16,6 +20,12 @@ if TYPE_CHECKING:
 
 # Settings that say nothing of what is computed.
 _WITHOUT_EFFECT = ("run_dir", "resume", "plan", "checkpoint.every_seconds", "record.tensorboard")
+
+
+def write_settings(folder: RunFolder, config: DictConfig) -> None:
+    """Keep in a run folder what the run was told, and where the files lie that it names."""
+    folder.write_text("config.yaml", OmegaConf.to_yaml(config, resolve=True))
+    write_places(folder, files_of(config))
 
 
 def provenance(job: Job) -> dict[str, Any]:
@@ -47,11 +57,13 @@ def check_same_run(job: Job, about: dict[str, Any], run_dir: object) -> None:
     told, settled = own["config"], about["config"]
     experiment = job.config.experiment
     kept = [k for k in dict.fromkeys([*settled, *told]) if not may_change(experiment, k)]
+    # A file may be named otherwise from another folder; its digest tells whether it is the same.
+    by_digest = files_of(job.config)
     missing = object()
     changed = [
         f"{key} was {settled.get(key)} and is {told.get(key)}"
         for key in kept
-        if settled.get(key, missing) != told.get(key, missing)
+        if key not in by_digest and settled.get(key, missing) != told.get(key, missing)
     ]
     if changed:
         raise ConfigError(

@@ -16,8 +16,10 @@ from decouple.errors import RunFolderError
 from decouple.record.history import read_history
 from decouple.record.metrics import read_metrics
 
-# What a repetition measures anew.
-_OF_ITS_TIME = frozenset({"seconds", "peak_memory_bytes", "versions", "device", "resumed_after"})
+# What a repetition measures anew, and what it calls a picture, whose digest counts.
+_ITS_OWN = frozenset(
+    {"seconds", "peak_memory_bytes", "versions", "device", "resumed_after", "origin"}
+)
 # Half of an 8-bit level: what differs by more is another picture.
 _LARGEST = 1 / 510
 
@@ -99,7 +101,7 @@ def _differences(first: Path, second: Path) -> Iterator[str]:
 
 def _timeless(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {k: _timeless(v) for k, v in value.items() if k not in _OF_ITS_TIME}
+        return {k: _timeless(v) for k, v in value.items() if k not in _ITS_OWN}
     return [_timeless(item) for item in value] if isinstance(value, list) else value
 
 

@@ -1,0 +1,54 @@
+"""Where the files lay that a run names, so that it is gone on with and repeated from any folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from decouple.files import expanded
+from decouple.record.folder import RunFolder
+
+NAME = "files.yaml"
+
+
+def write_places(folder: RunFolder, places: Mapping[str, str]) -> None:
+    """Keep the absolute path of each setting's file, by the setting's dotted name."""
+    if places:
+        folder.write_text(NAME, yaml.safe_dump(dict(places), sort_keys=False, allow_unicode=True))
+
+
+def seen_from_here(config: Mapping[str, Any], run_dir: str | Path) -> dict[str, Any]:
+    """A run's settings, with the absolute path for each name that means another file from here.
+
+    A file that is no longer where it lay keeps its name: it may have moved along with the folder.
+
+    Parameters
+    ----------
+    config : plain containers, as config.yaml has them
+    run_dir : the run folder
+    """
+    found = {key: dict(held) if isinstance(held, Mapping) else held for key, held in config.items()}
+    for setting, place in _places(Path(run_dir) / NAME).items():
+        group, _, key = setting.rpartition(".")
+        held = found.get(group) if group else found
+        if not isinstance(held, dict) or not isinstance(held.get(key), str):
+            continue
+        if os.path.exists(place) and absolute(held[key]) != place:  # noqa: PTH110
+            held[key] = place
+    return found
+
+
+def absolute(name: str) -> str:
+    """The path from the root, symbolic links as they are."""
+    return os.path.abspath(expanded(name))  # noqa: PTH100
+
+
+def _places(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}

@@ -13,9 +13,15 @@ True
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING
 
+from decouple.namesake import namesake
+
 __version__ = "0.1.0"
+
+if (_hint := namesake()) is not None:
+    warnings.warn(_hint, stacklevel=2)
 
 _HOMES = {
     "Chain": "decouple.networks",

@@ -87,9 +87,11 @@ def check_launcher(name: object, sweeping: bool) -> None:
         raise ConfigError(f"hydra/launcher={name} starts the runs of a sweep: it needs -m")
     module = LAUNCHERS.get(str(name))
     if module is not None and not _installed(module):
+        from decouple.installation import install_command  # seldom needed
+
         raise ConfigError(
             f"hydra/launcher={name} needs a plugin that is not installed: "
-            "pip install 'decouple[cluster]'"
+            + install_command("cluster")
         )
     if name == "submitit_slurm" and shutil.which("srun") is None:
         raise ConfigError(

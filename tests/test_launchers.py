@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from decouple import launching
+from decouple.installation import install_command
 from decouple.run import main
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -75,7 +76,7 @@ def test_what_is_not_installed_is_one_line(
     assert main(["-m", *FEW, "seed=0,1", f"hydra/launcher={launcher}"]) == 2
     line = capsys.readouterr().err.strip()
     assert line.startswith(f"error: hydra/launcher={launcher} needs")
-    assert line.endswith("pip install 'decouple[cluster]'")
+    assert line.endswith(install_command("cluster"))
 
 
 def test_slurm_needs_a_machine_that_has_it(

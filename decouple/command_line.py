@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from hydra import compose
 from hydra.core.override_parser.types import Override
@@ -149,7 +150,7 @@ def cells(overrides: list[str]) -> list[list[str]]:
 
 def sweep_folder(cell: list[str]) -> Path | None:
     """What `hydra.sweep.dir` names in a sweep's cell; None where it is not given."""
-    if not any(override.key_or_group == "hydra.sweep.dir" for override in _parse(cell)):
+    if not any(override.key_or_group == "hydra.sweep.dir" for override in read(cell)):
         return None
     config = compose("config", overrides=cell, return_hydra_config=True)
     return Path(str(config.hydra.sweep.dir))

@@ -22,6 +22,7 @@ from PIL import Image
 from decouple import images
 from decouple.legible import legible
 from decouple.networks import classifier, weights
+from decouple.networks.architecture import VGG16
 from decouple.run import main
 from tests.bad_words import SELF, WORDS
 from tests.images.pictures import colours, handmade_png, stored, with_chunk
@@ -218,6 +219,27 @@ def wrong_shapes(path: Path) -> None:
         group["kernel:0"], group["bias:0"] = np.zeros((3, 3, 3, 32)), np.zeros(32)
 
 
+def of_vgg16(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        for layer, (kernel, bias) in weights.shapes_until(VGG16, "block5_conv3").items():
+            file.create_dataset(f"{layer}/kernel:0", kernel, "f4", chunks=True)
+            file.create_dataset(f"{layer}/bias:0", bias, "f4", chunks=True)
+
+
+def two_networks(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        for scale, model in ((1.0, "content"), (2.0, "style")):
+            group = file.create_group(f"model_weights/{model}/block1_conv1")
+            group["kernel"] = scale * np.ones((3, 3, 3, 64))
+            group["bias"] = np.zeros(64)
+
+
+def of_integers(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        group = file.create_group("block1_conv1")
+        group["kernel"], group["bias"] = np.ones((3, 3, 3, 64), np.int8), np.zeros(64)
+
+
 def archive(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("config.json", '{"class_name": "Lambda"}')
@@ -232,6 +254,9 @@ WEIGHTS: dict[str, tuple[str, Make]] = {
     "wrong shapes": ("a.h5", wrong_shapes),
     "pickle": ("a.pkl", pickled),
     "pickle in disguise": ("a.h5", pickled),
+    "another network": ("a.h5", of_vgg16),
+    "two networks": ("a.h5", two_networks),
+    "integers": ("a.h5", of_integers),
     "Keras archive": ("a.keras", archive),
     "a word": ("imagnet", lambda path: None),
     "home of nobody": ("~no_such_user/a.h5", lambda path: None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from decouple.errors import ConfigError, ImageError, unknown_layer, unknown_name
@@ -47,6 +48,14 @@ class Architecture:
                 unknown_layer(f"layer of {self.name}", last, [c.name for c in self.convolutions])
             )
         return self.layers[: names.index(last) + 1]
+
+    def begins_with(self, names: Set[str]) -> bool:
+        """Whether these are the names of its first convolutions, however many.
+
+        >>> VGG19.begins_with({"block1_conv1"}), VGG19.begins_with({"block1_conv2"})
+        (True, False)
+        """
+        return names == {conv.name for conv in self.convolutions[: len(names)]}
 
     def check_size(self, last: str, height: int, width: int) -> None:
         """Raise ImageError if an image of this size has no pixel left at the layer `last`."""

@@ -119,7 +119,7 @@ def classifier(name: str, weights: str = "auto") -> Classifier:
             ) from error
     path = expanded(weights)
     expected = {**shapes_until(chosen, chosen.convolutions[-1].name), **_DENSE}
-    arrays = read_file(path, f"the complete {name}", expected)
+    arrays = read_file(path, chosen, expected)
     model = getattr(keras.applications, name.upper())(weights=None)
     for layer, pair in arrays.items():
         model.get_layer(layer).set_weights(pair)

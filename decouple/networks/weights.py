@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,11 @@ import numpy as np
 from decouple.errors import WeightsError
 from decouple.files import expanded
 from decouple.networks.activations import Activation
-from decouple.networks.architecture import Architecture, Conv
+from decouple.networks.architecture import ARCHITECTURES, Architecture, Conv
 from decouple.networks.calibration import calibrate, digest, preactivation_stds
 from decouple.networks.chain import Weights
 from decouple.networks.downloads import is_cached, reachable, time_limit_on_sockets
+from decouple.networks.hdf5 import read_layers
 from decouple.networks.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ _IMAGENET_MEAN_BGR = np.array([103.939, 116.779, 123.68])
 
 Say = Callable[[str], None]
 Arrays = tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]
-Shapes = Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
+Pair = tuple[np.ndarray, np.ndarray]
+Shape = tuple[int, ...]
+Shapes = Mapping[str, tuple[Shape, Shape]]
 
 
 def load_weights(
@@ -70,7 +73,7 @@ def load_weights(
         say("Weights: ImageNet (keras.applications)")
         return _of_arrays(arrays, architecture, last, "imagenet")
     path = expanded(origin)
-    pairs = read_file(path, architecture.name, shapes_until(architecture, last))
+    pairs = read_file(path, architecture, shapes_until(architecture, last))
     arrays = {n: k for n, (k, _) in pairs.items()}, {n: b for n, (_, b) in pairs.items()}
     return _of_arrays(arrays, architecture, last, path.name)
 
@@ -147,57 +150,84 @@ def shapes_until(architecture: Architecture, last: str) -> Shapes:
     return shapes
 
 
-def read_file(path: Path, network: str, expected: Shapes) -> dict[str, list[np.ndarray]]:
-    """{layer: [kernel, bias]} from an HDF5 file, read as plain arrays.
-
-    A layer is a group that carries its name, as the last part of its path (the layout of Keras 2
-    and of the ImageNet files) or as its attribute `name` (Keras 3).
+def read_file(path: Path, architecture: Architecture, expected: Shapes) -> dict[str, Pair]:
+    """{layer: (kernel, bias)}, float32, from an HDF5 file in one of Keras's layouts.
 
     Parameters
     ----------
     path : the file, which may hold more than is expected
-    network : what messages call it
+    architecture : the network that it is to be of
     expected : the layers that must be there, with the shapes of kernel and bias
 
     Raises
     ------
-    WeightsError : there is no such file, or it does not hold these layers with finite values.
+    WeightsError : there is no such file, it is another network's, or it does not hold each of
+        these layers once, with finite values.
     """
-    import h5py
-
     if not path.exists():
         raise WeightsError(
             f"weights file '{path}' does not exist; network.weights is one of "
             f"{', '.join(ORIGINS)}, or a file in Keras's HDF5 layout"
         )
-    found: dict[str, dict[int, np.ndarray]] = {name: {} for name in expected}
-
-    def visit(name: str, item: object) -> None:
-        if not isinstance(item, h5py.Group):
-            return
-        layer = str(item.attrs.get("name", name.rsplit("/", 1)[-1]))
-        for value in item.values() if layer in found else ():
-            if isinstance(value, h5py.Dataset) and value.ndim in map(len, expected[layer]):
-                found[layer][value.ndim] = np.asarray(value, np.float32)
-
     try:
-        with h5py.File(path, "r") as file:
-            file.visititems(visit)
+        content = read_layers(path, expected)
     except Exception as error:  # h5py raises many kinds on damaged files
         raise WeightsError(
             f"weights file '{path}' is not a readable HDF5 file ({' '.join(str(error).split())})"
         ) from error
-    for name, (kernel, bias) in expected.items():
-        shapes = {rank: array.shape for rank, array in found[name].items()}
-        if shapes != {len(kernel): kernel, 1: bias}:
-            what = f"has shapes {sorted(shapes.values())}" if shapes else "is missing"
-            raise WeightsError(
-                f"weights file '{path}' does not fit {network}: {name} {what}, "
-                f"expected {kernel} and {bias}"
-            )
-    for name, arrays in found.items():
-        if not all(np.isfinite(array).all() for array in arrays.values()):
-            raise WeightsError(f"weights file '{path}': {name} holds non-finite values")
-        if not arrays[max(arrays)].any():
-            raise WeightsError(f"weights file '{path}': the filters of {name} are all zero")
-    return {name: [arrays[max(arrays)], arrays[1]] for name, arrays in found.items()}
+    convolutions = {conv.name for conv in architecture.convolutions}
+    complete = "" if expected.keys() <= convolutions else "the complete "
+    try:
+        _check_network(architecture, content.names)
+        found = {n: _arrays(n, content.layers[n], shapes) for n, shapes in expected.items()}
+        return {name: _pair(name, *arrays) for name, arrays in found.items()}
+    except WeightsError as error:
+        raise WeightsError(
+            f"weights file '{path}' does not fit {complete}{architecture.name}: {error}"
+        ) from error
+
+
+def _check_network(chosen: Architecture, names: Set[str]) -> None:
+    """Refuse what is another network's by its convolutions or, where they are both's, its name."""
+    known = {conv.name for network in ARCHITECTURES.values() for conv in network.convolutions}
+    fitting = [n.name for n in ARCHITECTURES.values() if n.begins_with(names & known)]
+    told = [name for name in fitting if name in names] or fitting
+    if told and chosen.name not in told:
+        raise WeightsError(f"it holds {told[0]}; give network={told[0]}, or another file")
+
+
+def _arrays(
+    layer: str, places: Mapping[str, list[np.ndarray]], shapes: tuple[Shape, Shape]
+) -> list[np.ndarray]:
+    """The kernel and the bias of a layer, out of all arrays under its name."""
+    ranks = [len(shape) for shape in shapes]
+    arrays = [array for array in _same_everywhere(layer, places) if array.ndim in ranks]
+    arrays.sort(key=lambda array: -array.ndim)
+    if [array.shape for array in arrays] != list(shapes):
+        held = " and ".join(str(array.shape) for array in arrays)
+        what = f"has shapes {held}" if held else "is missing"
+        raise WeightsError(f"{layer} {what}, expected {shapes[0]} and {shapes[1]}")
+    return arrays
+
+
+def _same_everywhere(layer: str, places: Mapping[str, list[np.ndarray]]) -> list[np.ndarray]:
+    """The arrays of a layer that may be saved in several places, as models that share it do."""
+    first, *others = list(places.values()) or [[]]
+    for held in others:
+        if len(held) != len(first) or not all(map(np.array_equal, held, first)):
+            raise WeightsError(f"{' and '.join(places)} differ, and both are called {layer}")
+    return first
+
+
+def _pair(layer: str, *arrays: np.ndarray) -> Pair:
+    """Kernel and bias as float32; refused where no network computes with them."""
+    for array in arrays:
+        if array.dtype.kind != "f":
+            raise WeightsError(f"{layer} holds {array.dtype} and no floating-point numbers")
+    with np.errstate(over="ignore"):  # of float64
+        kernel, bias = (array.astype(np.float32) for array in arrays)
+    if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+        raise WeightsError(f"{layer} holds non-finite values")
+    if not kernel.any():
+        raise WeightsError(f"the filters of {layer} are all zero")
+    return kernel, bias

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from decouple.errors import WeightsError
-from decouple.networks import downloads, vgg19, weights
+from decouple.networks import downloads, network, vgg16, vgg19, weights
 from decouple.networks.architecture import VGG16, VGG19
 
 LAST = "block3_conv1"
@@ -81,6 +81,23 @@ def whole_file(tmp_path_factory, arrays):
     return write_legacy(tmp_path_factory.mktemp("weights") / "whole.h5", VGG19, None, arrays)
 
 
+def write_nested(path, *models):
+    """Models in a model, `inner_1` and so on, each with its {layer: (kernel, bias)}."""
+    with h5py.File(path, "w") as file:
+        for number, arrays in enumerate(models, start=1):
+            for name, (kernel, bias) in arrays.items():
+                group = file.create_group(f"model_weights/inner_{number}/{name}")
+                group["kernel"], group["bias"] = kernel, bias
+
+
+def assert_holds(loaded, arrays):
+    """Biases, and kernels but for the first, in which the preprocessing is."""
+    for name, (kernel, bias) in arrays.items():
+        np.testing.assert_array_equal(loaded.biases[name], bias, err_msg=name)
+        if name != "block1_conv1":
+            np.testing.assert_array_equal(loaded.kernels[name], kernel, err_msg=name)
+
+
 def assert_equals_keras(net, keras_model, arrays):
     x = np.random.default_rng(1).random((1, 21, 30, 3), np.float32)
     theirs = keras_model(keras.applications.vgg19.preprocess_input(255.0 * x))
@@ -113,6 +130,60 @@ class TestLayouts:
         write(path)
         net = vgg19(weights=str(path), last=LAST, activation="relu", pooling="max")
         assert_equals_keras(net, keras_model, arrays)
+
+    @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+    @pytest.mark.parametrize("name", ["trained.h5", "trained.weights.h5"])
+    def test_files_of_a_model_that_was_trained(self, name, tmp_path):
+        """What the optimizer keeps of each layer is in them, too."""
+        rng = np.random.default_rng(2)
+        image = keras.Input((8, 8, 3))
+        layers = [
+            keras.layers.Conv2D(64, 3, padding="same", name=f"block1_conv{k}") for k in (1, 2)
+        ]
+        model = keras.Model(image, layers[1](layers[0](image)))
+        model.compile("adam", "mse")
+        model.train_on_batch(rng.random((1, 8, 8, 3)), rng.random((1, 8, 8, 64)))
+        path = tmp_path / name
+        write = model.save_weights if name.endswith(".weights.h5") else model.save
+        write(path)
+        loaded = vgg19(weights=str(path), last="block1_conv2").weights
+        kernel, bias = layers[1].get_weights()
+        np.testing.assert_array_equal(loaded.kernels["block1_conv2"], kernel)
+        np.testing.assert_array_equal(loaded.biases["block1_conv2"], bias)
+
+    @pytest.mark.parametrize(
+        "place",
+        [
+            "optimizer_weights/Adam/v/{}",
+            "optimizer_weights/training/Adam/{}",
+            "optimizer_weights/{}/{}",
+            "moving_averages/{}",
+        ],
+    )
+    def test_beside_a_whole_model_nothing_is_read(self, place, tmp_path, arrays):
+        """Moments have the names of the layers, and the shapes of their filters."""
+        path = tmp_path / "whole.h5"
+        with h5py.File(path, "w") as file:
+            for name, (kernel, bias) in arrays.items():
+                own = file.create_group(f"model_weights/{name}/{name}")
+                beside = file.create_group(place.format(name, name))
+                own["kernel:0"], own["bias:0"] = kernel, bias
+                beside["m:0"], beside["v:0"] = 1e-6 * kernel, 1e-6 * bias
+        assert_holds(vgg19(weights=str(path), last=LAST).weights, arrays)
+
+    @pytest.mark.parametrize("place", ["optimizer/{}", "optimizer_weights/{}"])
+    def test_beside_layers_optimizers_are_not_read(self, place, tmp_path, arrays):
+        path = write_legacy(tmp_path / "beside.h5", VGG19, LAST, arrays)
+        with h5py.File(path, "a") as file:
+            for name, (kernel, bias) in arrays.items():
+                file[f"{place.format(name)}/kernel"] = 1e-6 * kernel
+                file[f"{place.format(name)}/bias"] = 1e-6 * bias
+        assert_holds(vgg19(weights=str(path), last=LAST).weights, arrays)
+
+    def test_a_layer_that_two_models_share(self, tmp_path, arrays):
+        path = tmp_path / "shared.h5"
+        write_nested(path, arrays, arrays)
+        assert_holds(vgg19(weights=str(path), last=LAST).weights, arrays)
 
     def test_a_file_may_hold_more_than_is_asked_for(self, whole_file, arrays):
         net = vgg19(weights=str(whole_file), last="block1_conv2")
@@ -189,11 +260,71 @@ class TestBadFiles:
         path.write_bytes(content[: int(share * len(content))])
         assert "not a readable HDF5 file" in self.refused(path)
 
-    def test_wrong_network(self, tmp_path):
-        path = write_legacy(tmp_path / "vgg16.h5", VGG16, None, {})
-        message = self.refused(path, last="block4_conv1")
-        assert "vgg19" in message
-        assert "block3_conv4 is missing" in message
+    @pytest.mark.parametrize(("held", "asked"), [(VGG16, VGG19), (VGG19, VGG16)])
+    @pytest.mark.parametrize("last", ["block1_conv1", "block2_conv1", "block4_conv1"])
+    def test_another_network(self, tmp_path, arrays, held, asked, last):
+        path = write_legacy(tmp_path / "a.h5", held, None, arrays)
+        with pytest.raises(WeightsError) as caught:
+            network(asked.name, last, weights=str(path))
+        assert str(caught.value) == (
+            f"weights file '{path}' does not fit {asked.name}: it holds {held.name}; "
+            f"give network={held.name}, or another file"
+        )
+
+    @pytest.mark.parametrize("told", ["config", "group", "attribute"])
+    def test_layers_that_both_have_are_those_of_the_model_that_says_its_name(
+        self, tmp_path, arrays, told
+    ):
+        few = {name: arrays[name] for name in ("block1_conv1", "block1_conv2")}
+        path = tmp_path / "few.h5"
+        write_legacy(path, VGG19, "block1_conv2", few)
+        with h5py.File(path, "a") as file:
+            if told == "config":
+                file.attrs["model_config"] = '{"class_name": "Model", "config": {"name": "vgg16"}}'
+            elif told == "group":
+                group = file.create_group("vgg16")
+                for name in few:
+                    file.move(name, f"vgg16/{name}")
+            else:
+                group = file.create_group("vars")
+                group.attrs["name"] = "vgg16"
+        assert "it holds vgg16" in self.refused(path, last="block1_conv2")
+        loaded = vgg16(weights=str(path), last="block1_conv2").weights
+        assert_holds(loaded, few)
+
+    def test_layers_that_both_have_without_a_name(self, tmp_path, arrays):
+        path = write_legacy(tmp_path / "few.h5", VGG16, "block1_conv2", arrays)
+        with h5py.File(path, "a") as file:
+            file.attrs["model_config"] = '["no", "name"]'
+        for name in ("vgg16", "vgg19"):
+            loaded = network(name, "block1_conv2", weights=str(path)).weights
+            np.testing.assert_array_equal(loaded.biases["block1_conv2"], arrays["block1_conv2"][1])
+
+    def test_a_layer_twice(self, tmp_path, arrays):
+        """Two networks in one file, of which neither is meant more than the other."""
+        other = {**arrays, "block2_conv1": tuple(2 * a for a in arrays["block2_conv1"])}
+        path = tmp_path / "two.h5"
+        write_nested(path, arrays, other)
+        message = self.refused(path)
+        assert "inner_1/block2_conv1 and inner_2/block2_conv1 differ" in message
+        # The layers before it are the same.
+        assert_holds(
+            vgg19(weights=str(path), last="block1_conv2").weights,
+            {name: arrays[name] for name in ("block1_conv1", "block1_conv2")},
+        )
+
+    def test_two_arrays_for_one(self, tmp_path, arrays):
+        path = write_legacy(tmp_path / "moments.h5", VGG19, LAST, arrays)
+        with h5py.File(path, "a") as file:
+            file["block1_conv2/kernel_momentum"] = 0 * arrays["block1_conv2"][0]
+        assert "block1_conv2 has shapes (3, 3, 64, 64) and (3, 3, 64, 64)" in self.refused(path)
+
+    @pytest.mark.parametrize("dtype", ["i1", "u2", "c8", "V2"])
+    def test_no_floating_point_numbers(self, tmp_path, arrays, dtype):
+        kernel, bias = arrays["block1_conv2"]
+        quantized = {**arrays, "block1_conv2": (np.ones(kernel.shape, "i1").astype(dtype), bias)}
+        message = self.refused(write_legacy(tmp_path / "int8.h5", VGG19, LAST, quantized))
+        assert f"block1_conv2 holds {np.dtype(dtype)}" in message
 
     def test_wrong_shapes(self, tmp_path, arrays):
         kernel, bias = arrays["block2_conv1"]
@@ -208,9 +339,9 @@ class TestBadFiles:
             file["block1_conv1/deep/kernel"] = np.zeros((3, 3, 3, 64))
         self.refused(tmp_path / "other.h5")
 
-    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    @pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
     def test_not_finite(self, tmp_path, arrays, value):
-        kernel = arrays["block1_conv2"][0].copy()
+        kernel = arrays["block1_conv2"][0].astype(np.float64)
         kernel[1, 1, 5, 7] = value
         wrong = {**arrays, "block1_conv2": (kernel, arrays["block1_conv2"][1])}
         message = self.refused(write_legacy(tmp_path / "nan.h5", VGG19, LAST, wrong))

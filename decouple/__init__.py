@@ -16,7 +16,11 @@ import importlib
 import warnings
 from typing import TYPE_CHECKING
 
+from decouple import keras_settings as _keras_settings
 from decouple.namesake import namesake
+
+# Before anything imports TensorFlow, which imports Keras.
+_keras_settings.claim_backend()
 
 __version__ = "0.1.0"
 
@@ -94,6 +98,7 @@ def __getattr__(name: str) -> object:
     # line's help and its error messages do without.
     if name not in _HOMES:
         raise AttributeError(f"module 'decouple' has no attribute '{name}'")
+    _keras_settings.warn_overruled()
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from omegaconf import DictConfig
 
+from decouple.errors import ConfigError
 from decouple.files import expanded
+from decouple.keras_settings import overruled, settings_file
 
 
 def carry_out(config: DictConfig) -> Path | None:
@@ -34,25 +40,67 @@ def draw_into_files() -> None:
 
 
 def quiet_tensorflow() -> None:
-    """Import TensorFlow without its start-up chatter, which no setting of its own stops."""
+    """Import TensorFlow, and hide its start-up chatter unless it does not come up.
+
+    Raises
+    ------
+    ConfigError : it cannot be imported, or computes nothing.
+    """
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if expanded("~") == Path("~"):
         # Without a home, TensorFlow would make a folder `~` here; Keras's own way out is this one.
         os.environ.setdefault("KERAS_HOME", "/tmp/.keras")
+    try:
+        with _hidden_unless_it_fails():
+            import tensorflow as tf
+
+            tf.constant(0.0)  # the devices report at the first operation
+            # Each depth of the network is traced once, which TensorFlow takes for retracing.
+            tf.get_logger().setLevel("ERROR")
+    except Exception as error:  # of any kind: a library is missing, a setting of Keras's is refused
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        reason = " ".join(str(error).split()) or f"{type(error).__name__} at {where.line}"
+        read = f" (Keras reads {settings_file()})" if settings_file().exists() else ""
+        raise ConfigError(f"TensorFlow does not start: {reason}{read}") from error
+    line = overruled()
+    if line is not None:
+        print(line, file=sys.stderr)
+
+
+# Its standard input ends when nobody is left to write to it.
+_SHOWN_AT_THE_END = "import sys; said = sys.stdin.buffer.read(); sys.stderr.buffer.write(said)"
+
+
+@contextmanager
+def _hidden_unless_it_fails() -> Iterator[None]:
+    """Hide what is written to standard error; show it if the block fails or the process dies in it.
+
+    Compiled code may end the process without an exception. Only another process can then show what
+    it said.
+    """
     sys.stderr.flush()
     kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
+    watcher = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _SHOWN_AT_THE_END],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # a Ctrl-C is not meant for it
+    )
+    assert watcher.stdin is not None
+    os.dup2(watcher.stdin.fileno(), 2)
+    watcher.stdin.close()
+    failed = False
     try:
-        import tensorflow as tf
-
-        tf.constant(0.0)  # the devices report at the first operation
-        # Each depth of the network is traced once, which TensorFlow takes for retracing.
-        tf.get_logger().setLevel("ERROR")
+        yield
+    except Exception:
+        failed = True
+        raise
     finally:
         sys.stderr.flush()
+        if not failed:
+            watcher.kill()
         os.dup2(kept, 2)
         os.close(kept)
+        watcher.wait()

@@ -186,6 +186,26 @@ def test_the_digest_is_of_all_arrays() -> None:
     assert found != classifiers._of_model(VGG16, "x", Model(kernel, bias + 1)).digest
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_network")
+def test_settings_of_keras_change_no_probability(
+    complete_file: Path,
+) -> None:
+    config, pixels = keras.config, images.load("sample:coffee", (224, 224), "squash").pixels
+    expected = classifiers.classifier("vgg16", str(complete_file)).probabilities(pixels)
+    floatx, form, policy = config.floatx(), config.image_data_format(), config.dtype_policy()
+    try:
+        config.set_floatx("float16")
+        config.set_image_data_format("channels_first")
+        config.set_dtype_policy("mixed_float16")
+        found = classifiers.classifier("vgg16", str(complete_file)).probabilities(pixels)
+    finally:
+        config.set_floatx(floatx)
+        config.set_image_data_format(form)
+        config.set_dtype_policy(policy)
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.usefixtures("no_network")
 def test_a_file_without_dense_layers_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

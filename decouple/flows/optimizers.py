@@ -16,6 +16,7 @@ from scipy.optimize import Bounds, minimize
 
 from decouple.errors import ConfigError, NamedChoice, unknown_name
 from decouple.images import rms
+from decouple.keras_settings import keras_as_needed
 
 # From an image (H, W, 3), float64, to a loss and its gradient (H, W, 3).
 Loss = Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -137,18 +138,17 @@ class KerasOptimizer:
         ------
         ConfigError : `options` holds a name or value that it does not take.
         """
-        import keras
-
-        kind = getattr(keras.optimizers, KERAS[self.name][0])
-        known = [p for p in inspect.signature(kind).parameters if p not in _NOT_OPTIONS]
-        given = self.options or {}
-        for option in given:
-            if option not in known:
-                raise ConfigError(unknown_name(f"option of {self.name}", option, known))
-        try:
-            return kind(learning_rate=self._schedule(keras, self.rate(shape)), **given)
-        except (TypeError, ValueError) as error:
-            raise ConfigError(f"optimizer {self.name}: {str(error).splitlines()[0]}") from error
+        with keras_as_needed() as keras:
+            kind = getattr(keras.optimizers, KERAS[self.name][0])
+            known = [p for p in inspect.signature(kind).parameters if p not in _NOT_OPTIONS]
+            given = self.options or {}
+            for option in given:
+                if option not in known:
+                    raise ConfigError(unknown_name(f"option of {self.name}", option, known))
+            try:
+                return kind(learning_rate=self._schedule(keras, self.rate(shape)), **given)
+            except (TypeError, ValueError) as error:
+                raise ConfigError(f"optimizer {self.name}: {str(error).splitlines()[0]}") from error
 
     def _schedule(self, keras: Any, rate: float) -> Any:
         schedules, decay = keras.optimizers.schedules, Decay.named(self.decay)
@@ -175,20 +175,21 @@ class KerasDescent:
     """Keras's state for one image; the update is compiled once."""
 
     def __init__(self, optimizer: KerasOptimizer, shape: tuple[int, ...]) -> None:
-        import keras
         import tensorflow as tf
 
-        self._image = keras.Variable(np.zeros(shape), dtype="float64", name="image")
-        self._keras = keras_optimizer = optimizer.build(shape)
-        keras_optimizer.build([self._image])
+        with keras_as_needed() as keras:
+            self._image = keras.Variable(np.zeros(shape), dtype="float64", name="image")
+            self._keras = keras_optimizer = optimizer.build(shape)
+            keras_optimizer.build([self._image])
 
-        def update(image: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-            self._image.assign(image)
-            keras_optimizer.apply([gradient], [self._image])
-            return self._image.value
+            def update(image: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+                self._image.assign(image)
+                keras_optimizer.apply([gradient], [self._image])
+                return self._image.value
 
-        spec = tf.TensorSpec(shape, tf.float64)
-        self._update = tf.function(update, input_signature=[spec, spec])
+            spec = tf.TensorSpec(shape, tf.float64)
+            # Traced here, as Keras's settings enter when it is.
+            self._update = tf.function(update).get_concrete_function(spec, spec)
 
     def step(self, image: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         """The image (H, W, 3) one step further, from the gradient there."""

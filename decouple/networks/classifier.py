@@ -11,6 +11,7 @@ import numpy as np
 
 from decouple.errors import ConfigError, ImageError, WeightsError
 from decouple.files import expanded
+from decouple.keras_settings import keras_as_needed
 from decouple.networks.architecture import Architecture, architecture
 from decouple.networks.downloads import is_cached, reachable, time_limit_on_sockets
 from decouple.networks.weights import keras_model, read_file, shapes_until
@@ -63,14 +64,13 @@ class Classifier:
         ------
         ImageError : another shape.
         """
-        import keras
-
         if np.shape(image) != (SIDE, SIDE, 3):
             raise ImageError(f"an image of shape {np.shape(image)} is not ({SIDE}, {SIDE}, 3)")
-        prepare = getattr(keras.applications, self.architecture.name).preprocess_input
-        # A copy, as Keras prepares arrays in place.
-        seen = prepare(255.0 * np.array(image, np.float32)[None])
-        return np.asarray(self.model(seen, training=False))[0]
+        with keras_as_needed() as keras:
+            prepare = getattr(keras.applications, self.architecture.name).preprocess_input
+            # A copy, as Keras prepares arrays in place.
+            seen = prepare(255.0 * np.array(image, np.float32)[None])
+            return np.asarray(self.model(seen, training=False))[0]
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,6 @@ def classifier(name: str, weights: str = "auto") -> Classifier:
     ConfigError : no such network, or calibrated filters, which know no labels.
     WeightsError : the weights cannot be had or used.
     """
-    import keras
-
     chosen = architecture(name)
     if weights == "calibrated":
         raise ConfigError("calibrated filters have learned no labels: give imagenet or a file")
@@ -120,7 +118,8 @@ def classifier(name: str, weights: str = "auto") -> Classifier:
     path = expanded(weights)
     expected = {**shapes_until(chosen, chosen.convolutions[-1].name), **_DENSE}
     arrays = read_file(path, chosen, expected)
-    model = getattr(keras.applications, name.upper())(weights=None)
+    with keras_as_needed() as keras:
+        model = getattr(keras.applications, name.upper())(weights=None)
     for layer, pair in arrays.items():
         model.get_layer(layer).set_weights(pair)
     return _of_model(chosen, path.name, model)

@@ -10,6 +10,7 @@ import numpy as np
 
 from decouple.errors import WeightsError
 from decouple.files import expanded
+from decouple.keras_settings import keras_as_needed
 from decouple.networks.activations import Activation
 from decouple.networks.architecture import ARCHITECTURES, Architecture, Conv
 from decouple.networks.calibration import calibrate, digest, preactivation_stds
@@ -127,11 +128,9 @@ def keras_model(architecture: Architecture, include_top: bool) -> keras.Model:
             f"ImageNet weights of {architecture.name} are not in Keras's cache and cannot be "
             "downloaded (no network)"
         )
-    import keras
-
-    build = getattr(keras.applications, architecture.name.upper())
     try:
-        with time_limit_on_sockets():
+        with keras_as_needed() as keras, time_limit_on_sockets():
+            build = getattr(keras.applications, architecture.name.upper())
             return build(weights="imagenet", include_top=include_top)
     except Exception as error:  # Keras raises bare Exception when a download fails
         reason = " ".join(str(error).split())

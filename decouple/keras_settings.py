@@ -1,0 +1,97 @@
+"""Keras as this package needs it: with TensorFlow, float32 and channels last.
+
+What a user has set otherwise, in `KERAS_BACKEND`, in `keras.json` or by `keras.config`, would end
+in tracebacks or in other numbers. The backend is that of the process, once Keras is imported; the
+rest is as needed during each use, and then the user's again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from decouple.errors import ConfigError
+from decouple.files import expanded
+
+_NEEDED = {"backend": "tensorflow", "floatx": "float32", "image_data_format": "channels_last"}
+_BACKEND = "KERAS_BACKEND"
+_overruled: dict[str, str] = {}
+
+
+def claim_backend() -> None:
+    """Have Keras compute with TensorFlow, if it is not imported yet; TensorFlow imports it."""
+    if "keras" in sys.modules:
+        return
+    told = {**_of_file(), **({"backend": os.environ[_BACKEND]} if os.environ.get(_BACKEND) else {})}
+    _overruled.update({k: told[k] for k, v in _NEEDED.items() if told.get(k, v) != v})
+    os.environ[_BACKEND] = _NEEDED["backend"]
+
+
+def settings_file() -> Path:
+    """Where Keras reads what a user has set."""
+    home = expanded("~")
+    base = home if os.access(home, os.W_OK) else Path("/tmp")
+    return expanded(os.environ.get("KERAS_HOME", base / ".keras")) / "keras.json"
+
+
+def overruled() -> str | None:
+    """What a user had set that does not hold here, in one line; None where all holds."""
+    if not _overruled:
+        return None
+    theirs = ", ".join(f"{key} {value}" for key, value in _overruled.items())
+    return (
+        f"Your settings of Keras ({theirs}) do not hold here: decouple computes with TensorFlow, "
+        "float32 and channels last"
+    )
+
+
+@cache
+def warn_overruled() -> None:
+    """Warn of `overruled`, once."""
+    line = overruled()
+    if line is not None:
+        warnings.warn(line, stacklevel=3)
+
+
+@contextmanager
+def keras_as_needed() -> Iterator[Any]:
+    """Keras, which makes within the block what it makes by default.
+
+    Raises
+    ------
+    ConfigError : it was imported before this package, with another backend.
+    """
+    import keras
+
+    config = keras.config
+    if config.backend() != _NEEDED["backend"]:
+        raise ConfigError(
+            f"Keras was imported with the backend {config.backend()}, and decouple needs "
+            f"tensorflow: import decouple first, or set {_BACKEND}=tensorflow"
+        )
+    policy, floatx, form = config.dtype_policy(), config.floatx(), config.image_data_format()
+    config.set_floatx(_NEEDED["floatx"])
+    config.set_dtype_policy(_NEEDED["floatx"])
+    config.set_image_data_format(_NEEDED["image_data_format"])
+    try:
+        yield keras
+    finally:
+        config.set_floatx(floatx)
+        config.set_dtype_policy(policy)
+        config.set_image_data_format(form)
+
+
+def _of_file() -> dict[str, str]:
+    """What `keras.json` says; where it cannot be read, Keras has its own words for that."""
+    with suppress(OSError, ValueError):
+        told = json.loads(settings_file().read_text(encoding="utf-8"))
+        if isinstance(told, dict):
+            return {key: str(value) for key, value in told.items()}
+    return {}

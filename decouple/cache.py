@@ -10,17 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from decouple.devices import described
 from decouple.errors import RunFolderError
 from decouple.files import written_aside
+from decouple.numerics import numerics
 from decouple.versions import TENSORFLOW, version
 
 # The oldest go when there is more, in bytes.
@@ -35,14 +35,14 @@ def cached(
     Parameters
     ----------
     kind : what they are, in a word; part of the file's name
-    key : all that they depend on, as JSON. The machine's kind, and the versions of numpy and
-        TensorFlow, on which the last bits depend, are added.
+    key : all that they depend on, as JSON. What the last bits depend on is added: the device, the
+        versions of numpy and TensorFlow, and `decouple.numerics`.
     make : computes them
     """
     place = folder()
     if place is None:
         return dict(make())
-    told = json.dumps({"key": dict(key), "on": _machine()}, sort_keys=True)
+    told = json.dumps({"key": dict(key), "on": _setting()}, sort_keys=True)
     path = place / f"{kind}-{hashlib.sha256(told.encode()).hexdigest()[:32]}.npz"
     with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
@@ -81,17 +81,7 @@ def _remove_oldest(place: Path) -> None:
             path.unlink()
 
 
-@lru_cache(maxsize=1)
-def _machine() -> list[str]:
-    processor = platform.processor()
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        processor = next((line for line in lines if line.startswith("model name")), processor)
-    # Work is shared out, and summed, by how many cores there are.
-    return [
-        platform.machine(),
-        processor,
-        str(os.cpu_count()),
-        str(version("numpy")),
-        str(version(*TENSORFLOW)),
-    ]
+def _setting() -> dict[str, object]:
+    """What the same computation's last bits depend on."""
+    versions = {"numpy": version("numpy"), "tensorflow": version(*TENSORFLOW)}
+    return {**versions, "device": described(), **numerics()}

@@ -13,7 +13,7 @@ from threadpoolctl import ThreadpoolController
 
 from decouple.errors import ConfigError
 
-_SHARED = ContextVar("_SHARED", default=True)
+_DEVICE = ContextVar("_DEVICE", default="auto")
 
 
 @cache
@@ -45,19 +45,19 @@ def placed(device: str) -> Iterator[None]:
     """
     if device == "gpu" and not tf.config.list_physical_devices("GPU"):
         raise ConfigError("device=gpu, but TensorFlow sees no GPU: take device=cpu or auto")
-    token = _SHARED.set(device == "auto")
+    token = _DEVICE.set(device)
     try:
         where = None if device == "auto" else f"/{device.upper()}:0"
         with tf.device(where), undisturbed():
             yield
     finally:
-        _SHARED.reset(token)
+        _DEVICE.reset(token)
 
 
 def side_by_side() -> tuple[str, ...]:
     """Names of the devices that compute side by side: all GPUs; none where there is only one."""
     names = tuple(device.name for device in tf.config.list_logical_devices("GPU"))
-    return names if _SHARED.get() and len(names) > 1 else ()
+    return names if _DEVICE.get() == "auto" and len(names) > 1 else ()
 
 
 def on_each(
@@ -96,10 +96,10 @@ def _replicated(program: Callable[..., tf.Tensor], names: tuple[str, ...]) -> Ca
     return run
 
 
-def described(device: str) -> str:
-    """The name of what `placed` computes on."""
+def described() -> str:
+    """The name of what is computed on; see `placed`."""
     gpus = tf.config.list_physical_devices("GPU")
-    if device == "cpu" or not gpus:
+    if _DEVICE.get() == "cpu" or not gpus:
         return "CPU"
     details = tf.config.experimental.get_device_details(gpus[0])
     return str(details.get("device_name", "GPU"))

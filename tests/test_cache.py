@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from decouple import cache
 from decouple.cache import cached
@@ -56,12 +57,35 @@ def test_what_they_depend_on_tells_them_apart(place, kind, key):
     assert len(files(place)) == 2
 
 
-def test_another_machine_makes_its_own(place, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TF_ENABLE_ONEDNN_OPTS", "other"),
+        ("TF_NUM_INTRAOP_THREADS", "77"),
+        ("TF_XLA_FLAGS", "--tf_xla_auto_jit=2"),
+        ("XLA_FLAGS", "--xla_cpu_enable_fast_math=true"),
+        ("NVIDIA_TF32_OVERRIDE", "0"),
+    ],
+)
+def test_another_setting_makes_its_own(place, monkeypatch, name, value):
+    tf.constant(0.0)  # has TensorFlow read its variables before
     make = Maker()
     cached("kind", KEY, make)
-    monkeypatch.setattr(cache, "_machine", lambda: ["another"])
+    with monkeypatch.context() as patch:
+        patch.setenv(name, value)
+        assert cached("kind", KEY, make)["c"][0, 1] == 2
+        assert cached("kind", KEY, make)["c"][0, 1] == 2
+    assert cached("kind", KEY, make)["c"][0, 1] == 1, "each setting keeps its own"
+
+
+def test_another_device_or_processor_makes_its_own(place, monkeypatch):
+    make = Maker()
     cached("kind", KEY, make)
-    assert make.calls == 2
+    for name, other in (("described", lambda: "a GPU"), ("numerics", lambda: {"processor": "x"})):
+        with monkeypatch.context() as patch:
+            patch.setattr(cache, name, other)
+            cached("kind", KEY, make)
+    assert make.calls == 3
 
 
 @pytest.mark.parametrize(

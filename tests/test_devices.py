@@ -47,8 +47,9 @@ def test_what_a_run_was_computed_on_is_recorded(monkeypatch, tmp_path):
     monkeypatch.setattr(
         tf.config.experimental, "get_device_details", lambda gpu: {"device_name": f"{gpu}, fast"}
     )
-    assert described("auto") == described("gpu") == "a GPU, fast"
-    assert described("cpu") == "CPU"
+    for device, name in (("auto", "a GPU, fast"), ("cpu", "CPU")):
+        with placed(device):
+            assert described() == name
     run = tmp_path / "run"
     small = ["network.weights=calibrated", "layers=1", "image.size=24", "tolerance=1e-2"]
     assert main(["+experiment=self_transfer", *small, "device=cpu", f"run_dir={run}"]) == 0
@@ -90,8 +91,8 @@ assert extractor.passes.count - passes == len(shared) == 192
 assert set(seen) == {1, 3}, seen
 np.testing.assert_allclose(shared, alone, rtol=0, atol=1e-5 * np.abs(alone).max())
 with devices.placed("cpu"):
-    assert not devices._SHARED.get()
-assert devices._SHARED.get()
+    assert devices._DEVICE.get() == "cpu"
+assert devices._DEVICE.get() == "auto"
 """
 
 

@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 
 from decouple.flows.paths import Curve
+from decouple.networks import calibration
 from decouple.pipeline import journal
+from decouple.pipeline.loaded import forget
 from decouple.record.checkpoint import NAME, read_checkpoint, read_parts, write_checkpoint
 from decouple.record.history import History, read_history
 from decouple.record.verification import compare_runs
@@ -251,6 +253,39 @@ def test_what_cannot_go_on_is_refused(
     shortened = copy("shortened")
     (shortened / "history.csv").write_text("stage\n", encoding="utf-8")
     assert "history.csv' is damaged" in refused_late(shortened, capsys)
+
+
+def test_another_setting_is_said(
+    ended: Path,
+    cut: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The filters, which are calibrated anew, may be others in their last bits."""
+    folder, other = (Path(shutil.copytree(cut, tmp_path / name)) for name in ("run", "other"))
+    made = calibration._calibrated
+
+    def rounded_elsewhere(*what: object) -> dict[str, np.ndarray]:
+        arrays = made(*what)  # type: ignore[arg-type]
+        return {name: np.nextafter(array, np.float32(2)) for name, array in arrays.items()}
+
+    monkeypatch.setattr(calibration, "_calibrated", rounded_elsewhere)
+    monkeypatch.setenv("DECOUPLE_CACHE", "off")
+    forget()
+    assert main([f"resume={other}"]) == 2
+    assert "network.weights are not what the run" in capsys.readouterr().err
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "77")
+    monkeypatch.setenv("TF_XLA_FLAGS", "--of_mine")
+    forget()
+    assert main([f"resume={folder}"]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "The setting has changed since the run began (threads was " in said
+    assert ", is 77; TF_XLA_FLAGS was not set, is --of_mine): the last bits of its result" in said
+    verdict = compare_runs(ended, folder)
+    assert verdict.same
+    assert not verdict.identical
+    forget()
 
 
 def refused_late(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from decouple.networks import calibration
 from decouple.overrides import read_config
+from decouple.pipeline.loaded import forget
 from decouple.record.verification import Verdict, compare_runs
 from decouple.run import main
 
@@ -21,16 +27,19 @@ FEW += ["flow=gradient", "stop.max_iterations=3"]
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "run"
-    assert main([*FEW, f"run_dir={folder}"]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+        assert main([*FEW, f"run_dir={folder}"]) == 0
     return folder
 
 
 def test_the_result_says_what_it_was_made_of(run_dir: Path) -> None:
     metrics = json.loads((run_dir / "metrics.json").read_text(encoding="utf-8"))
     with Image.open(run_dir / "images" / "result.png") as picture:
-        text = {key: json.loads(value) for key, value in picture.info.items() if value[0] == "{"}
+        text = {key: json.loads(value) for key, value in picture.info.items() if value[0] in '{"'}
         assert picture.info["Software"].startswith("decouple ")
-    assert text["versions"] == metrics["versions"]
+    for part in ("versions", "device", "numerics"):
+        assert text[part] == metrics[part]
     assert text["inputs"] == {
         "source": metrics["source"]["digest"],
         "weights": metrics["network"]["weights_digest"],
@@ -51,7 +60,7 @@ def test_result_npz_holds_full_precision(run_dir: Path) -> None:
 def test_a_repetition_is_identical(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([f"verify={run_dir}"]) == 0
     line = capsys.readouterr().out.strip().splitlines()[-1]
-    assert line.startswith("identical (same versions); the repetition is in ")
+    assert line.startswith("identical (same versions and setting); the repetition is in ")
     assert compare_runs(run_dir, run_dir / "verification-1").identical
 
 
@@ -67,6 +76,80 @@ def test_what_cannot_be_verified_is_refused(
     shutil.copytree(run_dir, tmp_path / "copy")
     (tmp_path / "copy" / "metrics.json").unlink()
     assert "no finished run" in refused(f"verify={tmp_path / 'copy'}")
+
+
+@pytest.fixture
+def other_filters(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Calibration comes out otherwise in the last bits."""
+    made = calibration._calibrated
+
+    def rounded_elsewhere(*what: object) -> dict[str, np.ndarray]:
+        arrays = made(*what)  # type: ignore[arg-type]
+        return {name: np.nextafter(array, np.float32(2)) for name, array in arrays.items()}
+
+    monkeypatch.setattr(calibration, "_calibrated", rounded_elsewhere)
+    monkeypatch.setenv("DECOUPLE_CACHE", "off")
+    forget()
+    yield
+    forget()
+
+
+@pytest.mark.usefixtures("other_filters")
+def test_another_setting_is_graded_and_said(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "other")
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "77")
+    assert main([f"verify={run_dir}"]) == 0
+    line = capsys.readouterr().out.strip().splitlines()[-1]
+    assert line.startswith("equal to 1e-")
+    assert "; threads was " in line or "(threads was " in line
+    assert ", is 77" in line
+    assert "TF_ENABLE_ONEDNN_OPTS was not set, is other" in line
+
+
+@pytest.mark.usefixtures("other_filters")
+def test_other_weights_under_the_same_setting_are_refused(
+    run_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([f"verify={run_dir}"]) == 2
+    assert "weights are not those of the run" in capsys.readouterr().err
+
+
+def test_other_weights_are_refused_under_another_setting_unless_calibrated(
+    run_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A file, or ImageNet's weights, depend on no setting."""
+    copy = Path(shutil.copytree(run_dir, tmp_path / "copy"))
+    metrics = json.loads((copy / "metrics.json").read_text(encoding="utf-8"))
+    metrics["network"].update(weights="imagenet", weights_digest="another")
+    (copy / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "other")
+    assert main([f"verify={copy}"]) == 2
+    assert "weights are not those of the run" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_without_onednn_a_run_is_graded(run_dir: Path) -> None:
+    """Its kernels sum in another order; which of them there are is settled in a new process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "decouple.run", f"verify={run_dir}"],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
+            "TF_ENABLE_ONEDNN_OPTS": "0",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    line = done.stdout.strip().splitlines()[-1]
+    assert line.startswith(("identical (", "equal to 1e-"))
+    assert "TF_ENABLE_ONEDNN_OPTS was not set, is 0" in line
 
 
 def test_grades(run_dir: Path, tmp_path: Path) -> None:

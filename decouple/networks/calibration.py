@@ -20,6 +20,7 @@ from decouple.networks.architecture import Architecture, Conv
 from decouple.networks.chain import Weights
 from decouple.networks.pooling import Pooling
 
+CALIBRATED = "calibrated"
 CALIBRATION_SEED = 20220702
 # Of the recipe below: what the former one made is not taken from the disk.
 _VERSION = 2
@@ -92,7 +93,7 @@ def calibrate(
         biases=biases,
         offset=CALIBRATED_OFFSET,
         widths=dict.fromkeys(kernels, 1.0),
-        origin="calibrated",
+        origin=CALIBRATED,
         digest=digest(kernels, biases, CALIBRATED_OFFSET),
     )
 

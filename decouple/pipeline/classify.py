@@ -63,8 +63,7 @@ def _record(
     metrics = {
         "experiment": config.experiment,
         "seed": config.seed,
-        **environment(),
-        "device": described(config.device),
+        **environment(described()),
         "seconds": time.perf_counter() - began,
         "source": origin_of(picture),
         "network": _described(network),

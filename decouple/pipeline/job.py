@@ -415,8 +415,7 @@ class Job:
         return {
             "experiment": config.experiment,
             "seed": config.seed,
-            **environment(),
-            "device": described(self.config.device),
+            **environment(described()),
             "seconds": time.perf_counter() - self.began,
             **({} if self.losses else {"tolerance": config.tolerance}),
             **self.origins(),

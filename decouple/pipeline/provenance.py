@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from decouple.checks import may_change
+from decouple.devices import described
 from decouple.errors import ConfigError
+from decouple.networks.calibration import CALIBRATED
 from decouple.overrides import settings
 from decouple.pipeline.asked import files_of, options_of
 from decouple.record.folder import RunFolder
-from decouple.record.metrics import environment
+from decouple.record.metrics import changes, environment
 from decouple.record.places import write_places
 from decouple.record.plain import plain
 
@@ -29,12 +31,15 @@ def write_settings(folder: RunFolder, config: DictConfig) -> None:
 
 
 def provenance(job: Job) -> dict[str, Any]:
-    """`config` (without where it is written), `inputs` (digests) and `versions`, plain values."""
-    flat = settings(options_of(job.config))
+    """Plain values: `config` (without where it is written), `inputs` (digests), `weights` (their
+    origin), and the `versions`, `device` and `numerics` that the last bits depend on.
+    """
+    flat, computed = settings(options_of(job.config)), environment(described())
     return {
         "config": plain({k: v for k, v in flat.items() if k not in _WITHOUT_EFFECT}),
         "inputs": inputs(job),
-        "versions": environment()["versions"],
+        "weights": job.chain.weights.origin,
+        **{part: computed[part] for part in ("versions", "device", "numerics")},
     }
 
 
@@ -47,7 +52,8 @@ def inputs(job: Job) -> dict[str, str]:
 def check_same_run(job: Job, about: dict[str, Any], run_dir: object) -> None:
     """Compare a job with the `provenance` of the run that it goes on with.
 
-    Other versions of the libraries are said, since the last bits may then differ.
+    Other versions of the libraries, and what else the last bits depend on, are said. Calibrated
+    filters may then be others in their last bits, too.
 
     Raises
     ------
@@ -70,16 +76,14 @@ def check_same_run(job: Job, about: dict[str, Any], run_dir: object) -> None:
             f"the configuration in '{run_dir}' is not what its checkpoint was made with: "
             + "; ".join(changed)
         )
+    others = changes(about, own)
+    anew = bool(others) and own["weights"] == about.get("weights") == CALIBRATED
     for name, digest in own["inputs"].items():
-        if about["inputs"].get(name) != digest:
+        if about["inputs"].get(name) != digest and not (name == "weights" and anew):
             what = "network.weights are" if name == "weights" else f"{name} is"
             raise ConfigError(f"{what} not what the run in '{run_dir}' was made with")
-    others = [
-        f"{name} {version}"
-        for name, version in about["versions"].items()
-        if own["versions"].get(name) != version
-    ]
     if others:
         job.progress.say(
-            f"The run began with {', '.join(others)}: the last bits of its result may differ"
+            f"The setting has changed since the run began ({'; '.join(others)}): the last bits of "
+            "its result may differ"
         )

@@ -8,7 +8,8 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from decouple.errors import ConfigError, RunFolderError
-from decouple.record.metrics import read_metrics
+from decouple.networks.calibration import CALIBRATED
+from decouple.record.metrics import changes, read_metrics
 from decouple.record.verification import compare_runs
 
 REPEATED = "verification"
@@ -40,15 +41,15 @@ def verify(run_dir: str, config: DictConfig, run: Callable[[DictConfig], Path | 
     for role in ("source", "target", "start"):
         if (metrics.get(role) or {}).get("digest") != (again.get(role) or {}).get("digest"):
             raise ConfigError(f"{role} is not the picture that the run in '{folder}' was made with")
-    if metrics["network"]["weights_digest"] != again["network"]["weights_digest"]:
+    changed = changes(metrics, again)
+    networks = [held["network"] for held in (metrics, again)]
+    # Calibrated filters are made anew, and are others in the last bits where those depend on it.
+    anew = bool(changed) and all(network["weights"] == CALIBRATED for network in networks)
+    if len({network["weights_digest"] for network in networks}) > 1 and not anew:
         raise ConfigError(f"the network's weights are not those of the run in '{folder}'")
     verdict = compare_runs(folder, repeated)
-    others = [
-        f"{name} was {version}, is {again['versions'].get(name)}"
-        for name, version in metrics["versions"].items()
-        if again["versions"].get(name) != version
-    ]
-    line = f"{verdict} ({'; '.join(others) or 'same versions'}); the repetition is in {repeated}"
+    setting = "; ".join(changed) or "same versions and setting"
+    line = f"{verdict} ({setting}); the repetition is in {repeated}"
     if not verdict.same:
         raise ConfigError(line)
     return line

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from decouple import __version__
+from decouple.numerics import numerics
 from decouple.record.folder import RunFolder
 from decouple.versions import TENSORFLOW, version
 
@@ -137,8 +138,13 @@ def stage_row(trace: LayerTrace) -> dict[str, Any]:
     }
 
 
-def environment() -> dict[str, Any]:
-    """`versions` and `peak_memory_bytes` of this process, as metrics.json has them."""
+def environment(device: str) -> dict[str, Any]:
+    """What a run was computed with and on, as metrics.json has it.
+
+    Parameters
+    ----------
+    device : name of what it was computed on
+    """
     return {
         "versions": {
             "decouple": __version__,
@@ -147,8 +153,37 @@ def environment() -> dict[str, Any]:
             "keras": version("keras"),
             "numpy": version("numpy"),
         },
+        "device": device,
+        "numerics": numerics(),
         "peak_memory_bytes": peak_memory_bytes(),
     }
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What last bits depend on that is not as it was, as far as the former record tells.
+
+    Parameters
+    ----------
+    before, now : with parts of what `environment` gives
+
+    >>> changes({"versions": {"numpy": "1.26.4"}, "numerics": {"threads": 2}},
+    ...         {"versions": {"numpy": "1.26.4"}, "numerics": {"threads": 4, "XLA_FLAGS": "x"}})
+    ['threads was 2, is 4', 'XLA_FLAGS was not set, is x']
+    """
+    found = []
+    for part in ("versions", "device", "numerics"):
+        if part not in before:
+            continue
+        was, now_is = (
+            held if isinstance(held, Mapping) else {part: held}
+            for held in (before[part], now.get(part, {}))
+        )
+        found += [
+            f"{name} was {was.get(name, 'not set')}, is {now_is.get(name, 'not set')}"
+            for name in dict.fromkeys([*was, *now_is])
+            if was.get(name) != now_is.get(name)
+        ]
+    return found
 
 
 def forget_peak_memory() -> None:

@@ -41,10 +41,10 @@ _EXPERIMENTS = {
 _SUCCEEDED = tuple(reason.label for reason in StopReason if reason.succeeded)
 # Parts of metrics.json that have a place of their own on the page.
 _PLACED = {
-    *("schema", "experiment", "seed", "versions", "device", "seconds", "peak_memory_bytes"),
-    *("tolerance", "tolerance_met", "source", "target", "network", "image", "noise", "flow"),
-    *("stepper", "stages", "clipped_share", "difference_gain", "noisified_range"),
-    *("self_transfer", "transfer", "compare", "gatys", "classify"),
+    *("schema", "experiment", "seed", "versions", "device", "numerics", "seconds"),
+    *("peak_memory_bytes", "tolerance", "tolerance_met", "source", "target", "network", "image"),
+    *("noise", "flow", "stepper", "stages", "clipped_share", "difference_gain"),
+    *("noisified_range", "self_transfer", "transfer", "compare", "gatys", "classify"),
 }
 
 
@@ -222,13 +222,14 @@ def network_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def environment_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Versions, device, memory and time."""
+    """Versions, device and what else the last bits depend on, memory and time."""
     versions = ", ".join(f"{k} {v}" for k, v in part(metrics, "versions").items() if v)
     memory, seconds = metrics.get("peak_memory_bytes"), metrics.get("seconds")
     passes = [row.get("evaluations") for row in metrics.get("stages") or ()]
     pairs = [
         ("versions", versions),
         ("device", metrics.get("device")),
+        *part(metrics, "numerics").items(),
         ("peak memory", None if memory is None else f"{memory / 2**20:,.0f} MiB"),
         ("time", None if seconds is None else time_of(seconds)),
         ("network passes", f"{sum(p for p in passes if p is not None):,}" if any(passes) else None),

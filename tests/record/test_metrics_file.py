@@ -34,7 +34,7 @@ def complete():
     return {
         "experiment": "self_transfer",
         "seed": 0,
-        **record.environment(),
+        **record.environment("CPU"),
         "device": "cpu",
         "seconds": np.float64(2.5),
         "network": dict.fromkeys(
@@ -117,7 +117,7 @@ def test_stage_row_is_named_as_in_the_contract():
 def test_environment_names_versions_without_importing_them():
     code = (
         "import json, sys; from decouple.record import metrics\n"
-        "print(json.dumps(metrics.environment())); assert 'tensorflow' not in sys.modules"
+        "print(json.dumps(metrics.environment('CPU'))); assert 'tensorflow' not in sys.modules"
     )
     root = Path(__file__).parents[2]
     said = subprocess.run(
@@ -136,7 +136,7 @@ def test_tensorflow_is_found_under_its_other_names(monkeypatch):
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "version", version)
-    versions = record.environment()["versions"]
+    versions = record.environment("CPU")["versions"]
     assert versions["tensorflow"] == "2.99"
     assert versions["keras"] is None
 

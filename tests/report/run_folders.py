@@ -25,6 +25,7 @@ MEASURED: dict[str, Any] = {
     "seed": 3,
     "versions": {"decouple": "0.1.0", "python": "3.11", "tensorflow": "2.20", "keras": None},
     "device": "CPU",
+    "numerics": {"processor": "of some kind", "threads": 2, "XLA_FLAGS": "--some"},
     "seconds": 75.25,
     "peak_memory_bytes": 512 * 2**20,
     "tolerance": 1e-4,

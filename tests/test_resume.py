@@ -285,6 +285,10 @@ def test_another_setting_is_said(
     verdict = compare_runs(ended, folder)
     assert verdict.same
     assert not verdict.identical
+    assert main([f"verify={folder}"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("equal to 1e-")
+    assert "(on the way threads was " in line
     forget()
 
 

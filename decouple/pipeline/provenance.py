@@ -13,7 +13,7 @@ from decouple.networks.calibration import CALIBRATED
 from decouple.overrides import settings
 from decouple.pipeline.asked import files_of, options_of
 from decouple.record.folder import RunFolder
-from decouple.record.metrics import changes, environment
+from decouple.record.metrics import CHANGED, changes, environment
 from decouple.record.places import write_places
 from decouple.record.plain import plain
 
@@ -83,7 +83,8 @@ def check_same_run(job: Job, about: dict[str, Any], run_dir: object) -> None:
             what = "network.weights are" if name == "weights" else f"{name} is"
             raise ConfigError(f"{what} not what the run in '{run_dir}' was made with")
     if others:
+        job.results[CHANGED] = "; ".join(others)
         job.progress.say(
-            f"The setting has changed since the run began ({'; '.join(others)}): the last bits of "
-            "its result may differ"
+            f"The setting has changed since the run began ({job.results[CHANGED]}): the last bits "
+            "of its result may differ"
         )

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from decouple.errors import ConfigError, RunFolderError
 from decouple.networks.calibration import CALIBRATED
-from decouple.record.metrics import changes, read_metrics
+from decouple.record.metrics import CHANGED, changes, read_metrics
 from decouple.record.verification import compare_runs
 
 REPEATED = "verification"
@@ -48,6 +48,8 @@ def verify(run_dir: str, config: DictConfig, run: Callable[[DictConfig], Path | 
     if len({network["weights_digest"] for network in networks}) > 1 and not anew:
         raise ConfigError(f"the network's weights are not those of the run in '{folder}'")
     verdict = compare_runs(folder, repeated)
+    if CHANGED in metrics:
+        changed.append(f"on the way {metrics[CHANGED]}")
     setting = "; ".join(changed) or "same versions and setting"
     line = f"{verdict} ({setting}); the repetition is in {repeated}"
     if not verdict.same:

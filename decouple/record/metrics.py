@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from decouple.flows.trace import LayerTrace
 
 SCHEMA = 1
+CHANGED = "changed_on_the_way"
+"""Key of what `changes` says of a run that was gone on with in another setting."""
 
 _REQUIRED: dict[str, tuple[str, ...]] = {
     "experiment": (),

@@ -22,6 +22,7 @@ from decouple.files import expanded
 
 _NEEDED = {"backend": "tensorflow", "floatx": "float32", "image_data_format": "channels_last"}
 _BACKEND = "KERAS_BACKEND"
+# {setting: what a user had}
 _overruled: dict[str, str] = {}
 
 
@@ -29,8 +30,12 @@ def claim_backend() -> None:
     """Have Keras compute with TensorFlow, if it is not imported yet; TensorFlow imports it."""
     if "keras" in sys.modules:
         return
-    told = {**_of_file(), **({"backend": os.environ[_BACKEND]} if os.environ.get(_BACKEND) else {})}
-    _overruled.update({k: told[k] for k, v in _NEEDED.items() if told.get(k, v) != v})
+    told = _of_file()
+    if os.environ.get(_BACKEND):  # Keras, too, takes it before the file's
+        told["backend"] = os.environ[_BACKEND]
+    _overruled.update(
+        {k: told[k] for k, needed in _NEEDED.items() if told.get(k, needed) != needed}
+    )
     os.environ[_BACKEND] = _NEEDED["backend"]
 
 

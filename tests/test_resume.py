@@ -17,9 +17,7 @@ import numpy as np
 import pytest
 
 from decouple.flows.paths import Curve
-from decouple.networks import calibration
 from decouple.pipeline import journal
-from decouple.pipeline.loaded import forget
 from decouple.record.checkpoint import NAME, read_checkpoint, read_parts, write_checkpoint
 from decouple.record.history import History, read_history
 from decouple.record.verification import compare_runs
@@ -255,6 +253,7 @@ def test_what_cannot_go_on_is_refused(
     assert "history.csv' is damaged" in refused_late(shortened, capsys)
 
 
+@pytest.mark.usefixtures("other_filters")
 def test_another_setting_is_said(
     ended: Path,
     cut: Path,
@@ -264,20 +263,10 @@ def test_another_setting_is_said(
 ) -> None:
     """The filters, which are calibrated anew, may be others in their last bits."""
     folder, other = (Path(shutil.copytree(cut, tmp_path / name)) for name in ("run", "other"))
-    made = calibration._calibrated
-
-    def rounded_elsewhere(*what: object) -> dict[str, np.ndarray]:
-        arrays = made(*what)  # type: ignore[arg-type]
-        return {name: np.nextafter(array, np.float32(2)) for name, array in arrays.items()}
-
-    monkeypatch.setattr(calibration, "_calibrated", rounded_elsewhere)
-    monkeypatch.setenv("DECOUPLE_CACHE", "off")
-    forget()
     assert main([f"resume={other}"]) == 2
     assert "network.weights are not what the run" in capsys.readouterr().err
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "77")
     monkeypatch.setenv("TF_XLA_FLAGS", "--of_mine")
-    forget()
     assert main([f"resume={folder}"]) == 0
     said = " ".join(capsys.readouterr().err.split())
     assert "The setting has changed since the run began (threads was " in said
@@ -289,7 +278,6 @@ def test_another_setting_is_said(
     line = capsys.readouterr().out.splitlines()[-1]
     assert line.startswith("equal to 1e-")
     assert "(on the way threads was " in line
-    forget()
 
 
 def refused_late(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:

@@ -7,16 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from decouple.networks import calibration
 from decouple.overrides import read_config
-from decouple.pipeline.loaded import forget
 from decouple.record.verification import Verdict, compare_runs
 from decouple.run import main
 
@@ -76,22 +73,6 @@ def test_what_cannot_be_verified_is_refused(
     shutil.copytree(run_dir, tmp_path / "copy")
     (tmp_path / "copy" / "metrics.json").unlink()
     assert "no finished run" in refused(f"verify={tmp_path / 'copy'}")
-
-
-@pytest.fixture
-def other_filters(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Calibration comes out otherwise in the last bits."""
-    made = calibration._calibrated
-
-    def rounded_elsewhere(*what: object) -> dict[str, np.ndarray]:
-        arrays = made(*what)  # type: ignore[arg-type]
-        return {name: np.nextafter(array, np.float32(2)) for name, array in arrays.items()}
-
-    monkeypatch.setattr(calibration, "_calibrated", rounded_elsewhere)
-    monkeypatch.setenv("DECOUPLE_CACHE", "off")
-    forget()
-    yield
-    forget()
 
 
 @pytest.mark.usefixtures("other_filters")

@@ -18,8 +18,10 @@ from decouple.record.metrics import CHANGED, read_metrics
 
 # What a repetition measures anew, and what it calls a picture, whose digest counts.
 _ITS_OWN = frozenset(
-    ("seconds", "peak_memory_bytes", "versions", "device", "numerics", CHANGED)
-    + ("resumed_after", "origin")
+    {
+        *("seconds", "peak_memory_bytes", "versions", "device", "numerics", CHANGED),
+        *("resumed_after", "origin"),
+    }
 )
 # Half of an 8-bit level: what differs by more is another picture.
 _LARGEST = 1 / 510

@@ -54,7 +54,7 @@ CHOICES = {
     "network.pooling": ("auto", "average", "max", "l2", "smooth_max"),
     "network.dtype": ("float32", "float64"),
     "flow.hold": ("reference", "features"),
-    "flow.path": ("blend", "straight"),
+    "flow.path": ("blend", "geometric", "straight"),
     "flow.projection": ("channel", "layer"),
     "stop.scale": ("absolute", "initial", "imagenet"),
     "gatys.weights": ("auto", "raw", "balanced"),
@@ -124,7 +124,8 @@ class AutoStepper:
 class LiftConfig:
     """The flow that retraces itself; its stepper has a group of its own.
 
-    path: which features the image has on its way, see `flows.paths`: `blend` or `straight`.
+    path: which features the image has on its way, see `flows.paths`: `blend`, `geometric` or
+    `straight`.
     """
 
     name: str = "lift"

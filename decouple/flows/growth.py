@@ -56,7 +56,8 @@ class Growth:
     @classmethod
     def none(cls, shape: tuple[int, ...]) -> Growth:
         """Before the first step."""
-        return cls(np.random.default_rng(0).standard_normal(shape))
+        # Of one size everywhere: what has grown is told by its largest value.
+        return cls(np.random.default_rng(0).choice([-1.0, 1.0], shape))
 
     @property
     def anywhere(self) -> float:

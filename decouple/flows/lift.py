@@ -59,7 +59,7 @@ def stepper(name: str, **options: int | float | None) -> Stepper:
 
 @dataclass(frozen=True)
 class Lift:
-    """dx/ds = J⁺ [0; d]: the active features go straight to their target, the held ones stay.
+    """dx/ds = J⁺ [0; d]: the active features go along d to their target, the held ones stay.
 
     Since the velocity is linear in d, the way back with −d retraces the same curve: self-transfer
     is exact up to the stepper's error. With `Symmetric` steps not even their size matters.
@@ -67,8 +67,9 @@ class Lift:
     Attributes
     ----------
     stepper : how far to go at a time
-    path : which features the image has on its way while no layer is held: those of blends of it
-        with the noise, or those on a straight line. Of `Symmetric` steps; others go straight
+    path : which features the image has on its way: those of blends of it with the noise while no
+        layer is held, and else in equal ratios; always those; or those on a straight line. Of
+        `Symmetric` steps; others go straight
     """
 
     stepper: Stepper = field(default_factory=Symmetric)
@@ -97,7 +98,8 @@ class Lift:
         """Carry out a motion; see `Flow.move`."""
         if isinstance(self.stepper, Symmetric):
             moved = self.stepper.walk(image, motion, tell, self.path)
-            if moved.path == PathKind.BLEND.value and not self.arrived(moved.stop_reason):
+            bent = moved.path in (PathKind.BLEND.value, PathKind.GEOMETRIC.value)
+            if bent and not self.arrived(moved.stop_reason):
                 return self.stepper.walk(image, motion, tell, PathKind.STRAIGHT)
             return moved
         return self.stepper.walk(image, motion, tell)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from decouple.flows.paths import Blend, Curve, Path, PathKind, Straight
+from decouple.flows.paths import Blend, Curve, Geometric, Path, PathKind, Straight
 from decouple.flows.preconditioner import Factor
 from decouple.flows.stop import StopReason
 from decouple.images import rms
@@ -130,15 +130,17 @@ class Motion:
     def path(self, image: np.ndarray, kind: PathKind) -> tuple[Path, str]:
         """Nominal features from `start` to `end`, and what metrics.json calls their path.
 
-        That of the way, if it knows one; a blend from an image (H, W, 3), if that is asked for, no
-        layer is held and there is noise to blend with; else straight.
+        That of the way, if it knows one; straight, if that is asked for; a blend from an image
+        (H, W, 3), if that is, no layer is held and there is noise to blend with; else geometric.
         """
         if self.way is not None and self.way.curve is not None:
             return self.way.curve.between(self.start, self.end), "curve"
         if kind is PathKind.BLEND and self.noise is not None and len(self.extractor.layers) == 1:
             blend = Blend(self.extractor, image, self.noise, self.start, self.end)
             return blend, PathKind.BLEND.value
-        return Straight(self.start, self.end), PathKind.STRAIGHT.value
+        if kind is PathKind.STRAIGHT:
+            return Straight(self.start, self.end), PathKind.STRAIGHT.value
+        return Geometric(self.start, self.end), PathKind.GEOMETRIC.value
 
     def ended(self, features: np.ndarray) -> StopReason:
         """REACHED or OFF_TARGET, from the features (C,) at the end of all steps."""

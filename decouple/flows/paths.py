@@ -11,6 +11,12 @@ The features of a *blend* of the picture with the noise are images' features eve
 picture's to the noise's, and the change they ask for at the beginning is the part of (noise −
 picture) that the features see. What the picture cannot feel yet waits until it can. The image
 itself does not become the blend: it moves by the least that gives it the blend's features.
+
+Behind the first layer, whose features a blend would not hold, each feature goes from one end to the
+other in equal *ratios*: geometrically. A channel that hardly answers to the image as the layers
+before left it (a mean of 5·10⁻⁴, to become 330 times as much) stands on an activation's exponential
+tail, where equal motions of the image multiply it. Along a straight line such a channel alone took
+steps 16 times as short as all others together.
 """
 
 from __future__ import annotations
@@ -33,9 +39,10 @@ Path = Callable[[float], np.ndarray]
 
 
 class PathKind(NamedChoice):
-    """How features go where nothing says it and no layer is held."""
+    """How features go where nothing says it: a blend where no layer is held, else geometrically."""
 
     BLEND = "blend"
+    GEOMETRIC = "geometric"
     STRAIGHT = "straight"
 
 
@@ -49,6 +56,21 @@ class Straight:
     def __call__(self, s: float) -> np.ndarray:
         """Features at s."""
         return self.start + s * (self.end - self.start)
+
+
+@dataclass(frozen=True)
+class Geometric:
+    """In equal ratios between two feature vectors (C,), straight where one is not positive."""
+
+    start: np.ndarray
+    end: np.ndarray
+
+    def __call__(self, s: float) -> np.ndarray:
+        """Features at s."""
+        straight = Straight(self.start, self.end)(s)
+        positive = (self.start > 0) & (self.end > 0)
+        ratio = np.divide(self.end, self.start, where=positive, out=np.ones_like(straight))
+        return np.where(positive, self.start * ratio**s, straight)
 
 
 @dataclass(frozen=True)
@@ -77,9 +99,19 @@ class Curve:
         return Curve(1.0 - self.nodes[::-1], self.values[::-1])
 
     def between(self, start: np.ndarray, end: np.ndarray) -> Curve:
-        """Bent by what grows linearly along it, so that it begins and ends there exactly."""
-        s = self.nodes[:, None]
-        bent = self.values + (1 - s) * (start - self.values[0]) + s * (end - self.values[-1])
+        """Bent, so that it begins and ends there exactly.
+
+        Features that are positive everywhere stay so: they are multiplied by what grows
+        geometrically along it. To others is added what grows linearly.
+        """
+        s, first, last = self.nodes[:, None], self.values[0], self.values[-1]
+        bent = self.values + (1 - s) * (start - first) + s * (end - last)
+        positive = (self.values > 0).all(axis=0) & (start > 0) & (end > 0)
+        ratios = [
+            np.divide(new, old, where=positive, out=np.ones_like(old))
+            for new, old in ((start, first), (end, last))
+        ]
+        bent = np.where(positive, self.values * ratios[0] ** (1 - s) * ratios[1] ** s, bent)
         bent[0], bent[-1] = start, end
         return Curve(self.nodes, bent)
 

@@ -29,7 +29,7 @@ _PASSES_PER_ITERATION = 2
 # What a pass takes in float64, in passes in float32: 2.2 to 2.6 at layers 1 to 3.
 _DOUBLE_WORK = 2.4
 # Fewer iterations than this are not worth a new factor.
-_GOOD_ITERATIONS = 5
+_GOOD_ITERATIONS = 8
 # How much more than the features Jᵀλ loses by rounding: its terms cancel. At the starts of stages
 # it was 4 times as much at layer 1 and 16 times at layer 5.
 _CANCELLED = 10.0

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 # way is most curved where it begins.
 _FIRST_STEP = 1 / 32
 # Steps get longer up to the first number of iterations and shorter beyond the second.
-_FEW, _MANY = 9, 12
+_FEW, _MANY = 13, 17
 # Longer steps than those with so large a bend (see `growth`) make errors grow by more than the way
 # itself does, (1 + a) / (1 − a) in place of e^2a.
 _LARGEST_BEND = 0.35
@@ -49,9 +49,10 @@ _LARGEST_BEND = 0.35
 # solution, or none (the astronaut at 128 px came back from layer 2 with 31 dB).
 _TOO_BENT = 0.5
 # How many steps a motion is taken to have before it has ended, and the part of what an image may
-# come back with that they are to leave it with, since growth is known from one random change only.
+# come back with that they are to leave it with: growth is known from one random change only, and
+# errors gather at few places, where no 8-bit value is to change either.
 _FEW_STEPS, _MANY_STEPS = 20, 200
-_MARGIN = 0.5
+_MARGIN = 0.1
 # Of a new factor, in passes: however cheap it is, what was learnt with the former one is lost.
 _LEAST_COST = 40.0
 # A start that is farther (RMS) from its nominal features than any rounding is another image's.
@@ -78,8 +79,8 @@ class Symmetric:
     first_step: float | None = None
     smallest_step: float = 1e-4
     max_steps: int = 500
-    max_iterations: int = 20
-    memory: int = 12
+    max_iterations: int = 30
+    memory: int = 24
     name: str = "symmetric"
 
     def walk(

@@ -18,9 +18,8 @@ from collections.abc import Iterable
 
 from decouple.flows.motion import Way
 
-# Of what an image may come back with, this part is for the errors of its own layer's way back, as
-# much for those that come from the layers behind, and the rest for what growth by one random change
-# may be wrong.
+# Of what an image may come back with, the errors of each layer behind the first may make this part:
+# they add up in squares, and growth by one random change may be wrong.
 _SHARE = 1 / 3
 # Steps that are solved less exactly do not follow their path.
 _EXACT_ENOUGH = 1e-6
@@ -33,9 +32,8 @@ def allowed_error(tolerance: float, ways: Iterable[Way | None]) -> float:
 
     Flows that know no ways measure no growth: as if there were none.
     """
-    for way in ways:
-        tolerance *= _SHARE / (way.growth if way is not None and way.growth is not None else 1.0)
-    return tolerance
+    growths = [1.0 if way is None or way.growth is None else way.growth for way in ways]
+    return tolerance * (_SHARE if growths else 1.0) / math.prod(growths)
 
 
 def needed_by_features(tolerance: float) -> float:

@@ -129,8 +129,8 @@ def impose(
 def _attempts(motion: Motion, flow: Flow) -> Iterator[tuple[Flow, Motion]]:
     """The ways to the features, until one arrives.
 
-    Where the lift does not get there along the features of the way out: along a straight line, then
-    in Newton steps, which look for the features and not for a path.
+    Where the lift does not get there along the features of the way out: along those that it would
+    take without, then in Newton steps, which look for the features and not for a path.
     """
     yield flow, motion
     if not isinstance(flow, Lift) or not isinstance(flow.stepper, Symmetric):

@@ -216,10 +216,11 @@ class TestFollowingAWay:
         assert not moved.way.begins_at(other)
         start = motion.extractor.measure(other)
         begun = dataclasses.replace(motion, start=start)
-        alone = Symmetric().walk(other, begun, Told())
+        led = Way((), curve=moved.way.curve)
+        alone = Symmetric().walk(other, dataclasses.replace(begun, way=led), Told())
         plan = dataclasses.replace(moved.way, steps=(0.05,) * 20)
         given = Symmetric().walk(other, dataclasses.replace(begun, way=plan), Told())
-        # Not the steps, but the features along the way, which are on the same line.
+        # Not the steps, but the features along the way.
         np.testing.assert_allclose(given.image, alone.image, rtol=0, atol=1e-5)
         assert given.way.steps == pytest.approx(alone.way.steps)
         assert given.way.steps != plan.steps

@@ -130,17 +130,21 @@ class Motion:
     def path(self, image: np.ndarray, kind: PathKind) -> tuple[Path, str]:
         """Nominal features from `start` to `end`, and what metrics.json calls their path.
 
-        That of the way, if it knows one; straight, if that is asked for; a blend from an image
-        (H, W, 3), if that is, no layer is held and there is noise to blend with; else geometric.
+        That of the way, if it knows one; else what is asked for. A blend from an image (H, W, 3) is
+        geometric where layers are held, and straight where there is no noise to blend with.
         """
         if self.way is not None and self.way.curve is not None:
             return self.way.curve.between(self.start, self.end), "curve"
-        if kind is PathKind.BLEND and self.noise is not None and len(self.extractor.layers) == 1:
-            blend = Blend(self.extractor, image, self.noise, self.start, self.end)
-            return blend, PathKind.BLEND.value
-        if kind is PathKind.STRAIGHT:
-            return Straight(self.start, self.end), PathKind.STRAIGHT.value
-        return Geometric(self.start, self.end), PathKind.GEOMETRIC.value
+        if kind is PathKind.BLEND:
+            if len(self.extractor.layers) > 1:
+                kind = PathKind.GEOMETRIC
+            elif self.noise is None:
+                kind = PathKind.STRAIGHT
+            else:
+                blend = Blend(self.extractor, image, self.noise, self.start, self.end)
+                return blend, kind.value
+        between = Geometric if kind is PathKind.GEOMETRIC else Straight
+        return between(self.start, self.end), kind.value
 
     def ended(self, features: np.ndarray) -> StopReason:
         """REACHED or OFF_TARGET, from the features (C,) at the end of all steps."""

@@ -40,8 +40,10 @@ if TYPE_CHECKING:
 # Of the first step, in s, of 1: what is learnt in a first step that fails is lost, and a picture's
 # way is most curved where it begins.
 _FIRST_STEP = 1 / 32
-# Steps get longer up to the first number of iterations and shorter beyond the second.
+# Steps get longer up to the first number of iterations and shorter beyond the second. Where growth
+# is not found, only they tell how much a step is bent.
 _FEW, _MANY = 13, 17
+_FEW_UNTOLD, _MANY_UNTOLD = 9, 12
 # Longer steps than those with so large a bend (see `growth`) make errors grow by more than the way
 # itself does, (1 + a) / (1 − a) in place of e^2a.
 _LARGEST_BEND = 0.35
@@ -72,14 +74,15 @@ class Symmetric:
     first_step : length in s, of 1; by default 1/32
     smallest_step : below it the path has collapsed
     max_steps : then the motion ends with what was reached
-    max_iterations : of one step; a step that needs more is halved
+    max_iterations : of one step; a step that needs more is halved. Half as many more where the
+        growth of errors is found, twice as many where the steps are known
     memory : of Anderson acceleration, in iterations; they may be those of earlier steps
     """
 
     first_step: float | None = None
     smallest_step: float = 1e-4
     max_steps: int = 500
-    max_iterations: int = 30
+    max_iterations: int = 20
     memory: int = 24
     name: str = "symmetric"
 
@@ -283,8 +286,9 @@ class _Walk:
 
     def _lengthened(self, iterations: int) -> float:
         """How many times longer the next step may be."""
-        longer = 0.8 if iterations > _MANY else 1.0
-        if iterations <= _FEW:
+        few, many = (_FEW, _MANY) if self.growth is not None else (_FEW_UNTOLD, _MANY_UNTOLD)
+        longer = 0.8 if iterations > many else 1.0
+        if iterations <= few:
             longer = 1.5
         bend = 0.0 if self.growth is None else self.growth.bend
         return min(longer, _LARGEST_BEND / bend) if bend > 0 else longer
@@ -348,8 +352,10 @@ class _Walk:
         return float(min(self.motion.tolerance, error / self.growth.most))
 
     def _limit(self) -> int:
-        # A planned step is known to have a solution: more patience before it is cut up.
-        return self.stepper.max_iterations * (2 if self.planned else 1)
+        # A planned step is known to have a solution: more patience before it is cut up. So has one
+        # whose bend will be seen; else it would pass for one that can be taken back.
+        patience = 2 if self.planned else 1 if self.growth is None else 1.5
+        return int(patience * self.stepper.max_iterations)
 
     def _ended(self, reason: StopReason) -> Moved:
         way = None

@@ -88,6 +88,14 @@ class TestPathOfAMotion:
         }[named]
         np.testing.assert_allclose(middle, expected, rtol=1e-5)
 
+    def test_without_noise_a_first_layer_goes_straight(self, extractor, grained):
+        """Its features are far from any activation's tail, and errors grow less."""
+        image, net = grained(16, 21), extractor(1)
+        start = net.measure(image)
+        path, name = Motion(net, start, 2 * start, 1e-6).path(image, PathKind.BLEND)
+        assert name == "straight"
+        np.testing.assert_allclose(path(0.5), 1.5 * start, rtol=1e-12)
+
     def test_a_way_that_knows_its_curve_is_followed(self, extractor, grained):
         image, net = grained(16, 21), extractor(1)
         start = net.measure(image)

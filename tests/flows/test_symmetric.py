@@ -6,6 +6,7 @@ import pytest
 from decouple.features.extractor import Extractor
 from decouple.flows import Motion, StopReason, Way, stepper
 from decouple.flows.paths import Straight
+from decouple.flows.preconditioner import Factor
 from decouple.flows.symmetric import Symmetric
 from decouple.images import rms
 from decouple.stages import noise_image
@@ -97,9 +98,13 @@ class TestWayPoints:
 
     def test_what_is_told_is_what_the_image_has(self, out):
         _, motion, told, moved = out
-        measured = motion.extractor.measure(moved.image)
-        # float32 rounds relative to the activations, not to a mean that happens to be small.
-        np.testing.assert_allclose(told[-1][1], measured, rtol=0, atol=1e-6 * measured.max())
+        net = motion.extractor
+        measured = net.measure(moved.image)
+        factor = Factor.at(net, net.linearize(moved.image))
+        # Before the last correction, three times what a step may be off where rounding holds it up.
+        rounding = factor.rounding(measured, net.epsilon)
+        assert factor.distance(told[-1][1] - measured) < 3 * TOLERANCE + rounding
+        assert rms(told[-1][1] - measured) < 2e-6 * rms(measured)
 
 
 class TestReversibility:

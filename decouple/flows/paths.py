@@ -34,6 +34,9 @@ from decouple.errors import NamedChoice
 if TYPE_CHECKING:
     from decouple.features.extractor import Extractor
 
+# Of s, where two nodes are told apart.
+_DIGITS = 9
+
 Path = Callable[[float], np.ndarray]
 """Nominal features (C,) at s from 0 to 1."""
 
@@ -118,7 +121,8 @@ class Curve:
     @classmethod
     def mixed(cls, one: Curve, other: Curve, share: float) -> Curve:
         """(1 − share) one + share other, through the nodes of both."""
-        nodes = np.union1d(one.nodes, other.nodes)
+        # Nodes that rounding alone tells apart would be the same ones in the curve reversed.
+        nodes = np.unique(np.round(np.concatenate([one.nodes, other.nodes]), _DIGITS))
         values = [(1 - share) * one(s) + share * other(s) for s in nodes]
         return cls(nodes, np.asarray(values))
 

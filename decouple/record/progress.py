@@ -80,8 +80,9 @@ class Progress:
     def __init__(self, console: Console | None = None) -> None:
         """Show nothing yet."""
         if console is None:
-            # Settings such as FORCE_COLOR must not send control codes into a log file.
-            console = Console(stderr=True, force_terminal=sys.stderr.isatty())
+            # Settings such as FORCE_COLOR must not send control codes into a log file, and
+            # `sample:rocket:` is no emoji.
+            console = Console(stderr=True, force_terminal=sys.stderr.isatty(), emoji=False)
         self.console = console
         self._live: Live | None = None
         self._last: StepReport | None = None

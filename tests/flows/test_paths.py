@@ -63,6 +63,27 @@ class TestBetween:
         )
 
 
+class TestMixed:
+    def test_it_goes_through_the_nodes_of_both(self):
+        one = Curve(np.array([0.0, 0.5, 1.0]), np.array([[1.0], [2.0], [4.0]]))
+        other = Curve(np.array([0.0, 0.25, 1.0]), np.array([[1.0], [9.0], [2.0]]))
+        mixed = Curve.mixed(one, other, 0.25)
+        np.testing.assert_array_equal(mixed.nodes, [0.0, 0.25, 0.5, 1.0])
+        np.testing.assert_allclose(mixed.values[[0, -1], 0], [1.0, 3.5])
+        expected = 0.75 * one(0.25) + 0.25 * other(0.25)
+        np.testing.assert_allclose(mixed.values[1], expected)
+
+    @pytest.mark.parametrize("apart", [1e-17, 1e-16, 1e-12])
+    def test_nodes_that_rounding_tells_apart_are_one(self, apart):
+        """Reversed, they would be equal: a traceback at rocket on coffee, through three layers."""
+        values = np.array([[1.0], [2.0], [4.0]])
+        one = Curve(np.array([0.0, 1 / 32, 1.0]), values)
+        other = Curve(np.array([0.0, 1 / 32 + apart, 1.0]), values)
+        back = Curve.mixed(one, other, 0.5).reversed()
+        assert (np.diff(back.nodes) > 0).all()
+        np.testing.assert_allclose(back(31 / 32), 2.0)
+
+
 class TestPathOfAMotion:
     @pytest.mark.parametrize(
         ("layers", "kind", "named"),

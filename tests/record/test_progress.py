@@ -60,6 +60,21 @@ def test_default_console_obeys_the_pipe_not_the_environment(monkeypatch, capsys)
     assert "source noisification, block2_conv1" in plain(said.err)
 
 
+@pytest.mark.parametrize("name", ["sample:rocket:", "runs:art:/a.png", "[red]x[/red]"])
+def test_names_are_shown_as_they_are(name, tmp_path, monkeypatch, capsys):
+    """And no emoji or colours."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path(name.replace("/", "-"))
+    folder.mkdir()
+    (folder / "report.html").touch()
+    with Progress() as progress:
+        progress.say(f"{name} colours converted")
+    progress.console.print(closing_table({"stages": []}, folder))
+    said = capsys.readouterr().err
+    assert f"{name} colours converted" in said
+    assert str(folder / "report.html") in said
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_in_a_terminal_finished_layers_stay_with_a_mark(width):
     shown = console(terminal=True, width=width)

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from decouple.errors import ConfigError
 from decouple.files import expanded
-from decouple.keras_settings import overruled, settings_file
+from decouple.keras_settings import ELSEWHERE, overruled, settings_file
 
 
 def carry_out(config: DictConfig) -> Path | None:
@@ -50,8 +50,8 @@ def quiet_tensorflow() -> None:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if expanded("~") == Path("~"):
-        # Without a home, TensorFlow would make a folder `~` here; Keras's own way out is this one.
-        os.environ.setdefault("KERAS_HOME", "/tmp/.keras")
+        # Without a home, TensorFlow would make a folder `~` here.
+        os.environ.setdefault("KERAS_HOME", str(ELSEWHERE))
     try:
         with _hidden_unless_it_fails():
             import tensorflow as tf

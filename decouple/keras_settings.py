@@ -22,6 +22,8 @@ from decouple.files import expanded
 
 _NEEDED = {"backend": "tensorflow", "floatx": "float32", "image_data_format": "channels_last"}
 _BACKEND = "KERAS_BACKEND"
+ELSEWHERE = Path("/tmp/.keras")
+"""Where Keras goes when the user's home cannot be written."""
 # {setting: what a user had}
 _overruled: dict[str, str] = {}
 
@@ -42,8 +44,8 @@ def claim_backend() -> None:
 def settings_file() -> Path:
     """Where Keras reads what a user has set."""
     home = expanded("~")
-    base = home if os.access(home, os.W_OK) else Path("/tmp")
-    return expanded(os.environ.get("KERAS_HOME", base / ".keras")) / "keras.json"
+    folder = home / ".keras" if os.access(home, os.W_OK) else ELSEWHERE
+    return expanded(os.environ.get("KERAS_HOME", folder)) / "keras.json"
 
 
 def overruled() -> str | None:

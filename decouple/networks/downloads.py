@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from decouple.files import expanded
+from decouple.keras_settings import ELSEWHERE
 
 # A first request, before Keras's download, which has no time limit of its own.
 PROBE_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
@@ -19,8 +20,7 @@ STALL_SECONDS = 20.0
 
 def is_cached(name: str) -> bool:
     """Whether Keras has this file among its models already."""
-    # The second is where Keras goes when the first cannot be written.
-    homes = (os.environ.get("KERAS_HOME", "~/.keras"), "/tmp/.keras")
+    homes = (os.environ.get("KERAS_HOME", "~/.keras"), ELSEWHERE)
     return any((expanded(home) / "models" / name).is_file() for home in homes)
 
 

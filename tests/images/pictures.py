@@ -78,6 +78,26 @@ def png_rows(values, depth):
     return b"".join(b"\0" + packed(row, depth) for row in values)
 
 
+def refusals_of_damaged(whole, folder, suffix, bytes_, up_to, times):
+    """What is said of a file with `bytes_` random bytes before its byte number `up_to`.
+
+    One line for each of so many `times` that it is refused; else it has to load.
+    """
+    random, path, said = np.random.default_rng(1), folder / f"damaged.{suffix}", []
+    for _ in range(times):
+        damaged = bytearray(whole)
+        for place in random.integers(4, min(len(whole), up_to), bytes_):
+            damaged[place] = random.integers(256)
+        path.write_bytes(damaged)
+        try:
+            levels(load(path))
+        except ImageError as error:
+            said.append(str(error))
+    assert said
+    assert all(path.name in message and "\n" not in message for message in said)
+    return said
+
+
 def packed(row, depth):
     """Whole numbers as so many bits each, the highest first, filled up to a byte."""
     bits = np.asarray(row).reshape(-1, 1) >> np.arange(depth)[::-1] & 1

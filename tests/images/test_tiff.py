@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 import tifffile
-from pictures import colours, grey, levels, refusal
+from pictures import colours, grey, levels, refusal, refusals_of_damaged
 from PIL import Image
 
-from decouple.errors import ImageError
 from decouple.images import load
 
 DEEP = colours().astype(np.uint16) * 257
@@ -122,20 +121,7 @@ def test_cut_short(tmp_path, kind, share):
 @pytest.mark.parametrize("kind", KINDS)
 def test_damaged_files_fail_in_one_line_or_load(tmp_path, caplog, kind):
     whole = written(tmp_path / "whole.tif", kind).read_bytes()
-    random = np.random.default_rng(1)
-    refusals = []
-    for number in range(100):
-        path = tmp_path / f"{number}.tif"
-        damaged = bytearray(whole)
-        for place in random.integers(4, min(len(whole), 300), 3):
-            damaged[place] = random.integers(256)
-        path.write_bytes(damaged)
-        try:
-            levels(load(path))
-        except ImageError as error:
-            refusals.append(str(error))
-    assert refusals
-    assert all(".tif" in message and "\n" not in message for message in refusals)
+    assert refusals_of_damaged(whole, tmp_path, "tif", bytes_=3, up_to=300, times=100)
     assert caplog.records == []
 
 

@@ -45,6 +45,8 @@ _HOMES = {
     "noise_reference": "decouple.stages",
     "noisify": "decouple.stages",
     "optimizer": "decouple.flows",
+    "prepare": "decouple.stages",
+    "Prepared": "decouple.stages",
     "Projected": "decouple.flows",
     "psnr_db": "decouple.images",
     "Reference": "decouple.stages",
@@ -79,6 +81,7 @@ if TYPE_CHECKING:
     from decouple.networks import Chain, vgg16, vgg19
     from decouple.stages import (
         DecoupledFeatures,
+        Prepared,
         Reference,
         StageError,
         decoupling_defect,
@@ -89,6 +92,7 @@ if TYPE_CHECKING:
         noise_image,
         noise_reference,
         noisify,
+        prepare,
         round_trip,
     )
 

@@ -56,7 +56,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
         elif where == "metrics.json":
             patch.setattr(RunFolder, "write_json", lambda self, name, _: no_space_for(self, name))
         else:
-            patch.setattr("decouple.pipeline.job.plot_panel", no_space)
+            patch.setattr("decouple.pipeline.recorder.plot_panel", no_space)
         line = refusal(capsys, *FEW, f"run_dir={run}")
     assert "No space left on device" in line
     assert f"resume={run}" in line

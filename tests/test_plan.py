@@ -11,7 +11,7 @@ from hydra import initialize_config_dir
 from decouple.command_line import compose_checked
 from decouple.config import config_folder, register
 from decouple.pipeline import forecast, plan
-from decouple.pipeline.job import Job
+from decouple.pipeline.inputs import Inputs
 from decouple.record.metrics import read_metrics
 from decouple.run import main
 
@@ -103,7 +103,7 @@ def test_passes_of_other_steppers_cannot_be_told(capsys: pytest.CaptureFixture[s
     assert "passes cannot be told" in capsys.readouterr().err
 
 
-def job_of(*words: str) -> Job:
+def job_of(*words: str) -> Inputs:
     """At a size at which nothing takes long."""
     register()
     few = ["network.weights=calibrated", "image.size=16"]
@@ -114,7 +114,7 @@ def job_of(*words: str) -> Job:
     given = {word.split("=")[0] for word in words}
     few = [word for word in few if word.split("=")[0] not in given]
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        return Job.of(compose_checked([*experiment, *few, *words]))
+        return Inputs.of(compose_checked([*experiment, *few, *words]), print)
 
 
 def test_a_shortage_is_one_line(

@@ -13,7 +13,7 @@ from decouple import images
 from decouple.devices import described
 from decouple.errors import ConfigError
 from decouple.networks.classifier import SIDE, Classifier, Label, classifier, most_probable
-from decouple.pipeline.job import origin_of
+from decouple.pipeline.inputs import origin_of
 from decouple.pipeline.provenance import write_settings
 from decouple.record.folder import RunFolder
 from decouple.record.lock import locked

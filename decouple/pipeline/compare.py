@@ -19,7 +19,8 @@ from decouple.flows.optimizers import Lbfgs
 from decouple.images import similarity
 from decouple.pipeline.asked import layers_of
 from decouple.pipeline.gatys import stylize
-from decouple.pipeline.job import LOSSES, Job
+from decouple.pipeline.inputs import Inputs
+from decouple.pipeline.running import Run
 from decouple.record.metrics import forget_peak_memory, peak_memory_bytes
 from decouple.record.table import write_table
 from decouple.stages import DecoupledFeatures, StageError, noise_image, noisify
@@ -45,41 +46,43 @@ READING = (
 _NO_COST = dict.fromkeys(("evaluations", "seconds", "peak_memory_bytes"))
 
 
-def compare(job: Job) -> None:
+def compare(run: Run) -> None:
     """Each method in a run folder of its own below this one; then one table and one panel."""
-    settings = job.config.compare
-    job.motion = {"flow": {"name": "several"}, "stepper": {"name": "several"}}
-    ruler = _Ruler(job)
-    height, width = job.target.shape[:2]
-    noise = noise_image(height, width, job.config.seed)
-    job.save("result_noise", noise)
-    ruler.know(noise, DecoupledFeatures(job.reference.features))
+    settings = run.config.compare
+    run.record(flow={"name": "several"}, stepper={"name": "several"})
+    ruler = _Ruler(run)
+    height, width = run.target.shape[:2]
+    noise = noise_image(height, width, run.config.seed)
+    run.save("result_noise", noise)
+    ruler.know(noise, DecoupledFeatures(run.reference.features))
     passes, done = settings.passes, []
     peaks = [peak_memory_bytes() or 0]
     for method in settings.methods:
-        job.progress.finish()
-        job.progress.say(f"{method}:")
+        run.progress.finish()
+        run.say(f"{method}:")
         forget_peak_memory()
-        done.append(_of_method(job, ruler, method, passes))
+        done.append(_of_method(run, ruler, method, passes))
         peaks.append(done[-1].cost["peak_memory_bytes"] or 0)
         if passes is None:
             passes = done[-1].cost["evaluations"]
-    job.progress.finish()
-    job.progress.say("Measuring all images")
-    known = (("target", job.target), ("source", job.source), ("noise", noise))
+    run.progress.finish()
+    run.say("Measuring all images")
+    known = (("target", run.target), ("source", run.source), ("noise", noise))
     rows = [
-        {**ruler.row(name, x), "clipped_share": job.clipped.get(name, 0.0), **_NO_COST}
+        {**ruler.row(name, x), "clipped_share": run.recorder.clipped.get(name, 0.0), **_NO_COST}
         for name, x in known
     ]
     rows += [{**ruler.row(m.method, m.image), **m.cost, **m.ending} for m in done]
-    job.results["compare"] = {
-        "rows": rows,
-        "passes": passes,
-        "held_out": list(ruler.held_out),
-        "reading": READING,
-    }
-    job.results["peak_memory_bytes"] = max(peaks) or None
-    write_table(job.folder, "compare", rows, READING)
+    run.record(
+        compare={
+            "rows": rows,
+            "passes": passes,
+            "held_out": list(ruler.held_out),
+            "reading": READING,
+        },
+        peak_memory_bytes=max(peaks) or None,
+    )
+    write_table(run.recorder.folder, "compare", rows, READING)
 
 
 @dataclass(frozen=True)
@@ -92,20 +95,20 @@ class _Done:
     ending: dict[str, str]
 
 
-def _of_method(job: Job, ruler: _Ruler, method: str, passes: int | None) -> _Done:
+def _of_method(run: Run, ruler: _Ruler, method: str, passes: int | None) -> _Done:
     """One method's image, saved and made known; carried out unless it had ended already."""
-    told = job.once(method, partial(_carried_out, job, method, passes))
+    told = run.once(method, partial(_carried_out, run, method, passes))
     image, name = told["image"], f"result_{method.replace(':', '_')}"
     if image is not None:
-        job.save(name, image)
+        run.save(name, image)
     for role, values in told["features"].items():
         # What measuring would find out once more.
-        ruler.know(job.pictures[role].pixels, DecoupledFeatures(values))
-    cost = {"clipped_share": job.clipped.get(name), **told["cost"]}
+        ruler.know(run.inputs.pictures[role].pixels, DecoupledFeatures(values))
+    cost = {"clipped_share": run.recorder.clipped.get(name), **told["cost"]}
     return _Done(method, image, cost, told["ending"])
 
 
-def _carried_out(job: Job, method: str, passes: int | None) -> dict[str, Any]:
+def _carried_out(run: Run, method: str, passes: int | None) -> dict[str, Any]:
     """Run one method, within a budget of passes; see `Journal.once` for what may be returned.
 
     Returns
@@ -117,22 +120,19 @@ def _carried_out(job: Job, method: str, passes: int | None) -> dict[str, Any]:
     kind, how = split_compared(method)
     failure = image = None
     features: dict[str, Mapping[str, np.ndarray]] = {}
-    one = job.beside(transfer_flow(job, kind, how, passes) if kind in TRANSFERS else job.flow)
-    one.losses = () if kind in TRANSFERS else LOSSES
-    folder = job.folder_of(method)
-    with one.recorded_in(folder):
+    flow = transfer_flow(run.inputs, kind, how, passes) if kind in TRANSFERS else None
+    with run.method(method, flow) as one:
         try:
             if kind in TRANSFERS:
                 image = _transferred(one, features)
             else:
-                rule = stop_rules(job.config.stop, job.chain.weights.origin).common
+                rule = stop_rules(run.config.stop, run.inputs.chain.weights.origin).common
                 image = stylize(one, kind, _stepping(how), replace(rule, max_passes=passes))
         except StageError as error:
             failure = str(error)
-            job.progress.say(failure)
-    peak = peak_memory_bytes()
-    one.close(shown=False)
-    stages = [row for row in one.stages if row["stage"] != "reference"]
+            run.say(failure)
+        peak = peak_memory_bytes()
+    stages = one.recorder.stages
     cost = {
         "evaluations": sum(row["evaluations"] for row in stages),
         "seconds": sum(row["seconds"] for row in stages),
@@ -140,31 +140,31 @@ def _carried_out(job: Job, method: str, passes: int | None) -> dict[str, Any]:
     }
     ending = {
         "stop_reasons": ", ".join(dict.fromkeys(row["stop_reason"] for row in stages)),
-        "folder": str(Path("methods") / folder.path.name),
+        "folder": str(Path("methods") / one.recorder.folder.path.name),
         **({"failure": failure} if failure else {}),
     }
     return {"image": image, "features": features, "cost": cost, "ending": ending}
 
 
-def transfer_flow(job: Job, kind: str, how: str, passes: int | None) -> Flow:
+def transfer_flow(inputs: Inputs, kind: str, how: str, passes: int | None) -> Flow:
     """The flow of a transfer by noisification, within a budget of passes for the whole of it."""
     if kind == "lift":
-        return Lift.suited_to(job.extractor) if how == "auto" else Lift(stepper(how))
-    stop = stop_rules(job.config.stop, job.chain.weights.origin)
+        return Lift.suited_to(inputs.extractor) if how == "auto" else Lift(stepper(how))
+    stop = stop_rules(inputs.config.stop, inputs.chain.weights.origin)
     if passes is not None:
         # Source, target and imposition, each layer by layer.
-        stop = stop.within(max(passes // (3 * len(job.extractor.layers)), 1))
+        stop = stop.within(max(passes // (3 * len(inputs.extractor.layers)), 1))
     return Gradient(optimizer(how), stop) if kind == "gradient" else Projected(optimizer(how), stop)
 
 
-def _transferred(job: Job, features: dict[str, Mapping[str, np.ndarray]]) -> np.ndarray:
+def _transferred(run: Run, features: dict[str, Mapping[str, np.ndarray]]) -> np.ndarray:
     """Steps 1 to 3 of the method; those that the lift takes off are put into `features`."""
-    source = job.noisify(job.source, "noisify_source", saved_as="noisified_source")
-    target = job.noisify(job.target, "noisify_target", saved_as="noisified_target")
-    if isinstance(job.flow, Lift):
+    source = run.noisify(run.source, "noisify_source", saved_as="noisified_source")
+    target = run.noisify(run.target, "noisify_target", saved_as="noisified_target")
+    if isinstance(run.inputs.flow, Lift):
         features.update(source=source.features.values, target=target.features.values)
-    image = job.impose(target.image, source.features).image
-    job.save("result", image)
+    image = run.impose(target.image, source.features).image
+    run.save("result", image)
     return image
 
 
@@ -176,12 +176,12 @@ def _stepping(how: str) -> Optimizer:
 class _Ruler:
     """Measures images against the source's style and the target's structure."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self.used = job.extractor.layers
-        self.held_out = layers_of(job.config.compare.held_out, job.chain.architecture)
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.used = run.extractor.layers
+        self.held_out = layers_of(run.config.compare.held_out, run.inputs.chain.architecture)
         self._layers = list(dict.fromkeys([*self.used, *self.held_out]))
-        self._source = layer_statistics(job.chain, job.source, self._layers)
+        self._source = layer_statistics(run.inputs.chain, run.source, self._layers)
         self._known: list[tuple[np.ndarray, DecoupledFeatures]] = []
 
     def know(self, image: np.ndarray, features: DecoupledFeatures) -> None:
@@ -198,12 +198,12 @@ class _Ruler:
         )
         if image is None:
             return {"method": method, **distances, "decoupled_distance": None, **structure}
-        statistics = layer_statistics(self._job.chain, image, self._layers)
+        statistics = layer_statistics(self._run.inputs.chain, image, self._layers)
         for kind in KINDS:
             of_layers = statistics.distance_to(self._source, kind)
             for end, layers in (("", self.used), ("_held_out", self.held_out)):
                 distances[f"{kind}_distance{end}"] = float(np.mean([of_layers[k] for k in layers]))
-        target = self._job.target
+        target = self._run.target
         if image.shape == target.shape:
             if min(image.shape[:2]) >= similarity.LEAST_SIDE:
                 for name in ("ssim", "gradient_similarity", "luminance_structure_change"):
@@ -218,7 +218,7 @@ class _Ruler:
 
     def _decoupled_distance(self, image: np.ndarray) -> float | None:
         """Of the decoupled features; None where an image cannot be noisified."""
-        own, source = self._decoupled(image), self._decoupled(self._job.source)
+        own, source = self._decoupled(image), self._decoupled(self._run.source)
         if own is None or source is None:
             return None
         pairs = [(own.values[layer], c) for layer, c in source.values.items()]
@@ -229,13 +229,13 @@ class _Ruler:
         for known, features in self._known:
             if known is image:
                 return features
-        job = self._job
+        run = self._run
         try:
             taken = noisify(
                 image,
-                job.extractor,
-                job.reference,
-                tolerance=job.config.tolerance,
+                run.extractor,
+                run.reference,
+                tolerance=run.config.tolerance,
                 features_only=True,
             )
         except StageError:

@@ -9,36 +9,37 @@ from typing import Any
 
 from decouple.checks import split_method, stop_rules
 from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
-from decouple.pipeline.job import Job
+from decouple.pipeline.inputs import Inputs
+from decouple.pipeline.running import Run
 from decouple.pipeline.self_transfer import self_transfer
 from decouple.record.table import write_table
 from decouple.report.flows import plot_flows
 from decouple.stages import StageError
 
 
-def compare_flows(job: Job) -> None:
+def compare_flows(run: Run) -> None:
     """Each method in a run folder of its own below this one; then one table and one figure."""
-    settings = job.config.compare_flows
+    settings = run.config.compare_flows
     rows: list[dict[str, Any]] = []
     passes = settings.passes
     for method in settings.methods:
-        job.progress.finish()
-        job.progress.say(f"{method}:")
-        row, spent = job.once(method, partial(_row, job, method, passes))
+        run.progress.finish()
+        run.say(f"{method}:")
+        row, spent = run.once(method, partial(_row, run, method, passes))
         rows.append(row)
         if passes is None:
             passes = spent
-    job.results["compare"] = {"rows": rows, "passes_per_layer": passes}
-    write_table(job.folder, "compare_flows", rows)
-    job.figures.append(plot_flows)
+    run.record(compare={"rows": rows, "passes_per_layer": passes})
+    write_table(run.recorder.folder, "compare_flows", rows)
+    run.draw(plot_flows)
 
 
-def method_flow(job: Job, method: str, passes: int | None) -> Flow:
+def method_flow(inputs: Inputs, method: str, passes: int | None) -> Flow:
     """The flow that `FLOW:STEPPER` or `FLOW:OPTIMIZER` names, within a budget of passes."""
     flow, how = split_method(method)
     if flow == "lift":
         return Lift(stepper(how))
-    stop = stop_rules(job.config.stop, job.extractor.chain.weights.origin)
+    stop = stop_rules(inputs.config.stop, inputs.chain.weights.origin)
     if passes is not None:
         stop = stop.within(passes)
     if flow == "gradient":
@@ -46,22 +47,19 @@ def method_flow(job: Job, method: str, passes: int | None) -> Flow:
     return Projected(optimizer(how), stop, flow.removeprefix("projected_"))
 
 
-def _row(job: Job, method: str, passes: int | None) -> tuple[dict[str, Any], int]:
+def _row(run: Run, method: str, passes: int | None) -> tuple[dict[str, Any], int]:
     """One method's row, and the passes it took a stage and layer on average."""
-    one = job.beside(method_flow(job, method, passes))
-    folder = job.folder_of(method)
-    with one.recorded_in(folder):
-        failure = None
+    failure = None
+    with run.method(method, method_flow(run.inputs, method, passes)) as one:
         try:
             self_transfer(one)
         except StageError as error:
             failure = str(error)
-            job.progress.say(failure)
-    one.close(shown=False)
-    stages = [row for row in one.stages if row["stage"] != "reference"]
+            run.say(failure)
+    stages = one.recorder.stages
     active = [row["feature_mse"][row["layer"]] for row in stages]
     held = [mse for row in stages for k, mse in row["feature_mse"].items() if k != row["layer"]]
-    result = one.results.get("self_transfer", {})
+    result = one.recorder.results.get("self_transfer", {})
     moved = result.get("psnr_db", math.inf) < math.inf
     spent = sum(row["evaluations"] for row in stages)
     row = {
@@ -74,7 +72,7 @@ def _row(job: Job, method: str, passes: int | None) -> tuple[dict[str, Any], int
         "evaluations": spent,
         "seconds": sum(row["seconds"] for row in stages),
         "stop_reasons": ", ".join(dict.fromkeys(row["stop_reason"] for row in stages)),
-        "folder": str(Path("methods") / folder.path.name),
+        "folder": str(Path("methods") / one.recorder.folder.path.name),
     }
     if failure is None and not moved:
         failure = "the image was never moved: its first step already failed or was not needed"

@@ -19,7 +19,7 @@ from decouple.gatys.scales import number_of_scales, scales
 from decouple.pipeline.asked import options_of
 from decouple.pipeline.compare import transfer_flow
 from decouple.pipeline.compare_flows import method_flow
-from decouple.pipeline.job import Job
+from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.objective import plain_objective
 from decouple.record.progress import duration
 
@@ -76,7 +76,7 @@ class Forecast:
         )
 
 
-def forecast(job: Job) -> Forecast | None:
+def forecast(inputs: Inputs) -> Forecast | None:
     """Passes and time of a run; None where they cannot be told before (steppers but `symmetric`).
 
     The lift's passes are what it took elsewhere (`_FIRST_ANEW` and what follows it): they depend on
@@ -84,14 +84,14 @@ def forecast(job: Job) -> Forecast | None:
     stop.max_iterations are counted, before which they may end. In a comparison every further
     method is given the passes of the first. A pass is timed on the source, at every depth.
     """
-    kind = EXPERIMENTS[job.config.experiment]
+    kind = EXPERIMENTS[inputs.config.experiment]
     if kind == "gatys":
-        return _of_objective(job)
-    times, bound = 1, not isinstance(job.flow, Lift)
-    flow, depths = job.flow, range(1, len(job.extractor.layers) + 1)
+        return _of_objective(inputs)
+    times, bound = 1, not isinstance(inputs.flow, Lift)
+    flow, depths = inputs.flow, range(1, len(inputs.extractor.layers) + 1)
     if kind in ("compare", "compare_flows"):
-        methods = job.config[kind].methods
-        first = _flow_of(job, kind, methods[0])
+        methods = inputs.config[kind].methods
+        first = _flow_of(inputs, kind, methods[0])
         if first is None:
             return None
         flow, times, bound = first, len(methods), True
@@ -99,44 +99,48 @@ def forecast(job: Job) -> Forecast | None:
         return None
     passes = seconds = 0.0
     for depth in depths:
-        count, weight = _passes(job, flow, depth, _walks(job, kind, depth))
+        count, weight = _passes(inputs, flow, depth, _walks(inputs, kind, depth))
         passes += times * count
-        seconds += times * weight * _seconds_of_pass(job, depth)
+        seconds += times * weight * _seconds_of_pass(inputs, depth)
     return Forecast(round(passes), seconds, bound)
 
 
-def _walks(job: Job, kind: str, depth: int) -> dict[str, int]:
+def _walks(inputs: Inputs, kind: str, depth: int) -> dict[str, int]:
     """{stage: how often it moves the layer at a depth}."""
     if kind in ("self_transfer", "compare_flows"):
         return {"noisify_source": 1, "impose": 1}
     both = {"noisify_source": 1, "noisify_target": 1}
     if kind == "mix":
-        layers = len(job.extractor.layers)
+        layers = len(inputs.extractor.layers)
         rows = layers + 1 if layers > 1 else 1
-        return {**both, "impose": rows * len(job.config.mix.strengths)}
+        return {**both, "impose": rows * len(inputs.config.mix.strengths)}
     # The last layer's features are known before it would be moved again.
-    again = kind == "transfer" and depth < len(job.extractor.layers)
+    again = kind == "transfer" and depth < len(inputs.extractor.layers)
     return {**both, "impose": 1, **({"noisify_result": 1} if again else {})}
 
 
-def _flow_of(job: Job, kind: str, method: str) -> Flow | None:
+def _flow_of(inputs: Inputs, kind: str, method: str) -> Flow | None:
     """That of a comparison's first method; None for an objective, whose passes nobody gives."""
     if kind == "compare_flows":
-        return method_flow(job, method, job.config.compare_flows.passes)
+        return method_flow(inputs, method, inputs.config.compare_flows.passes)
     name, how = split_compared(method)
-    return transfer_flow(job, name, how, job.config.compare.passes) if name in TRANSFERS else None
+    return (
+        transfer_flow(inputs, name, how, inputs.config.compare.passes)
+        if name in TRANSFERS
+        else None
+    )
 
 
-def _passes(job: Job, flow: Flow, depth: int, walks: dict[str, int]) -> tuple[float, float]:
+def _passes(inputs: Inputs, flow: Flow, depth: int, walks: dict[str, int]) -> tuple[float, float]:
     """All passes at a depth, and how many single ones take as long: rows go side by side."""
     if isinstance(flow, Lift):
-        anew, back, factors, work = _of_lift(depth, job.chain.weights.trained)
+        anew, back, factors, work = _of_lift(depth, inputs.chain.weights.trained)
         # A picture's own features go back in the steps in which they were taken off.
         known = "impose" if "noisify_target" not in walks else "noisify_result"
         new = sum(n for stage, n in walks.items() if stage != known)
         single = new * anew + walks.get(known, 0) * back
-        part = job.extractor.first(depth)
-        pixels = job.source[..., 0].size
+        part = inputs.extractor.first(depth)
+        pixels = inputs.source[..., 0].size
         rows = part.size * part.share_estimated(pixels)
         made = new * factors
         return single + made * rows, work * single + made * factor_cost(part, pixels)
@@ -167,23 +171,23 @@ def _of_descent(rule: StopRule, how: Optimizer, beside: float = 0) -> float:
     return passes if rule.max_passes is None else min(passes, rule.max_passes)
 
 
-def _of_objective(job: Job) -> Forecast:
+def _of_objective(inputs: Inputs) -> Forecast:
     """Of a style transfer, at all its scales."""
-    how = optimizer(**options_of(job.config.optimizer))
-    rule = stop_rules(job.config.stop, job.chain.weights.origin).common
+    how = optimizer(**options_of(inputs.config.optimizer))
+    rule = stop_rules(inputs.config.stop, inputs.chain.weights.origin).common
     passes = _of_descent(rule, how)
-    objective = plain_objective(job, job.config.gatys.style.statistic)
-    image = tf.constant(job.target[None], job.chain.dtype)
+    objective = plain_objective(inputs, inputs.config.gatys.style.statistic)
+    image = tf.constant(inputs.target[None], inputs.chain.dtype)
     evaluation = _timed(lambda: objective.loss_and_gradient(image)[1].numpy())
-    count = number_of_scales(job.config.gatys.scales, min(job.target.shape[:2]))
+    count = number_of_scales(inputs.config.gatys.scales, min(inputs.target.shape[:2]))
     # A pass takes as long as the image has pixels.
     weight = sum(scale**2 for scale in scales(count))
     return Forecast(round(count * passes), weight * passes * evaluation / _EVALUATION, True)
 
 
-def _seconds_of_pass(job: Job, depth: int) -> float:
+def _seconds_of_pass(inputs: Inputs, depth: int) -> float:
     """Of one image forward or backward through the network, down to a layer; three are timed."""
-    extractor, image = job.extractor.first(depth), job.source.astype(np.float64)
+    extractor, image = inputs.extractor.first(depth), inputs.source.astype(np.float64)
     cotangent = np.ones(extractor.size)
 
     def passes() -> None:

@@ -1,4 +1,4 @@
-"""The objective of a job of the Gatys family, with its weights, and where it is descended from."""
+"""The objective of a run of the Gatys family, with its weights, and where it is descended from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from decouple.gatys import Objective, Part, TotalVariation, Weighted, content, style
 from decouple.pipeline.asked import layers_of
-from decouple.pipeline.job import Job
+from decouple.pipeline.inputs import Inputs
 from decouple.stages import noise_image
 
 # Standard deviation of the noise under which an objective is balanced, in units of the image's
@@ -17,34 +17,36 @@ from decouple.stages import noise_image
 BALANCE_NOISE = 0.1
 
 
-def objective_of(job: Job, statistic: str, start: np.ndarray) -> tuple[Objective, str]:
+def objective_of(inputs: Inputs, statistic: str, start: np.ndarray) -> tuple[Objective, str]:
     """The objective with its weights, and one line on how they were found.
 
     Raises
     ------
     ConfigError : a term that has a share has no gradient.
     """
-    settings, objective = job.config.gatys, plain_objective(job, statistic)
-    if not balances(job):
+    settings, objective = inputs.config.gatys, plain_objective(inputs, statistic)
+    if not balances(inputs):
         return objective, "raw, as gatys.*.weight has them"
     shares = {name: float(settings[name].share) for name in objective.tree.parts}
     height, width = start.shape[:2]
-    noise = np.sqrt(12) * (noise_image(height, width, job.config.seed, draw=1) - 0.5)
+    noise = np.sqrt(12) * (noise_image(height, width, inputs.config.seed, draw=1) - 0.5)
     place = start if settings.start == "noise" else start + BALANCE_NOISE * noise
     return objective.balanced(place, shares), (
         f"balanced, such that the initial gradient consists of {_shares(shares)}"
     )
 
 
-def balances(job: Job) -> bool:
+def balances(inputs: Inputs) -> bool:
     """Whether weights are found from shares of the gradient."""
-    weights = job.config.gatys.weights
-    return weights == "balanced" or (weights == "auto" and job.chain.weights.origin != "imagenet")
+    weights = inputs.config.gatys.weights
+    return weights == "balanced" or (
+        weights == "auto" and inputs.chain.weights.origin != "imagenet"
+    )
 
 
-def plain_objective(job: Job, statistic: str) -> Objective:
+def plain_objective(inputs: Inputs, statistic: str) -> Objective:
     """The objective with raw weights; a term whose weight, or share, is 0 is left out."""
-    settings, chain = job.config.gatys, job.chain
+    settings, chain = inputs.config.gatys, inputs.chain
     wanted, texture, smooth = settings.content, settings.style, settings.variation
     layers = layers_of(wanted.layers, chain.architecture)
     described = {
@@ -55,11 +57,11 @@ def plain_objective(job: Job, statistic: str) -> Objective:
     scale = smooth.scale if isinstance(smooth.scale, int | float) else tuple(smooth.scale)
     exponent = {"exponent": smooth.exponent} if smooth.form == "power" else {}
     parts: dict[str, Callable[[], Part]] = {
-        "content": lambda: content(chain, job.target, layers, wanted.distance),
-        "style": lambda: style(chain, job.source, job.extractor.layers, **described),
+        "content": lambda: content(chain, inputs.target, layers, wanted.distance),
+        "style": lambda: style(chain, inputs.source, inputs.extractor.layers, **described),
         "variation": lambda: TotalVariation(smooth.form, scale=scale, **exponent),
     }
-    used = "share" if balances(job) else "weight"
+    used = "share" if balances(inputs) else "weight"
     weighted = {
         name: Weighted(settings[name].weight, make())
         for name, make in parts.items()
@@ -68,16 +70,16 @@ def plain_objective(job: Job, statistic: str) -> Objective:
     return Objective(chain, weighted)
 
 
-def start_image(job: Job) -> np.ndarray:
+def start_image(inputs: Inputs) -> np.ndarray:
     """Where the optimization begins, (H, W, 3) of the target's shape, float64."""
-    start = job.config.gatys.start
+    start = inputs.config.gatys.start
     if start == "noise":
-        height, width = job.target.shape[:2]
-        image = noise_image(height, width, job.config.seed)
+        height, width = inputs.target.shape[:2]
+        image = noise_image(height, width, inputs.config.seed)
     elif start == "content":
-        image = job.target
+        image = inputs.target
     else:
-        image = job.pictures["source" if start == "style" else "start"].pixels
+        image = inputs.pictures["source" if start == "style" else "start"].pixels
     return image.astype(np.float64)
 
 

@@ -11,7 +11,7 @@ from decouple.flows.symmetric import Symmetric
 from decouple.memory import available_bytes, gib, resident_bytes
 from decouple.networks.architecture import Conv
 from decouple.pipeline.forecast import forecast
-from decouple.pipeline.job import Job
+from decouple.pipeline.inputs import Inputs
 from decouple.record.metrics import peak_memory_bytes
 
 # TensorFlow and the network's numbers, where the system does not tell.
@@ -28,7 +28,7 @@ _BEING_MADE = 6
 _DOUBLE = 8
 
 
-def estimated_peak_bytes(job: Job) -> int:
+def estimated_peak_bytes(inputs: Inputs) -> int:
     """The most memory that the process will hold.
 
     What it holds now (TensorFlow, the network's numbers, pictures) and, on top of it, what the
@@ -50,26 +50,26 @@ def estimated_peak_bytes(job: Job) -> int:
     what that takes on top of the 0.9 GiB which TensorFlow and a deep network hold, 41, 0 and 5 %
     too low, 29 % too high.
     """
-    pixels = max(picture.pixels[..., 0].size for picture in job.pictures.values())
-    size = np.dtype(job.chain.dtype).itemsize
+    pixels = max(picture.pixels[..., 0].size for picture in inputs.pictures.values())
+    size = np.dtype(inputs.chain.dtype).itemsize
     positions, activations, widest, weights = float(pixels), 0.0, 0.0, 0
-    for layer in job.chain.layers:
+    for layer in inputs.chain.layers:
         if isinstance(layer, Conv):
             activations += layer.filters * positions
             widest = max(widest, layer.filters * positions)
-            weights += job.chain.weights.kernels[layer.name].size
+            weights += inputs.chain.weights.kernels[layer.name].size
         else:
             positions /= 4
-    needed = (_ARRAYS if _forms_gram(job) else _ARRAYS_OF_LOSS) * activations * size
-    if _forms_gram(job):
-        features, part = job.extractor.size, job.extractor
-        if isinstance(job.flow, Lift) and part.share_estimated(pixels) < 1:
+    needed = (_ARRAYS if _forms_gram(inputs) else _ARRAYS_OF_LOSS) * activations * size
+    if _forms_gram(inputs):
+        features, part = inputs.extractor.size, inputs.extractor
+        if isinstance(inputs.flow, Lift) and part.share_estimated(pixels) < 1:
             part = part.first(1)  # behind it, tiles stand for the whole
         jacobian = part.size * 3 * pixels * size
         needed += part.rows_at_a_time(pixels) * _ALIVE * part.row_channels * pixels * size
         needed += jacobian if jacobian <= jacobian_limit() else 0
         needed += 3 * _DOUBLE * features**2
-        if isinstance(job.flow, Lift) and isinstance(job.flow.stepper, Symmetric):
+        if isinstance(inputs.flow, Lift) and isinstance(inputs.flow.stepper, Symmetric):
             needed = max(needed, (_ARRAYS * activations + _BEING_MADE * widest) * _DOUBLE)
             # Kernels, those of the way back, and Anderson acceleration's iterates and residuals.
             needed += 2 * _DOUBLE * (weights + Symmetric.memory * 3 * pixels)
@@ -77,26 +77,26 @@ def estimated_peak_bytes(job: Job) -> int:
     return int(max(now + needed, peak_memory_bytes() or 0))
 
 
-def _forms_gram(job: Job) -> bool:
-    kind = EXPERIMENTS[job.config.experiment]
+def _forms_gram(inputs: Inputs) -> bool:
+    kind = EXPERIMENTS[inputs.config.experiment]
     if kind == "gatys":
         return False
-    return kind in ("compare", "compare_flows") or job.config.flow.name != "gradient"
+    return kind in ("compare", "compare_flows") or inputs.config.flow.name != "gradient"
 
 
-def said(job: Job) -> str:
+def said(inputs: Inputs) -> str:
     """What `plan=true` prints: one line on memory, passes and time."""
     spare = _available_in_all()
     there = "" if spare is None else f"; {gib(spare)} are available"
-    memory = gib(estimated_peak_bytes(job))  # before passes are timed, which take some
-    expected = forecast(job)
+    memory = gib(estimated_peak_bytes(inputs))  # before passes are timed, which take some
+    expected = forecast(inputs)
     took = "passes cannot be told before" if expected is None else str(expected)
-    return f"{job.sentence()}: about {memory} of memory at most{there}; {took}"
+    return f"{inputs.sentence()}: about {memory} of memory at most{there}; {took}"
 
 
-def shortage(job: Job) -> str | None:
+def shortage(inputs: Inputs) -> str | None:
     """One line where the machine has less memory than the run will take; None where not."""
-    needed, there = estimated_peak_bytes(job), _available_in_all()
+    needed, there = estimated_peak_bytes(inputs), _available_in_all()
     if there is None or needed <= there:
         return None
     return (

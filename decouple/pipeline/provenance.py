@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -18,7 +19,7 @@ from decouple.record.places import write_places
 from decouple.record.plain import plain
 
 if TYPE_CHECKING:
-    from decouple.pipeline.job import Job
+    from decouple.pipeline.inputs import Inputs
 
 # Settings that say nothing of what is computed.
 _WITHOUT_EFFECT = ("run_dir", "resume", "plan", "checkpoint.every_seconds", "record.tensorboard")
@@ -30,41 +31,47 @@ def write_settings(folder: RunFolder, config: DictConfig) -> None:
     write_places(folder, files_of(config))
 
 
-def provenance(job: Job) -> dict[str, Any]:
+def provenance(inputs: Inputs) -> dict[str, Any]:
     """Plain values: `config` (without where it is written), `inputs` (digests), `weights` (their
     origin), and the `versions`, `device` and `numerics` that the last bits depend on.
     """
-    flat, computed = settings(options_of(job.config)), environment(described())
+    flat, computed = settings(options_of(inputs.config)), environment(described())
     return {
         "config": plain({k: v for k, v in flat.items() if k not in _WITHOUT_EFFECT}),
-        "inputs": inputs(job),
-        "weights": job.chain.weights.origin,
+        "inputs": digests_of(inputs),
+        "weights": inputs.chain.weights.origin,
         **{part: computed[part] for part in ("versions", "device", "numerics")},
     }
 
 
-def inputs(job: Job) -> dict[str, str]:
+def digests_of(inputs: Inputs) -> dict[str, str]:
     """Digests of what a run is made of; another picture or network is another run."""
-    digests = {role: origin["digest"] for role, origin in job.origins().items()}
-    return {"weights": job.chain.weights.digest, **digests}
+    digests = {role: origin["digest"] for role, origin in inputs.origins().items()}
+    return {"weights": inputs.chain.weights.digest, **digests}
 
 
-def check_same_run(job: Job, about: dict[str, Any], run_dir: object) -> None:
-    """Compare a job with the `provenance` of the run that it goes on with.
+def check_same_run(
+    inputs: Inputs, about: dict[str, Any], run_dir: object, say: Callable[[str], None]
+) -> dict[str, str]:
+    """Compare what a run is made of with the `provenance` of the run that it goes on with.
 
     Other versions of the libraries, and what else the last bits depend on, are said. Calibrated
     filters may then be others in their last bits, too.
+
+    Returns
+    -------
+    What metrics.json is to say of it; nothing where all is as it was.
 
     Raises
     ------
     ConfigError : it has other pictures, another network or other settings; the line names them.
     """
-    own = provenance(job)
+    own = provenance(inputs)
     told, settled = own["config"], about["config"]
-    experiment = job.config.experiment
+    experiment = inputs.config.experiment
     kept = [k for k in dict.fromkeys([*settled, *told]) if not may_change(experiment, k)]
     # A file may be named otherwise from another folder; its digest tells whether it is the same.
-    by_digest = files_of(job.config)
+    by_digest = files_of(inputs.config)
     missing = object()
     changed = [
         f"{key} was {settled.get(key)} and is {told.get(key)}"
@@ -82,9 +89,11 @@ def check_same_run(job: Job, about: dict[str, Any], run_dir: object) -> None:
         if about["inputs"].get(name) != digest and not (name == "weights" and anew):
             what = "network.weights are" if name == "weights" else f"{name} is"
             raise ConfigError(f"{what} not what the run in '{run_dir}' was made with")
-    if others:
-        job.results[CHANGED] = "; ".join(others)
-        job.progress.say(
-            f"The setting has changed since the run began ({job.results[CHANGED]}): the last bits "
-            "of its result may differ"
-        )
+    if not others:
+        return {}
+    told = "; ".join(others)
+    say(
+        f"The setting has changed since the run began ({told}): the last bits of its result may "
+        "differ"
+    )
+    return {CHANGED: told}

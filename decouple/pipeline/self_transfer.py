@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from decouple import images
-from decouple.pipeline.job import Job
+from decouple.pipeline.running import Run
 
 # The difference picture is amplified by the largest power of ten that leaves so many per cent of
 # its values within the full range: a few pixels usually err by far the most, and would leave all
@@ -15,18 +15,18 @@ _LARGEST_GAIN, _WITHIN = 10**9, 99
 _FARTHEST = 100
 
 
-def self_transfer(job: Job) -> None:
+def self_transfer(run: Run) -> None:
     """The method's acid test: ideally the result is the source."""
-    done = job.round_trip(job.source, saved_as="noisified")
+    done = run.round_trip(run.source, saved_as="noisified")
     noisified, result, rms = done.noisified, done.imposed.image, done.rms
-    difference = result - job.source
-    job.save("result", result)
-    job.results.update(
-        self_transfer=_measured(job.source, noisified.image, result),
+    difference = result - run.source
+    run.save("result", result)
+    run.record(
+        self_transfer=_measured(run.source, noisified.image, result),
         round_trip_rms=rms,
-        tolerance_met=rms <= job.config.tolerance,
+        tolerance_met=rms <= run.config.tolerance,
         noisified_range=[float(noisified.image.min()), float(noisified.image.max())],
-        difference_gain=_save_difference(job, difference),
+        difference_gain=_save_difference(run, difference),
     )
 
 
@@ -42,12 +42,12 @@ def _measured(source: np.ndarray, noisified: np.ndarray, result: np.ndarray) -> 
     }
 
 
-def _save_difference(job: Job, difference: np.ndarray) -> int:
+def _save_difference(run: Run, difference: np.ndarray) -> int:
     """Save |difference| amplified by a power of ten, which is returned."""
     errors = np.abs(difference)
     gain = _gain(errors)
     # Past the record of clipped shares: that is of results.
-    job.folder.save_image("difference", errors * gain)
+    run.recorder.folder.save_image("difference", errors * gain)
     return gain
 
 

@@ -6,53 +6,54 @@ import numpy as np
 
 from decouple.checks import strengths_of
 from decouple.errors import ConfigError, unknown_layer
-from decouple.pipeline.job import Job
+from decouple.pipeline.inputs import Inputs
+from decouple.pipeline.running import Run
 from decouple.stages import DecoupledFeatures, Noisified, Retraced, distances, mix
 
 
-def transfer(job: Job) -> None:
+def transfer(run: Run) -> None:
     """Steps 0 to 3, and once more out from the result to see what it holds."""
-    strengths = chosen(job)
-    source = job.noisify(job.source, "noisify_source", saved_as="noisified_source")
-    target = job.noisify(job.target, "noisify_target", saved_as="noisified_target")
+    strengths = chosen(run.inputs)
+    source = run.noisify(run.source, "noisify_source", saved_as="noisified_source")
+    target = run.noisify(run.target, "noisify_target", saved_as="noisified_target")
     features = mix(source.features, target.features, strengths)
-    done = job.impose_retraced(target.image, features)
-    job.save("result", done.imposed.image)
-    job.results["strength"] = strengths
-    job.results["transfer"] = measured(job, source, target, done, features)
-    if done.traceable is None and job.config.transfer.check:
-        job.progress.say(
+    check_passes = None if run.config.transfer.check else 0
+    done = run.impose_retraced(target.image, features, check_passes)
+    run.save("result", done.imposed.image)
+    run.record(strength=strengths, transfer=measured(run, source, target, done, features))
+    if done.traceable is None and run.config.transfer.check:
+        run.say(
             "The check by noisifying the result again took more passes than the imposition and was "
             "given up: what the result gives up is not known."
         )
     elif done.traceable is False:
-        job.progress.say(
+        run.say(
             "Noisifying the result again does not give what was imposed (decoupled_feature_mse in "
             "metrics.json): it lies too far from pictures, or the flow is not reversible."
         )
 
 
-def chosen(job: Job) -> dict[str, float]:
+def chosen(inputs: Inputs) -> dict[str, float]:
     """{layer: strength}, 0 where `impose.from_source` leaves a layer to the target.
 
     Raises
     ------
     ConfigError : a layer that is not among those used.
     """
-    layers, named = job.extractor.layers, job.config.impose.from_source
+    layers, named = inputs.extractor.layers, inputs.config.impose.from_source
     for layer in named if named != "all" else ():
         if layer not in layers:
             raise ConfigError(unknown_layer("layer of impose.from_source", layer, layers))
-    strengths = strengths_of(job.config.strength, layers)
+    strengths = strengths_of(inputs.config.strength, layers)
     return {k: t if named == "all" or k in named else 0.0 for k, t in strengths.items()}
 
 
 def measured(
-    job: Job, source: Noisified, target: Noisified, done: Retraced, features: DecoupledFeatures
+    run: Run, source: Noisified, target: Noisified, done: Retraced, features: DecoupledFeatures
 ) -> dict[str, dict[str, float] | None]:
     """Mean squared distances, {layer: value}, of raw and of decoupled features."""
-    part = job.extractor
-    raw = {name: part.measure(x) for name, x in (("source", job.source), ("target", job.target))}
+    part = run.extractor
+    raw = {name: part.measure(x) for name, x in (("source", run.source), ("target", run.target))}
     result = part.measure(done.imposed.image)
     return {
         "feature_mse_to_source": part.mean_square(result - raw["source"]),

@@ -6,6 +6,7 @@ from decouple.stages.layerwise import DecoupledFeatures, StageError, checked_ima
 from decouple.stages.match import Matched, match
 from decouple.stages.mixing import mix
 from decouple.stages.noisify import Noisified, noisify
+from decouple.stages.prepare import Prepared, prepare
 from decouple.stages.reference import Reference, noise_image, noise_reference
 from decouple.stages.retrace import Retraced, distances, impose_retraced
 from decouple.stages.round_trip import RoundTrip, round_trip
@@ -17,6 +18,7 @@ __all__ = [
     "Imposed",
     "Matched",
     "Noisified",
+    "Prepared",
     "Reference",
     "Retraced",
     "RoundTrip",
@@ -31,5 +33,6 @@ __all__ = [
     "noise_image",
     "noise_reference",
     "noisify",
+    "prepare",
     "round_trip",
 ]

@@ -1,0 +1,77 @@
+"""A run folder for one run: a new one, or that of a run to go on with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from decouple.config import EXPERIMENTS
+from decouple.errors import DecoupleError
+from decouple.pipeline.inputs import Inputs
+from decouple.pipeline.journal import Journal
+from decouple.pipeline.provenance import check_same_run
+from decouple.record.checkpoint import read_checkpoint
+from decouple.record.folder import RunFolder
+from decouple.record.lock import locked
+
+# Those whose methods have a folder, and thereby a history, each.
+OF_METHODS = ("compare_flows", "compare")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A folder that is this process's, and what an earlier one left in it.
+
+    Attributes
+    ----------
+    folder : of the run
+    journal : of what had ended
+    history_length : bytes of history.csv to go on after
+    changed : what metrics.json is to say of a setting that is another than it was
+    """
+
+    folder: RunFolder
+    journal: Journal
+    history_length: int = 0
+    changed: dict[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def claimed(inputs: Inputs, say: Callable[[str], None]) -> Iterator[Claim]:
+    """Hold the folder that a run writes to, for this process alone.
+
+    A new one is removed if the run is refused before anything was written to it.
+
+    Raises
+    ------
+    RunFolderError : it is taken or cannot be made; there is nothing to go on with.
+    ConfigError : the run to go on with was made with other inputs.
+    """
+    config = inputs.config
+    if config.resume is not None:
+        with locked(config.resume):
+            yield _reopened(inputs, config.resume, say)
+        return
+    folder = RunFolder.create(config.experiment, config.run_dir)
+    try:
+        with locked(folder.path):
+            yield Claim(folder, Journal(config.checkpoint.every_seconds, []))
+    except DecoupleError:
+        folder.remove_if_empty()
+        raise
+
+
+def _reopened(inputs: Inputs, run_dir: str, say: Callable[[str], None]) -> Claim:
+    """The folder of the run to go on with; what does not fit is refused, and nothing written."""
+    _, about = read_checkpoint(run_dir)
+    changed = check_same_run(inputs, about, run_dir, say)
+    journal = Journal.read(run_dir, inputs.config.checkpoint.every_seconds)
+    if not inputs.objective:
+        say(f"Going on after {journal.known} layers' motions")
+    # A state that replaces the one before knows its own rows.
+    length = int(about.get("history", journal.length))
+    if EXPERIMENTS[inputs.config.experiment] in OF_METHODS:
+        length = 0
+    return Claim(RunFolder.open(run_dir), journal, length, changed)

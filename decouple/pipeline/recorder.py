@@ -1,0 +1,177 @@
+"""What a run leaves in its folder: rows, pictures, arrays and figures."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from decouple import __version__, files
+from decouple.flows.trace import LayerTrace, StepReport
+from decouple.record.folder import RunFolder
+from decouple.record.history import History
+from decouple.record.metrics import stage_row, write_metrics
+from decouple.record.tensorboard import TensorBoard
+from decouple.report.curves import plot_losses
+from decouple.report.page import write_page
+from decouple.report.panel import plot_panel
+
+RESULT = "result"
+"""Name of the picture that a run is for."""
+
+
+class Recorder:
+    """Observer of steps that keeps what a run comes to; use as a context, then `close` it.
+
+    Parameters
+    ----------
+    folder : of the run
+    layers : whose features are moved
+    losses : names of an objective's parts
+    history_length : bytes of an earlier process's history.csv to go on after
+    made_of : what the result's file says, in its text chunks, of how it was made; plain values
+    tensorboard : whether scalars and pictures are written for TensorBoard, too
+    began : `time.perf_counter()` when the run began
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        layers: Sequence[str],
+        losses: Sequence[str] = (),
+        *,
+        history_length: int = 0,
+        made_of: Mapping[str, Any] | None = None,
+        tensorboard: bool = False,
+        began: float | None = None,
+    ) -> None:
+        self.folder = folder
+        self._history = History(folder.path, layers, losses, history_length)
+        self._board = TensorBoard(folder.path) if tensorboard else None
+        self._text = {key: json.dumps(value) for key, value in (made_of or {}).items()}
+        self._began = time.perf_counter() if began is None else began
+        self._open = ExitStack()
+        self._stages: list[dict[str, Any]] = []
+        self._clipped: dict[str, float] = {}
+        self._arrays: dict[str, np.ndarray] = {}
+        self._results: dict[str, Any] = {}
+        self._figures: list[Callable[[Path], object]] = []
+        self.keeps_checkpoint = False
+
+    def __enter__(self) -> Recorder:
+        """Begin history.csv, or go on with it."""
+        with ExitStack() as opened:
+            if self._board is not None:
+                opened.enter_context(self._board)
+            opened.enter_context(self._history)
+            self._open = opened.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Finish what steps are written to."""
+        self._open.__exit__(kind, error, traceback)
+
+    def __call__(self, report: StepReport) -> None:
+        """Write down a step."""
+        self._history(report)
+        if self._board is not None:
+            self._board(report)
+
+    def flush(self) -> int:
+        """Bring the rows of history.csv to the disk; their bytes."""
+        return self._history.flush()
+
+    # What there is so far.
+
+    @property
+    def stages(self) -> tuple[dict[str, Any], ...]:
+        """Rows of `stages[]` of metrics.json, in the order in which they happened."""
+        return tuple(self._stages)
+
+    @property
+    def clipped(self) -> dict[str, float]:
+        """{picture's name: share of its values that were clipped at save}."""
+        return dict(self._clipped)
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What was recorded for metrics.json."""
+        return dict(self._results)
+
+    @property
+    def seconds(self) -> float:
+        """That the run has taken, in all processes."""
+        return time.perf_counter() - self._began
+
+    # What is added.
+
+    def go_on_after(
+        self, stages: Iterable[Mapping[str, Any]], clipped: Mapping[str, float], seconds: float
+    ) -> None:
+        """Take over what an earlier process of this run had recorded, in so many seconds."""
+        self._stages += [dict(row) for row in stages]
+        self._clipped.update(clipped)
+        self._began -= seconds
+
+    def add_stages(self, *done: LayerTrace | Mapping[str, Any]) -> None:
+        """Add rows of `stages[]`."""
+        self._stages += [stage_row(d) if isinstance(d, LayerTrace) else dict(d) for d in done]
+
+    def save(self, name: str, image: np.ndarray) -> None:
+        """Save a picture (H, W, 3) as `images/<name>.png`, and note what was clipped.
+
+        That of the result says in its text chunks what the run was made of; it is kept in full
+        precision, too.
+        """
+        text = None
+        if name == RESULT:
+            self.keep_array(name, image)
+            text = {"Software": f"decouple {__version__}", **self._text}
+        self._clipped[name] = self.folder.save_image(name, image, text)
+        if self._board is not None:
+            self._board.image(name, image)
+
+    def keep_array(self, name: str, values: np.ndarray) -> None:
+        """Keep an array in full precision, in result.npz."""
+        self._arrays[name] = values
+
+    def record(self, **results: Any) -> None:
+        """Keep parts of metrics.json, by their keys."""
+        self._results.update(results)
+
+    def draw(self, *figures: Callable[[Path], object]) -> None:
+        """Have figures drawn from the folder at the end, beside the panel and the loss curves."""
+        self._figures += figures
+
+    def keep_checkpoint(self) -> None:
+        """Let the checkpoint stay: the run may go on once it has ended, with more iterations."""
+        self.keeps_checkpoint = True
+
+    def close(self, metrics: Mapping[str, Any]) -> None:
+        """Write what was kept, the figures and the page; with the page the run is done.
+
+        Raises
+        ------
+        RunFolderError : the disk refuses.
+        """
+        path = self.folder.path
+        if self._arrays:
+            with files.written_aside(path / "result.npz") as aside, aside.open("wb") as file:
+                np.savez(file, **self._arrays)  # type: ignore[arg-type]
+        write_metrics(self.folder, metrics)
+        with files.disk_errors("write into", path):
+            (path / "plots").mkdir(exist_ok=True)
+            for plot in (plot_losses, plot_panel, *self._figures):
+                plot(path)
+            write_page(path)

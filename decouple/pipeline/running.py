@@ -1,0 +1,336 @@
+"""A run under way: what an experiment works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from omegaconf import DictConfig
+
+from decouple.config import FIXED_STEPPERS
+from decouple.features import Extractor
+from decouple.flows import Flow, Lift, Observer
+from decouple.pipeline.claims import Claim
+from decouple.pipeline.inputs import Inputs
+from decouple.pipeline.journal import Journal
+from decouple.pipeline.provenance import provenance, write_settings
+from decouple.pipeline.recorder import Recorder
+from decouple.pipeline.summary import hold, summary
+from decouple.record.checkpoint import write_checkpoint
+from decouple.record.closing import closing_table
+from decouple.record.folder import RunFolder
+from decouple.record.interrupts import Interrupts
+from decouple.record.observers import fan_out
+from decouple.record.progress import Progress
+from decouple.stages import (
+    DecoupledFeatures,
+    Imposed,
+    Noisified,
+    Prepared,
+    Reference,
+    Retraced,
+    RoundTrip,
+    StageError,
+    impose,
+    impose_retraced,
+    noisify,
+    prepare,
+    round_trip,
+)
+
+Done = TypeVar("Done")
+# What is recorded of an objective: the whole, and its parts as they are weighted.
+LOSSES = ("total", "content", "style", "variation")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an experiment works with: its inputs, and the method's steps, each recorded.
+
+    Attributes
+    ----------
+    inputs : pictures, network, flow and configuration
+    prepared : what step 0 found; None where no features are moved
+    recorder : of what it comes to
+    progress : what a person sees of it
+    journal : of the motions, and methods, that have ended, by which a run that was cut goes on
+    interrupts : Ctrl-C, acted on between steps
+    checkpoints : whether it may write a checkpoint of its own; a method of a comparison may not
+    """
+
+    inputs: Inputs
+    prepared: Prepared | None
+    recorder: Recorder
+    progress: Progress
+    journal: Journal
+    interrupts: Interrupts
+    checkpoints: bool = True
+
+    @property
+    def config(self) -> DictConfig:
+        """All settings."""
+        return self.inputs.config
+
+    @property
+    def source(self) -> np.ndarray:
+        """See `Inputs.source`."""
+        return self.inputs.source
+
+    @property
+    def target(self) -> np.ndarray:
+        """See `Inputs.target`."""
+        return self.inputs.target
+
+    @property
+    def extractor(self) -> Extractor:
+        """Of the features that are moved; of all, where none are."""
+        return self.inputs.extractor if self.prepared is None else self.prepared.extractor
+
+    @property
+    def reference(self) -> Reference:
+        """What step 0 measured."""
+        if self.prepared is None:
+            raise RuntimeError("a run that moves no features has no reference")
+        return self.prepared.reference
+
+    @property
+    def told(self) -> Observer:
+        """Observer of steps that shows and records them."""
+        return fan_out(self.progress, self.recorder)
+
+    @property
+    def observer(self) -> Observer:
+        """As `told`; it also stops the run, once there was a Ctrl-C."""
+        return fan_out(self.told, self.interrupts.check)
+
+    # What is kept.
+
+    def say(self, line: str) -> None:
+        """Show a line."""
+        self.progress.say(line)
+
+    def save(self, name: str, image: np.ndarray) -> None:
+        """See `Recorder.save`."""
+        self.recorder.save(name, image)
+
+    def record(self, **results: Any) -> None:
+        """See `Recorder.record`."""
+        self.recorder.record(**results)
+
+    def draw(self, *figures: Callable[[Path], object]) -> None:
+        """See `Recorder.draw`."""
+        self.recorder.draw(*figures)
+
+    # The method's steps.
+
+    def noisify(self, image: np.ndarray, stage: str, *, saved_as: str) -> Noisified:
+        """`stages.noisify`, with its rows, and pictures called `<saved_as>_<number>_<layer>`."""
+        save = self._saver(saved_as)
+        done: Noisified = self._kept(noisify, image, stage=stage, comes_back=False, on_layer=save)
+        self._keep_features(stage, done)
+        return done
+
+    def round_trip(self, image: np.ndarray, *, saved_as: str) -> RoundTrip:
+        """`stages.round_trip`, with its rows, and pictures as those of `noisify`."""
+        done = self._kept(
+            round_trip,
+            image,
+            hold=hold(self.config),
+            on_layer=self._saver(saved_as),
+            on_noisified=partial(self._keep_features, "noisify_source"),
+            say=self.say,
+        )
+        self._keep_features("noisify_source", done.noisified)  # the better of two
+        return done
+
+    def impose(self, image: np.ndarray, features: DecoupledFeatures) -> Imposed:
+        """`stages.impose`, with its rows."""
+        return self._kept(impose, image, features, hold=hold(self.config))
+
+    def impose_retraced(
+        self, image: np.ndarray, features: DecoupledFeatures, check_passes: int | None = None
+    ) -> Retraced:
+        """`stages.impose_retraced`, with its rows."""
+        how = {"hold": hold(self.config), "check_passes": check_passes}
+        return self._kept(impose_retraced, image, features, **how)
+
+    def _kept(self, carried_out: Callable[..., Done], *what: object, **how: object) -> Done:
+        """Carry out a stage; its rows are kept, however it ends."""
+        try:
+            done = carried_out(
+                *what,
+                extractor=self.extractor,
+                reference=self.reference,
+                flow=self.inputs.flow,
+                tolerance=self.config.tolerance,
+                observer=self.observer,
+                move=self.journal.move,
+                **how,
+            )
+        except StageError as error:
+            self.recorder.add_stages(*error.partial.trace)
+            raise
+        assert isinstance(done, Noisified | Imposed | Retraced | RoundTrip)
+        self.recorder.add_stages(*done.trace)
+        return done
+
+    def _saver(self, prefix: str) -> Callable[[str, np.ndarray], None]:
+        def save(layer: str, image: np.ndarray) -> None:
+            self.save(f"{prefix}_{self.extractor.layers.index(layer) + 1}_{layer}", image)
+
+        return save
+
+    def _keep_features(self, stage: str, noisified: Noisified) -> None:
+        for layer, values in noisified.features.values.items():
+            self.recorder.keep_array(f"{stage}/{layer}", values)
+
+    # Runs within it.
+
+    def once(self, method: str, carry_out: Callable[[], Done]) -> Done:
+        """What a method comes to, or had come to before the run was cut; see `Journal.once`."""
+        return self.journal.once(method, carry_out)
+
+    @contextmanager
+    def method(self, name: str, flow: Flow | None = None) -> Iterator[Run]:
+        """A run within this one, on the same pictures, network and reference; closed at the end.
+
+        Its folder lies below this one's; where an earlier process was cut in it, it is written
+        over.
+
+        Parameters
+        ----------
+        name : of the method
+        flow : how its image moves; None where it descends an objective
+        """
+        objective = flow is None
+        inputs = replace(
+            self.inputs,
+            extractor=self.extractor,
+            flow=flow or self.inputs.flow,
+            objective=objective,
+        )
+        folder = self._folder_of(name)
+        write_settings(folder, inputs.config)
+        with ExitStack() as opened:
+            length = self.journal.length_under_way
+            recorder = opened.enter_context(_recorder(inputs, folder, length))
+            opened.enter_context(self.journal.kept_in(folder.path, recorder.flush))
+            prepared = None if objective else self.prepared
+            one = replace(
+                self, inputs=inputs, prepared=prepared, recorder=recorder, checkpoints=False
+            )
+            yield one
+        recorder.close(summary(inputs, prepared, recorder))
+
+    def _folder_of(self, method: str) -> RunFolder:
+        path = self.recorder.folder.path / "methods" / method.replace(":", "_")
+        if self.config.resume is not None and path.exists():
+            return RunFolder.open(path)
+        return RunFolder.create("", path)
+
+    # The end.
+
+    def close(self) -> None:
+        """Write metrics.json, the figures and the page, and show the closing table."""
+        metrics = summary(self.inputs, self.prepared, self.recorder)
+        self.recorder.close(metrics)
+        self.progress.console.print(closing_table(metrics, self.recorder.folder.path))
+        note = self._miss(metrics)
+        if note is not None:
+            self.say(note)
+
+    def _miss(self, metrics: dict[str, Any]) -> str | None:
+        """What to say where the round trip's error exceeds what was asked for."""
+        flow, tolerance = self.inputs.flow, self.config.tolerance
+        controlled = isinstance(flow, Lift) and flow.stepper_name not in FIXED_STEPPERS
+        rms = metrics.get("round_trip_rms")
+        if rms is None or not controlled or rms <= tolerance:
+            return None
+        return (
+            f"The round trip's RMS error {rms:.1e} exceeds tolerance={tolerance:g}: "
+            "give a smaller tolerance, or a smooth network (softplus, average pooling)."
+        )
+
+
+@contextmanager
+def begun(inputs: Inputs, claim: Claim, progress: Progress, began: float) -> Iterator[Run]:
+    """Open the record of a run, with its settings and pictures, and carry out step 0.
+
+    Parameters
+    ----------
+    inputs : what it is made of
+    claim : its folder, and what an earlier process left there
+    progress : what a person sees of it
+    began : `time.perf_counter()` when it began, as if in one process
+    """
+    folder, journal = claim.folder, claim.journal
+    write_settings(folder, inputs.config)
+    if inputs.config.resume is None:
+        write_checkpoint(folder.path, {}, provenance(inputs))
+    with ExitStack() as opened:
+        recorder = opened.enter_context(_recorder(inputs, folder, claim.history_length, began))
+        recorder.record(**claim.changed)
+        opened.enter_context(progress)
+        progress.say(f"{inputs.sentence()}, into {folder.path}")
+        prepared = None if inputs.objective else _prepared(inputs, recorder, progress)
+        interrupts = opened.enter_context(Interrupts(progress.say))
+        opened.enter_context(journal.kept_in(folder.path, recorder.flush))
+        try:
+            yield Run(inputs, prepared, recorder, progress, journal, interrupts)
+        except KeyboardInterrupt:
+            journal.write()
+            raise
+
+
+@contextmanager
+def _recorder(
+    inputs: Inputs, folder: RunFolder, history_length: int, began: float | None = None
+) -> Iterator[Recorder]:
+    """A recorder that has the pictures as they were used."""
+    recorder = Recorder(
+        folder,
+        () if inputs.objective else inputs.extractor.layers,
+        LOSSES if inputs.objective else (),
+        history_length=history_length,
+        made_of=provenance(inputs),
+        tensorboard=inputs.config.record.tensorboard,
+        began=began,
+    )
+    with recorder:
+        for role, picture in inputs.pictures.items():
+            recorder.save(role, picture.pixels)
+        yield recorder
+
+
+def _prepared(inputs: Inputs, recorder: Recorder, progress: Progress) -> Prepared:
+    """Step 0, reported as a stage."""
+    config = inputs.config
+    done = prepare(
+        inputs.extractor,
+        *(picture.pixels for picture in inputs.pictures.values()),
+        size=inputs.noise_size,
+        seed=config.seed,
+        draws=config.noise.draws,
+        min_slope=config.mask.min_slope,
+    )
+    if done.left_out:
+        alive = done.extractor.alive
+        counts = ", ".join(f"{n} of {alive[k].size} {k}" for k, n in done.left_out.items())
+        progress.say(f"Channels left out, since they cannot be moved: {counts}")
+    recorder.add_stages(
+        {
+            "stage": "reference",
+            "layer": None,
+            "stop_reason": "reached",
+            "evaluations": done.evaluations,
+            "seconds": done.seconds,
+            "feature_mse": {},
+            "image_change_psnr_db": None,
+        }
+    )
+    return done

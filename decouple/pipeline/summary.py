@@ -1,0 +1,101 @@
+"""What metrics.json says of a run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig
+
+from decouple.devices import described
+from decouple.features import fidelity
+from decouple.flows import Flow, Gradient, Lift, Projected
+from decouple.networks import Activation, Pooling
+from decouple.pipeline.inputs import Inputs
+from decouple.pipeline.recorder import Recorder
+from decouple.record.metrics import environment
+from decouple.stages import Prepared
+
+
+def summary(inputs: Inputs, prepared: Prepared | None, recorder: Recorder) -> dict[str, Any]:
+    """All of it; what an experiment recorded comes last, and overrides what stands before.
+
+    Parameters
+    ----------
+    prepared : what step 0 found; None where no features were moved
+    """
+    config = inputs.config
+    return {
+        "experiment": config.experiment,
+        "seed": config.seed,
+        **environment(described()),
+        "seconds": recorder.seconds,
+        **({} if prepared is None else {"tolerance": config.tolerance}),
+        **inputs.origins(),
+        "network": _network(inputs, prepared),
+        "image": dict(zip(("height", "width"), inputs.target.shape[:2], strict=True)),
+        **({} if prepared is None else {"noise": _noise(prepared)}),
+        **motion(inputs.flow, config, inputs.target.shape),
+        "stages": list(recorder.stages),
+        "clipped_share": recorder.clipped,
+        **recorder.results,
+    }
+
+
+def _network(inputs: Inputs, prepared: Prepared | None) -> dict[str, Any]:
+    chain = inputs.chain
+    extractor = inputs.extractor if prepared is None else prepared.extractor
+    return {
+        "name": chain.architecture.name,
+        "weights": chain.weights.origin,
+        "weights_digest": chain.weights.digest,
+        "activation": chain.activation.value,
+        "width": chain.width,
+        "pooling": chain.pooling.value,
+        "dtype": chain.dtype,
+        "layers": list(extractor.layers),
+        "channels": {
+            layer: {"used": int(alive.sum()), "of": int(alive.size)}
+            for layer, alive in extractor.alive.items()
+        },
+        **_fidelity(inputs, prepared),
+    }
+
+
+def _fidelity(inputs: Inputs, prepared: Prepared | None) -> dict[str, Any]:
+    """How much the smooth network is the one that was trained."""
+    chain = inputs.chain
+    as_trained = (chain.activation, chain.pooling) == (Activation.RELU, Pooling.MAX)
+    if not chain.weights.trained or as_trained:
+        return {}
+    extractor = inputs.extractor if prepared is None else prepared.extractor
+    found = fidelity(extractor, inputs.source.astype(np.float64))
+    return {"fidelity": {layer: values._asdict() for layer, values in found.items()}}
+
+
+def _noise(prepared: Prepared) -> dict[str, int]:
+    reference = prepared.reference
+    return {"height": reference.height, "width": reference.width, "draws": reference.draws}
+
+
+def hold(config: DictConfig) -> str:
+    """`flow.hold`; a comparison's flows are not those of its configuration."""
+    return str(config.flow.get("hold", "reference"))
+
+
+def motion(flow: Flow, config: DictConfig, shape: tuple[int, ...]) -> dict[str, Any]:
+    """`flow` and `stepper`, and `stop` of a descent, where the optimizer is what steps."""
+    if isinstance(flow, Lift):
+        stepping = asdict(flow.stepper)  # type: ignore[call-overload]
+        return {"flow": {"name": flow.name, "path": flow.path.value}, "stepper": stepping}
+    assert isinstance(flow, Gradient | Projected)
+    described: dict[str, Any] = {"name": flow.name}
+    if isinstance(flow, Projected):
+        described["projection"] = flow.projection
+    else:
+        described["hold"] = hold(config)
+    stepping = asdict(flow.optimizer)  # type: ignore[call-overload]
+    if "learning_rate" in stepping:
+        stepping["learning_rate"] = flow.optimizer.rate(shape)  # type: ignore[attr-defined]
+    return {"flow": described, "stepper": stepping, "stop": asdict(flow.stop)}

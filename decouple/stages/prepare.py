@@ -1,0 +1,87 @@
+"""Step 0: which features can be moved, and what noise has there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from decouple.errors import ConfigError
+from decouple.features import alive_on
+from decouple.features.extractor import Extractor
+from decouple.stages.reference import Reference, noise_image, noise_reference
+
+# A channel whose mean activation slope is not above it can hardly be moved.
+MIN_SLOPE = 1e-3
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What all images of a run are moved with.
+
+    Attributes
+    ----------
+    extractor : of the features that can be moved on all of them
+    reference : the features of noise
+    left_out : {layer: number of its channels that cannot be moved}, where there are any
+    evaluations : network passes that it took
+    seconds : that it took
+    """
+
+    extractor: Extractor
+    reference: Reference
+    left_out: Mapping[str, int]
+    evaluations: int
+    seconds: float
+
+
+def prepare(
+    extractor: Extractor,
+    *images: np.ndarray,
+    size: tuple[int, int] | None = None,
+    seed: int = 0,
+    draws: int = 1,
+    min_slope: float = MIN_SLOPE,
+) -> Prepared:
+    """Leave out the features that cannot be moved, and measure the others on noise.
+
+    Parameters
+    ----------
+    extractor : of the layers that are to be moved
+    images : (H, W, 3) each, in [0, 1]: all that are to be moved
+    size : (height, width) of the noise; that of the last image by default, whose shape the result
+        has where the features of the one before are imposed on it
+    seed, draws : see `noise_reference`
+    min_slope : a channel is left out where its mean activation slope is not above it, on the noise
+        or on an image
+
+    Raises
+    ------
+    ConfigError : no feature of some layer is left; there is neither a size nor an image.
+    ImageError : the size is too small for the layers.
+
+    >>> import decouple as dc
+    >>> extractor = dc.ChannelMeans(dc.vgg19(weights="calibrated", last="block1_conv1"), layers=1)
+    >>> image = dc.load("sample:chelsea", size=24).pixels
+    >>> prepared = dc.prepare(extractor, image, seed=1)
+    >>> source = dc.noisify(image, prepared.extractor, prepared.reference)
+    """
+    began, passes = time.perf_counter(), extractor.passes.count
+    if size is None:
+        if not images:
+            raise ConfigError("prepare needs images, or the size of the noise")
+        size = images[-1].shape[0], images[-1].shape[1]
+    extractor.check_size(*size)
+    alive = alive_on(extractor, [noise_image(*size, seed), *images], min_slope)
+    passes = extractor.passes.count - passes
+    masked = extractor.masked(alive)
+    reference = noise_reference(masked, size, seed, draws)
+    return Prepared(
+        extractor=masked,
+        reference=reference,
+        left_out={k: int(np.sum(~kept)) for k, kept in alive.items() if not kept.all()},
+        evaluations=passes + masked.passes.count,
+        seconds=time.perf_counter() - began,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,14 @@ from decouple.legible import ERRORS
 def expanded(path: str | os.PathLike[str]) -> Path:
     """The path with a leading `~` or `~user` as that home folder, or as it is if there is none."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 (Path.expanduser raises without a home)
+
+
+def is_plain_file(path: str | os.PathLike[str]) -> bool:
+    """Whether there is such a file, whose reading ends: no folder, pipe or device."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116
+    except (OSError, ValueError):  # the latter of a name with a NUL
+        return False
 
 
 @contextmanager

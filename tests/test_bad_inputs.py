@@ -240,6 +240,21 @@ def of_integers(path: Path) -> None:
         group["kernel"], group["bias"] = np.ones((3, 3, 3, 64), np.int8), np.zeros(64)
 
 
+def of_itself(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["block1_conv1/kernel"] = np.ones((3, 3, 3, 64))
+        layout = h5py.VirtualLayout((64,), "f4")
+        layout[:] = h5py.VirtualSource(".", "block1_conv1/bias", (64,))
+        file.create_virtual_dataset("block1_conv1/bias", layout)
+
+
+def of_another_file(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        group = file.create_group("block1_conv1")
+        group["kernel"] = np.ones((3, 3, 3, 64))
+        group.create_dataset("bias", (64,), "f4", external=[("file", 0, 256)])
+
+
 def archive(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("config.json", '{"class_name": "Lambda"}')
@@ -257,6 +272,10 @@ WEIGHTS: dict[str, tuple[str, Make]] = {
     "another network": ("a.h5", of_vgg16),
     "two networks": ("a.h5", two_networks),
     "integers": ("a.h5", of_integers),
+    "a bias that is itself": ("a.h5", of_itself),
+    "a bias in another file": ("a.h5", of_another_file),
+    "pipe": ("a.h5", os.mkfifo),
+    "a long name": ("a" * 300, lambda path: None),
     "Keras archive": ("a.keras", archive),
     "a word": ("imagnet", lambda path: None),
     "home of nobody": ("~no_such_user/a.h5", lambda path: None),

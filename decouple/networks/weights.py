@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+import os
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from decouple.networks.architecture import ARCHITECTURES, Architecture, Conv
 from decouple.networks.calibration import calibrate, digest, preactivation_stds
 from decouple.networks.chain import Weights
 from decouple.networks.downloads import is_cached, reachable, time_limit_on_sockets
-from decouple.networks.hdf5 import read_layers
+from decouple.networks.hdf5 import Content, Stored, opened_layers
 from decouple.networks.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -163,26 +164,24 @@ def read_file(path: Path, architecture: Architecture, expected: Shapes) -> dict[
     WeightsError : there is no such file, it is another network's, or it does not hold each of
         these layers once, with finite values.
     """
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 (a name may be too long for Path.exists)
         raise WeightsError(
             f"weights file '{path}' does not exist; network.weights is one of "
             f"{', '.join(ORIGINS)}, or a file in Keras's HDF5 layout"
         )
-    try:
-        content = read_layers(path, expected)
-    except Exception as error:  # h5py raises many kinds on damaged files
-        raise WeightsError(
-            f"weights file '{path}' is not a readable HDF5 file ({' '.join(str(error).split())})"
-        ) from error
     convolutions = {conv.name for conv in architecture.convolutions}
     complete = "" if expected.keys() <= convolutions else "the complete "
     try:
-        _check_network(architecture, content.names)
-        found = {n: _arrays(n, content.layers[n], shapes) for n, shapes in expected.items()}
-        return {name: _pair(name, *arrays) for name, arrays in found.items()}
+        with opened_layers(path, expected) as content:
+            _check_network(architecture, content.names)
+            return _pairs(content, expected)
     except WeightsError as error:
         raise WeightsError(
             f"weights file '{path}' does not fit {complete}{architecture.name}: {error}"
+        ) from error
+    except Exception as error:  # h5py raises many kinds on damaged files
+        raise WeightsError(
+            f"weights file '{path}' is not a readable HDF5 file ({' '.join(str(error).split())})"
         ) from error
 
 
@@ -195,36 +194,49 @@ def _check_network(chosen: Architecture, names: Set[str]) -> None:
         raise WeightsError(f"it holds {told[0]}; give network={told[0]}, or another file")
 
 
-def _arrays(
-    layer: str, places: Mapping[str, list[np.ndarray]], shapes: tuple[Shape, Shape]
-) -> list[np.ndarray]:
-    """The kernel and the bias of a layer, out of all arrays under its name."""
+def _pairs(content: Content, expected: Shapes) -> dict[str, Pair]:
+    """Kernel and bias of each layer; nothing is read before all are known to fit."""
+    fitting = {
+        layer: {
+            place: _fitting(layer, arrays, shapes)
+            for place, arrays in content.layers[layer].items()
+        }
+        for layer, shapes in expected.items()
+    }
+    for layer, (kernel, bias) in expected.items():
+        if not fitting[layer]:
+            raise WeightsError(f"{layer} is missing, expected {kernel} and {bias}")
+    return {layer: _pair(layer, places) for layer, places in fitting.items()}
+
+
+def _fitting(
+    layer: str, arrays: Sequence[Stored], shapes: tuple[Shape, Shape]
+) -> tuple[Stored, Stored]:
+    """The kernel and the bias among the arrays of a group; refused if they are not of the layer."""
     ranks = [len(shape) for shape in shapes]
-    arrays = [array for array in _same_everywhere(layer, places) if array.ndim in ranks]
-    arrays.sort(key=lambda array: -array.ndim)
-    if [array.shape for array in arrays] != list(shapes):
-        held = " and ".join(str(array.shape) for array in arrays)
-        what = f"has shapes {held}" if held else "is missing"
-        raise WeightsError(f"{layer} {what}, expected {shapes[0]} and {shapes[1]}")
-    return arrays
-
-
-def _same_everywhere(layer: str, places: Mapping[str, list[np.ndarray]]) -> list[np.ndarray]:
-    """The arrays of a layer that may be saved in several places, as models that share it do."""
-    first, *others = list(places.values()) or [[]]
-    for held in others:
-        if len(held) != len(first) or not all(map(np.array_equal, held, first)):
-            raise WeightsError(f"{' and '.join(places)} differ, and both are called {layer}")
-    return first
-
-
-def _pair(layer: str, *arrays: np.ndarray) -> Pair:
-    """Kernel and bias as float32; refused where no network computes with them."""
-    for array in arrays:
+    found = sorted((a for a in arrays if len(a.shape) in ranks), key=lambda a: -len(a.shape))
+    if [array.shape for array in found] != list(shapes):
+        held = " and ".join(str(array.shape) for array in found) or "of other ranks"
+        raise WeightsError(f"{layer} has shapes {held}, expected {shapes[0]} and {shapes[1]}")
+    for array in found:
         if array.dtype.kind != "f":
             raise WeightsError(f"{layer} holds {array.dtype} and no floating-point numbers")
+    kernel, bias = found
+    return kernel, bias
+
+
+def _pair(layer: str, places: Mapping[str, tuple[Stored, Stored]]) -> Pair:
+    """Kernel and bias as float32; refused where no network computes with them.
+
+    A layer may be saved in several places, as models that share it do.
+    """
+    first, *others = places.values()
     with np.errstate(over="ignore"):  # of float64
-        kernel, bias = (array.astype(np.float32) for array in arrays)
+        kernel, bias = (array.read().astype(np.float32) for array in first)
+        for other in others:
+            same = (other[k].read().astype(np.float32) for k in (0, 1))
+            if not all(map(np.array_equal, (kernel, bias), same)):
+                raise WeightsError(f"{' and '.join(places)} differ, and both are called {layer}")
     if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
         raise WeightsError(f"{layer} holds non-finite values")
     if not kernel.any():

@@ -2,7 +2,8 @@
 
 They lie in the folder `$DECOUPLE_CACHE`, by default `decouple` in the user's cache folder
 (`$XDG_CACHE_HOME`, else `~/.cache`); `DECOUPLE_CACHE=off` keeps nothing. What cannot be read or
-written is computed: the cache only ever saves time, and may be removed at any moment.
+written is computed: the cache only ever saves time, and may be removed at any moment. Each file
+holds what its arrays depend on, and their digest; one that is not as it was written is made anew.
 """
 
 from __future__ import annotations
@@ -10,21 +11,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from decouple.arrays import digest_of, read_arrays, write_arrays
 from decouple.devices import described
-from decouple.errors import RunFolderError
-from decouple.files import written_aside
+from decouple.errors import DamagedFile, RunFolderError
 from decouple.numerics import numerics
 from decouple.versions import TENSORFLOW, version
 
 # The oldest go when there is more, in bytes.
 LARGEST = 2**30
+# Of the files; those of another one are not looked at.
+_SCHEMA = 2
+_ABOUT = "about"
 
 
 def cached(
@@ -42,20 +46,40 @@ def cached(
     place = folder()
     if place is None:
         return dict(make())
-    told = json.dumps({"key": dict(key), "on": _setting()}, sort_keys=True)
+    told = json.dumps({"schema": _SCHEMA, "key": dict(key), "on": _setting()}, sort_keys=True)
     path = place / f"{kind}-{hashlib.sha256(told.encode()).hexdigest()[:32]}.npz"
-    with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            found = {name: file[name] for name in file.files}
-        os.utime(path)  # the latest used are kept longest
+    try:
+        found = _kept(path, told)
+    except DamagedFile as error:
+        print(f"{error}: what it should hold is made anew", file=sys.stderr)
+    except RunFolderError:  # it is not there, or not ours to read
+        pass
+    else:
+        with suppress(OSError):
+            os.utime(path)  # the latest used are kept longest
         return found
-    made = dict(make())
-    with suppress(OSError, RunFolderError):
+    made = {name: np.asarray(array) for name, array in make().items()}
+    with suppress(OSError):
         place.mkdir(parents=True, exist_ok=True)
-        with written_aside(path) as aside, aside.open("wb") as file:
-            np.savez(file, **made)  # type: ignore[arg-type]
+        about = json.dumps({"told": told, "digest": digest_of(made)})
+        write_arrays(path, {**made, _ABOUT: np.array(about)})
         _remove_oldest(place)
     return made
+
+
+def _kept(path: Path, told: str) -> dict[str, np.ndarray]:
+    """The arrays in a file.
+
+    Raises
+    ------
+    DamagedFile : they are not those that were written there, or of another key.
+    RunFolderError : it is not there, or cannot be read.
+    """
+    arrays = read_arrays(path)
+    about = str(arrays.pop(_ABOUT, ""))
+    if about != json.dumps({"told": told, "digest": digest_of(arrays)}):
+        raise DamagedFile(f"'{path}' holds other numbers than were written to it")
+    return arrays
 
 
 def folder() -> Path | None:

@@ -54,6 +54,10 @@ class RunFolderError(DecoupleError, OSError):
     """A run folder that cannot be made or written."""
 
 
+class DamagedFile(RunFolderError):
+    """A file that is not as it was written."""
+
+
 def unknown_name(
     kind: str, name: object, choices: Iterable[str], meant: object | None = None
 ) -> str:

@@ -8,8 +8,9 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
-from decouple.errors import RunFolderError
+from decouple.errors import DamagedFile, RunFolderError
 from decouple.legible import ERRORS
 
 
@@ -24,6 +25,30 @@ def is_plain_file(path: str | os.PathLike[str]) -> bool:
         return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116
     except (OSError, ValueError):  # the latter of a name with a NUL
         return False
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file to read its bytes.
+
+    Raises
+    ------
+    DamagedFile
+        it is no plain file, such as a pipe, which may never end.
+    RunFolderError
+        it is not there, or cannot be opened.
+    """
+    path = Path(path)
+    with disk_errors("read", path):
+        try:
+            path.stat()
+        except ValueError as error:  # a name with a NUL
+            raise RunFolderError(f"cannot read {str(path)!r}: {error}") from error
+        if not is_plain_file(path):
+            raise DamagedFile(f"'{path}' is no plain file")
+        stream = path.open("rb")
+    with stream:
+        yield stream
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """What is kept on the disk between runs."""
 
+import io
 import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -88,29 +90,172 @@ def test_another_device_or_processor_makes_its_own(place, monkeypatch):
     assert make.calls == 3
 
 
-@pytest.mark.parametrize(
-    "spoilt",
-    [b"", b"no archive", None, "truncated", "pickled"],
-    ids=["empty", "text", "folder", "truncated", "pickled"],
-)
-def test_a_spoilt_file_is_made_anew(place, spoilt):
+def held(path):
+    with np.load(path) as file:
+        return {name: file[name] for name in file.files}
+
+
+def flipped(*places):
+    """Bits of the file, counted from the first mark of the zip file's directory."""
+
+    def spoil(path):
+        content = bytearray(path.read_bytes())
+        start = content.index(b"PK\x01\x02")
+        for byte, bit in places:
+            content[start + byte] ^= 1 << bit
+        path.write_bytes(content)
+
+    return spoil
+
+
+def flipped_header(path):
+    """In the claimed shape, of which numpy reads the array and nothing behind it."""
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"'shape': (5,)", b"'shape': (4,)", 1))
+
+
+def claiming(shape):
+    """A member that is whole, and says that it holds an array of another shape."""
+
+    def spoil(path):
+        header = io.BytesIO()
+        about = {"descr": "<f8", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(header, about)
+        with zipfile.ZipFile(path, "a") as file:
+            file.writestr("a.npy", header.getvalue() + bytes(40))
+
+    return spoil
+
+
+def rewritten(change):
+    def spoil(path):
+        arrays = held(path)
+        change(arrays)
+        with path.open("wb") as file:
+            np.savez(file, **arrays)
+
+    return spoil
+
+
+def other_numbers(arrays):
+    arrays["c"] = arrays["c"] + 1
+
+
+def of_another_key(path):
+    other = path.with_name("other")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DECOUPLE_CACHE", str(other))
+        cached("kind", {**KEY, "size": [4, 3]}, Maker())
+    (source,) = other.iterdir()
+    source.replace(path)
+    other.rmdir()
+
+
+def deflated(path):
+    with path.open("wb") as file:
+        np.savez_compressed(file, **{"a/b": np.zeros(10**6)})
+
+
+def twice(path):
+    whole = path.read_bytes()
+    with zipfile.ZipFile(io.BytesIO(whole)) as file:
+        member = file.read("c.npy")
+    with zipfile.ZipFile(path, "a") as file, pytest.warns(UserWarning, match="Duplicate name"):
+        file.writestr("c.npy", member)
+
+
+def halved(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def made_of(make):
+    def spoil(path):
+        path.unlink()
+        make(path)
+
+    return spoil
+
+
+def plain_array(path):
+    with path.open("wb") as file:
+        np.save(file, np.arange(5.0))
+
+
+def pickled(path):
+    with path.open("wb") as file:
+        np.savez(file, a=np.array([{"code": print}], dtype=object))
+
+
+SPOILT = {
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_bytes(b"no archive"),
+    "truncated": halved,
+    "pickled": pickled,
+    "a plain array": plain_array,
+    "a pipe": made_of(os.mkfifo),
+    "encrypted, it says": flipped((8, 0)),
+    "patched, it says": flipped((8, 5)),
+    "compressed, it says": flipped((10, 3)),
+    "somewhere else, it says": flipped((44, 7)),
+    "of another length": flipped((20, 4), (24, 4)),
+    "a shorter shape": flipped_header,
+    "a thousand thousand million": claiming((10**12,)),
+    "no numbers of a shape": claiming((0,)),
+    "a member missing": rewritten(lambda arrays: arrays.pop("a/b")),
+    "a member more": rewritten(lambda arrays: arrays.update(d=np.zeros(3))),
+    "a member twice": twice,
+    "other numbers": rewritten(other_numbers),
+    "numbers without a digest": rewritten(lambda arrays: arrays.pop("about")),
+    "of another type": rewritten(lambda arrays: arrays.update(c=arrays["c"].astype(np.float64))),
+    "of another key": of_another_key,
+    "inflated": deflated,
+}
+
+
+@pytest.mark.parametrize("spoilt", SPOILT)
+def test_a_spoilt_file_is_made_anew(place, spoilt, capsys):
+    make = Maker()
+    made = cached("kind", KEY, make)
+    (path,) = place.iterdir()
+    SPOILT[spoilt](path)
+    capsys.readouterr()
+    found = cached("kind", KEY, make)
+    assert make.calls == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"'{path}' ")
+    assert line.endswith(": what it should hold is made anew")
+    again = cached("kind", KEY, make)
+    assert make.calls == 2, "it was mended"
+    for arrays in (found, again):
+        assert arrays.keys() == made.keys()
+        np.testing.assert_array_equal(arrays["a/b"], made["a/b"])
+        assert arrays["c"].tolist() == [[1.5, 2.0]]
+    assert len(files(place)) == 1  # nothing half-written beside it
+    assert capsys.readouterr().err == ""
+
+
+def test_a_folder_in_the_way_is_left(place, capsys):
     make = Maker()
     cached("kind", KEY, make)
     (path,) = place.iterdir()
-    whole = path.read_bytes()
     path.unlink()
-    if spoilt is None:
-        path.mkdir()
-    elif spoilt == "truncated":
-        path.write_bytes(whole[: len(whole) // 2])
-    elif spoilt == "pickled":
-        with path.open("wb") as file:
-            np.savez(file, a=np.array([{"code": print}], dtype=object))
-    else:
-        path.write_bytes(spoilt)
+    path.mkdir()
     assert set(cached("kind", KEY, make)) == {"a/b", "c"}
+    assert "is no plain file" in capsys.readouterr().err
     assert make.calls == 2
-    assert len(files(place)) == 1  # nothing half-written beside it
+    assert list(path.iterdir()) == []
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (0, 3), (1, 1)])
+def test_any_shape_comes_back(place, shape):
+    def make():
+        return {"a": np.full(shape, 2.5, order="F")}
+
+    cached("kind", KEY, make)
+    (found,) = cached("kind", KEY, lambda: pytest.fail("it is there")).values()
+    np.testing.assert_array_equal(found, np.full(shape, 2.5))
+    assert found.flags.writeable
+    assert found.flags.aligned
 
 
 def test_where_nothing_can_be_kept_it_is_made_each_time(tmp_path, monkeypatch):

@@ -151,3 +151,15 @@ def test_filters_that_were_kept_are_those_that_were_made(tmp_path, monkeypatch):
         digests.append(calibrate(VGG19, "block1_conv2").digest)
     assert len(set(digests)) == 1
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_other_numbers_in_the_cache_are_not_used(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DECOUPLE_CACHE", str(tmp_path))
+    made = calibrate(VGG19, "block1_conv1").digest
+    (path,) = tmp_path.iterdir()
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    arrays["block1_conv1/bias"] = arrays["block1_conv1/bias"] + np.float32(1)
+    np.savez(path, **arrays)
+    assert calibrate(VGG19, "block1_conv1").digest == made
+    assert "holds other numbers" in capsys.readouterr().err

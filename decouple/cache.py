@@ -1,7 +1,7 @@
 """Arrays that take long to compute and are the same in every run, kept on the disk between runs.
 
-They lie in the folder `$DECOUPLE_CACHE`, by default `decouple` in the user's cache folder
-(`$XDG_CACHE_HOME`, else `~/.cache`); `DECOUPLE_CACHE=off` keeps nothing. What cannot be read or
+They lie in the folder `$DECOUPLE_CACHE`, by default `decouple` in the user's cache folder (on Linux
+`$XDG_CACHE_HOME`, else `~/.cache`); `DECOUPLE_CACHE=off` keeps nothing. What cannot be read or
 written is computed: the cache only ever saves time, and may be removed at any moment. Each file
 holds what its arrays depend on, and their digest; one that is not as it was written is made anew.
 """
@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+from platformdirs import user_cache_dir
 
 from decouple.arrays import digest_of, read_arrays, write_arrays
 from decouple.devices import described
@@ -87,11 +88,8 @@ def folder() -> Path | None:
     told = os.environ.get("DECOUPLE_CACHE", "")
     if told.lower() == "off":
         return None
-    base = os.environ.get("XDG_CACHE_HOME")
     try:
-        if told:
-            return Path(told).expanduser()
-        return (Path(base) if base else Path.home() / ".cache") / "decouple"
+        return Path(told or user_cache_dir("decouple", appauthor=False)).expanduser()
     except RuntimeError:  # there is no home
         return None
 

@@ -2,38 +2,60 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
+# That of Linux's control groups, which confine containers and the jobs of a cluster.
 _CGROUP = Path("/sys/fs/cgroup")
 
 
 def resident_bytes() -> int | None:
     """What this process holds now; None where the system does not tell."""
-    with suppress(OSError, ValueError, IndexError):
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+    with suppress(psutil.Error, OSError):
+        return int(psutil.Process().memory_info().rss)
     return None
+
+
+def peak_memory_bytes() -> int | None:
+    """The most memory this process has held so far; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        with suppress(psutil.Error, OSError):
+            return int(psutil.Process().memory_info().peak_wset)
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)  # elsewhere in KiB
+
+
+def forget_peak_memory() -> None:
+    """Let `peak_memory_bytes` begin anew; where the system cannot, it stays that of the process."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def available_bytes() -> int | None:
     """What it may still take: of the machine, or of the control group that it is confined to."""
-    spare, limit, used = _of_machine("MemAvailable"), _of_group("max"), _of_group("current")
+    limit, used = _of_group("max"), _of_group("current")
     of_group = None if limit is None or used is None else max(limit - used, 0)
-    return min((size for size in (spare, of_group) if size is not None), default=None)
+    return _least(_of_machine("available"), of_group)
 
 
 def total_bytes() -> int | None:
     """What the machine has, or the control group; None where the system does not tell."""
-    there = _of_machine("MemTotal"), _of_group("max")
-    return min((size for size in there if size is not None), default=None)
+    return _least(_of_machine("total"), _of_group("max"))
+
+
+def _least(*sizes: int | None) -> int | None:
+    return min((size for size in sizes if size is not None), default=None)
 
 
 def _of_machine(name: str) -> int | None:
-    with suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return 1024 * int(next(line for line in lines if line.startswith(f"{name}:")).split()[1])
+    with suppress(psutil.Error, OSError):
+        return int(getattr(psutil.virtual_memory(), name))
     return None
 
 

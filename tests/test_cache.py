@@ -2,7 +2,9 @@
 
 import io
 import os
+import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -286,6 +288,7 @@ def test_the_oldest_go_first(place, monkeypatch):
     assert make.calls == 4
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other places")
 def test_the_usual_place(monkeypatch, tmp_path):
     monkeypatch.delenv("DECOUPLE_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -293,6 +296,16 @@ def test_the_usual_place(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert cache.folder() == tmp_path / "home" / ".cache" / "decouple"
+
+
+def test_the_place_is_the_systems_own(monkeypatch, tmp_path):
+    monkeypatch.delenv("DECOUPLE_CACHE")
+    monkeypatch.setattr(cache, "user_cache_dir", lambda name, appauthor: f"~/Library/Caches/{name}")
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    assert cache.folder() == tmp_path / "Library" / "Caches" / "decouple"
+    monkeypatch.setenv("DECOUPLE_CACHE", "~/mine")
+    assert cache.folder() == Path(tmp_path / "mine")
 
 
 @pytest.mark.parametrize("told", [None, "~/kept", "~nobody-of-this-name/kept"])

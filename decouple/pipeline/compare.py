@@ -17,11 +17,11 @@ from decouple.features.distances import KINDS, layer_statistics
 from decouple.flows import Flow, Gradient, Lift, Optimizer, Projected, optimizer, stepper
 from decouple.flows.optimizers import Lbfgs
 from decouple.images import similarity
+from decouple.memory import forget_peak_memory, peak_memory_bytes
 from decouple.pipeline.asked import layers_of
 from decouple.pipeline.gatys import stylize
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.running import Run
-from decouple.record.metrics import forget_peak_memory, peak_memory_bytes
 from decouple.record.table import write_table
 from decouple.stages import DecoupledFeatures, StageError, noise_image, noisify
 

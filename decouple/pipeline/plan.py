@@ -8,11 +8,10 @@ from decouple.config import EXPERIMENTS
 from decouple.features.extractor import jacobian_limit
 from decouple.flows import Lift
 from decouple.flows.symmetric import Symmetric
-from decouple.memory import available_bytes, gib, resident_bytes
+from decouple.memory import available_bytes, gib, peak_memory_bytes, resident_bytes
 from decouple.networks.architecture import Conv
 from decouple.pipeline.forecast import forecast
 from decouple.pipeline.inputs import Inputs
-from decouple.record.metrics import peak_memory_bytes
 
 # TensorFlow and the network's numbers, where the system does not tell.
 _RESIDENT = 800 * 2**20

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import errno
-import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from decouple import files
 from decouple.errors import RunFolderError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 NAME = ".lock"
 # File systems without locks; then two processes are not kept apart.
 _WITHOUT = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
+# Seconds, for a second attempt where the holder removes the file just then.
+_PATIENCE = 0.2
 
 
 @contextmanager
@@ -33,36 +32,32 @@ def locked(folder: str | Path) -> Iterator[None]:
     ------
     RunFolderError : another process holds it, or the file cannot be made.
     """
-    if fcntl is None:
-        yield
-        return
     path = Path(folder) / NAME
-    descriptor = _taken(path)
+    lock = FileLock(path, timeout=_PATIENCE)
+    _take(lock, path)
     try:
         yield
     finally:
-        with suppress(OSError):  # the folder may be gone
+        # While it is held: who waits for it sees that the file is gone, and makes another.
+        with suppress(OSError):  # the folder may be gone; Windows removes it when it is let go of
             path.unlink()
-        os.close(descriptor)
+        with suppress(OSError):
+            lock.release()
 
 
-def _taken(path: Path) -> int:
-    """The locked file's descriptor."""
-    while True:
-        with files.disk_errors("use run folder", path.parent):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+def _take(lock: FileLock, path: Path) -> None:
+    """Lock the file, where there are locks."""
+    with files.disk_errors("use run folder", path.parent):
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in _WITHOUT:
-                return descriptor
-            os.close(descriptor)
+            with warnings.catch_warnings():
+                # Where the system has no locks, the file's being there stands for one.
+                warnings.simplefilter("ignore")
+                lock.acquire(poll_interval=_PATIENCE / 4)
+        except Timeout as error:
             raise RunFolderError(
                 f"another process is at work in '{path.parent}': wait until it has ended, or stop "
                 "it"
             ) from error
-        # Who held it before may have removed the file between the two lines above.
-        with suppress(OSError):
-            if os.path.samestat(os.fstat(descriptor), path.stat()):
-                return descriptor
-        os.close(descriptor)
+        except OSError as error:
+            if error.errno not in _WITHOUT:
+                raise

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import math
 import platform
-import sys
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from decouple import __version__
+from decouple.memory import peak_memory_bytes
 from decouple.numerics import numerics
 from decouple.record.folder import RunFolder
 from decouple.versions import TENSORFLOW, version
@@ -186,19 +185,3 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
             if was.get(name) != now_is.get(name)
         ]
     return found
-
-
-def forget_peak_memory() -> None:
-    """Let `peak_memory_bytes` begin anew; where the system cannot, it stays that of the process."""
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-
-
-def peak_memory_bytes() -> int | None:
-    """The most memory this process has held so far; None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if sys.platform == "darwin" else peak * 1024)  # elsewhere in KiB

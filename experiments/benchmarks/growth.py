@@ -50,8 +50,7 @@ column leaves out what the process held before the first evaluation: TensorFlow,
 def one(layers: int, size: int) -> None:
     """Print seconds, and the bytes held before and at most, at one size."""
     import decouple as dc
-    from decouple.memory import resident_bytes
-    from decouple.record.metrics import forget_peak_memory, peak_memory_bytes
+    from decouple.memory import forget_peak_memory, peak_memory_bytes, resident_bytes
     from experiments.benchmarks.timing import evaluation, turn_about
 
     chain = dc.vgg19(weights="calibrated", last=f"block{layers}_conv1")

@@ -90,7 +90,7 @@ def written_aside(path: str | os.PathLike[str], durable: bool = False) -> Iterat
         with disk_errors("write", path):
             yield aside
             if durable:
-                with aside.open("rb") as file:
+                with aside.open("r+b") as file:  # Windows flushes what may be written only
                     os.fsync(file.fileno())
             os.replace(aside, path)  # noqa: PTH105 (a file is replaced on every platform)
     finally:

@@ -69,3 +69,14 @@ def test_line_break_in_a_name_does_not_break_the_line(tmp_path):
 @pytest.mark.parametrize("name", ["~", "~/a.h5", "~nobody-of-this-name/a.h5", "~a.h5"])
 def test_a_tilde_of_nobody_is_left(homeless, name):
     assert expanded(name) == Path(name)
+
+
+def test_what_is_flushed_to_the_disk_is_open_for_writing(tmp_path, monkeypatch):
+    """Windows refuses to flush anything else."""
+    fcntl = pytest.importorskip("fcntl")
+    modes = []
+    monkeypatch.setattr(os, "fsync", lambda fd: modes.append(fcntl.fcntl(fd, fcntl.F_GETFL) & 3))
+    with written_aside(tmp_path / "a", durable=True) as aside:
+        aside.write_text("kept")
+    assert modes == [os.O_RDWR]
+    assert (tmp_path / "a").read_text() == "kept"

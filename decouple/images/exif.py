@@ -7,6 +7,8 @@ from PIL import Image
 _EXIF_ORIENTATION = 0x0112
 _EXIF_INTEROPERABILITY = 0xA005
 UPRIGHT = 1
+# Not Pillow's exif_transpose: it writes the EXIF data anew without the orientation, which fails
+# where some other entry is damaged, and it knows no orientation of a TIFF page.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

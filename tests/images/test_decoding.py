@@ -1,3 +1,4 @@
+import struct
 import zlib
 
 import numpy as np
@@ -219,6 +220,22 @@ def test_exif_orientation(tmp_path, suffix, orientation):
 def test_damaged_exif_is_ignored(tmp_path):
     path = stored(tmp_path / "a.png", colours(), exif=b"Exif\0\0MM\0*\0\0\xff\xff" + b"\xff" * 9)
     assert np.array_equal(levels(load(path)), colours())
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        struct.pack("<HHII", 0x010F, 5, 1, 50),  # the maker's name as a fraction
+        struct.pack("<HHII", 0x011A, 2, 5, 50),  # the resolution as text
+        struct.pack("<HHII", 0x8769, 4, 1, 0xFFFFFFF0),  # more data behind the end
+    ],
+)
+def test_the_orientation_holds_whatever_else_is_damaged(tmp_path, damaged):
+    upright = struct.pack("<HHII", 0x0112, 3, 1, 6)
+    entries = struct.pack("<H", 2) + upright + damaged + bytes(40)
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + entries
+    path = stored(tmp_path / "a.png", colours(), exif=exif)
+    assert np.array_equal(levels(load(path)), np.rot90(colours(), -1))
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp", "png"])

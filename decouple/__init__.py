@@ -33,9 +33,11 @@ _HOMES = {
     "DecoupledFeatures": "decouple.stages",
     "DecoupleError": "decouple.errors",
     "decoupling_defect": "decouple.stages",
+    "Features": "decouple.features",
     "Gradient": "decouple.flows",
     "impose": "decouple.stages",
     "impose_retraced": "decouple.stages",
+    "LayerStatistics": "decouple.features",
     "Lift": "decouple.flows",
     "load": "decouple.images",
     "match": "decouple.stages",
@@ -65,7 +67,11 @@ __all__ = [*sorted(_HOMES), "__version__"]
 
 if TYPE_CHECKING:
     from decouple.errors import DecoupleError
-    from decouple.features import ChannelMeans
+    from decouple.features import (
+        ChannelMeans,
+        Features,
+        LayerStatistics,
+    )
     from decouple.flows import (
         Gradient,
         Lift,
@@ -85,16 +91,16 @@ if TYPE_CHECKING:
         Reference,
         StageError,
         decoupling_defect,
-        impose,
         impose_retraced,
-        match,
         mix,
         noise_image,
         noise_reference,
-        noisify,
-        prepare,
-        round_trip,
     )
+    from decouple.stages.impose import impose
+    from decouple.stages.match import match
+    from decouple.stages.noisify import noisify
+    from decouple.stages.prepare import prepare
+    from decouple.stages.round_trip import round_trip
 
 
 def __getattr__(name: str) -> object:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from decouple import files
 from decouple.errors import DamagedFile
+from decouple.files import opened, written_aside
 
 _SUFFIX = ".npy"
 _HEADERS = {
@@ -38,7 +38,7 @@ def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], durable: bo
     ------
     RunFolderError : it cannot be written.
     """
-    with files.written_aside(path, durable) as aside, aside.open("wb") as file:
+    with written_aside(path, durable) as aside, aside.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
@@ -50,7 +50,7 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     DamagedFile : it is no such file, or is not as it was written.
     RunFolderError : it is not there, or cannot be read.
     """
-    with files.opened(path) as stream:
+    with opened(path) as stream:
         try:
             with zipfile.ZipFile(stream) as archive:
                 members = archive.infolist()

@@ -36,6 +36,10 @@ class WeightsError(DecoupleError, ValueError):
     """Network weights that cannot be found, fetched or read."""
 
 
+class FeaturesError(DecoupleError, ValueError):
+    """Features that do not do what `decouple.features.Features` promises."""
+
+
 class FailedRun(DecoupleError):
     """A run that ended early; what it reached is in its folder.
 

@@ -19,7 +19,6 @@ from matplotlib.axes import Axes
 
 import decouple as dc
 from decouple.config import MaskConfig
-from decouple.features import mean_slopes
 from decouple.report import style
 from decouple.report.panel import Picture, picture_grid
 from experiments.common import REPORTS, markdown_table
@@ -55,7 +54,7 @@ def main() -> None:
         extractor = dc.ChannelMeans(dc.vgg19(weights="calibrated", **options), LAYERS)
         extractors[network] = extractor
         means = dc.noise_reference(extractor, (SIZE, SIZE), SEED).features
-        on_noise, on_picture = (mean_slopes(extractor, image) for image in (noise, picture))
+        on_noise, on_picture = (extractor.mean_slopes(image) for image in (noise, picture))
         for layer, v in means.items():
             still = [slopes[layer] <= least for slopes in (on_noise, on_picture)]
             dead[network, layer] = v, *still
@@ -119,11 +118,11 @@ def _draw_stems(axes: Axes, v: np.ndarray, still: np.ndarray) -> None:
 
 def _draw_maps(extractor: dc.ChannelMeans, noise: np.ndarray) -> None:
     """A row for each layer, a column for each of a few channels, taken at equal distances."""
-    activations = extractor.chain.forward(noise[None], extractor.layers)
+    activations = extractor.network.forward(noise[None], extractor.layers)
     with style.context():
         width, height = style.PAGE_INCHES, 1.28 * len(activations) + 1.1
         figure = style.new_figure(width, height)
-        style.put_caption(figure, style.wrapped(described(extractor.chain), width - 0.2))
+        style.put_caption(figure, style.wrapped(described(extractor.network), width - 0.2))
         style.put_title(figure, "Feature maps of noise")
         grid = figure.subplots(len(activations), MAPS)
         figure.subplots_adjust(

@@ -1,37 +1,65 @@
-"""Channel means, the features that noisification decouples."""
+"""Statistics of a network's layers as features, each by its name."""
 
 from __future__ import annotations
 
-import tensorflow as tf
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from decouple.features.extractor import Extractor
-from decouple.features.statistics import means
+from decouple.features.layer_statistic import MOST, Statistic
+from decouple.features.layer_statistic import statistic as named
+from decouple.networks.network import Network
 
 
 class ChannelMeans(Extractor):
     """The spatial mean of each channel (Miralles 2022, section 3).
+
+    Parameters
+    ----------
+    network, layers, alive : see `Extractor`
 
     >>> import decouple as dc
     >>> dc.ChannelMeans(dc.vgg19(weights="calibrated", last="block2_conv1"), layers=2).sizes
     (64, 128)
     """
 
-    one_a_channel = True
+    def __init__(
+        self,
+        network: Network,
+        layers: int | str | Sequence[str] = 2,
+        alive: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        super().__init__(network, layers, Statistic(), alive)
 
-    @staticmethod
-    def count(channels: int) -> int:
-        """One mean for each channel."""
-        return channels
 
-    @staticmethod
-    def of_activation(activation: tf.Tensor) -> tf.Tensor:
-        """Means (B, C), see `statistics.means`."""
-        return means(activation)
+class LayerStatistics(Extractor):
+    """Means over the positions of each layer's activations, of their squares or their products.
 
-    @staticmethod
-    def cotangent(features: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-        """Constant in space: each position holds 1 / (h·w) of the mean."""
-        # No division: by a size that is known when the program is traced it would be compiled to
-        # this product, and results would depend in their last bit on which sizes came before.
-        share = tf.math.reciprocal(tf.cast(height * width, features.dtype))
-        return (features * share)[:, None, None, :]
+    Parameters
+    ----------
+    network, layers, alive : see `Extractor`
+    statistic : `means`; `moments`, means and mean squares; `covariance`, means and covariances of
+        the channels; `gram`, mean products of the channels
+    most : features of a layer, where products are among them: of a layer that has more, those of
+        as many channels as fit are taken, evenly spread
+
+    Raises
+    ------
+    ConfigError : unknown statistic or layer.
+
+    >>> import decouple as dc
+    >>> network = dc.vgg19(weights="calibrated", last="block2_conv1")
+    >>> dc.LayerStatistics(network, layers=2, statistic="moments").sizes
+    (128, 256)
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        layers: int | str | Sequence[str] = 2,
+        statistic: str = "means",
+        most: int = MOST,
+        alive: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        super().__init__(network, layers, named(statistic, most), alive)

@@ -18,7 +18,7 @@ from decouple.networks.chain import Chain
 
 
 @dataclass(frozen=True)
-class LayerStatistics:
+class MeasuredStatistics:
     """Statistics of one image.
 
     Attributes
@@ -30,7 +30,7 @@ class LayerStatistics:
     gram: Mapping[str, np.ndarray]
     means: Mapping[str, np.ndarray]
 
-    def distance_to(self, reference: LayerStatistics, kind: str) -> dict[str, float]:
+    def distance_to(self, reference: MeasuredStatistics, kind: str) -> dict[str, float]:
         """Distance per layer, ‖s − s_ref‖ / ‖s_ref‖ (Frobenius norm): dimensionless, 0 if equal.
 
         Parameters
@@ -58,7 +58,7 @@ KINDS = ("gram", "means")
 
 def layer_statistics(
     chain: Chain, image: np.ndarray, layers: int | str | Sequence[str]
-) -> LayerStatistics:
+) -> MeasuredStatistics:
     """Statistics of an image (H, W, 3) in [0, 1] on layers of a chain.
 
     Parameters
@@ -73,7 +73,7 @@ def layer_statistics(
     names = layers if isinstance(layers, (int, str)) else list(layers)
     taps = chain.architecture.resolve_layers(names)
     activations = activations_of(chain, image, taps)
-    return LayerStatistics(
+    return MeasuredStatistics(
         gram={
             layer: gram(a)[0].numpy().astype(np.float64) / (a.shape[1] * a.shape[2])
             for layer, a in activations.items()
@@ -87,7 +87,7 @@ def distances(
 ) -> dict[str, dict[str, float]]:
     """Distances of an image from a reference, {`gram` or `means`: {layer: distance}}.
 
-    See `LayerStatistics.distance_to`; to compare many images with one reference, measure it once
+    See `MeasuredStatistics.distance_to`; to compare many images with one reference, measure it once
     with `layer_statistics`.
 
     >>> import decouple as dc

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from decouple.features.extractor import Extractor
+from decouple.features.features import Features
 from decouple.networks.activations import Activation
 from decouple.networks.chain import Chain
 from decouple.networks.pooling import Pooling
@@ -23,12 +24,12 @@ class Fidelity(NamedTuple):
     correlation: float
 
 
-def fidelity(extractor: Extractor, image: np.ndarray) -> dict[str, Fidelity]:
+def fidelity(extractor: Features, image: np.ndarray) -> dict[str, Fidelity]:
     """{layer: Fidelity} to ReLU and max pooling with the same weights, at an image.
 
     Parameters
     ----------
-    extractor : whose features in use are compared
+    extractor : of VGG, whose features in use are compared
     image : (H, W, 3), nominally in [0, 1]
 
     >>> import decouple as dc
@@ -39,7 +40,9 @@ def fidelity(extractor: Extractor, image: np.ndarray) -> dict[str, Fidelity]:
     >>> min(layer.correlation for layer in found.values()) > 0.99
     True
     """
-    chain = extractor.chain
+    assert isinstance(extractor, Extractor)
+    chain = extractor.network
+    assert isinstance(chain, Chain)
     trained = Chain(
         chain.architecture,
         chain.last,
@@ -48,7 +51,7 @@ def fidelity(extractor: Extractor, image: np.ndarray) -> dict[str, Fidelity]:
         Pooling.MAX,
         dtype=chain.dtype,
     )
-    other = type(extractor)(trained, extractor.layers, extractor.alive)
+    other = extractor.seen_by(trained)
     own, there = (e.split(e.measure(image)) for e in (extractor, other))
     return {layer: _compared(own[layer], there[layer]) for layer in own}
 

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from decouple.networks.chain import Chain
+
 if TYPE_CHECKING:
-    from decouple.features.extractor import Extractor, Point
+    from decouple.features.extractor import Extractor
+    from decouple.features.features import Point
 
 # A side of a tile, in positions of the deepest layer: several times what is cut off all around,
 # where the pixels' derivatives are not whole.
@@ -27,7 +30,9 @@ _LARGEST_SHARE = 0.5
 def share_of_tiles(extractor: Extractor, pixels: int) -> float:
     """See `Extractor.share_estimated`."""
     share = _TILES * _side(extractor) ** 2 / pixels
-    return share if extractor.chain.stride > 1 and share <= _LARGEST_SHARE else 1.0
+    # Only of means of channels are gradients cut off at a tile's border those of a whole image.
+    cut = extractor.one_a_channel and extractor.network.stride > 1
+    return share if cut and share <= _LARGEST_SHARE else 1.0
 
 
 def gram_of_tiles(extractor: Extractor, point: Point) -> np.ndarray:
@@ -39,27 +44,28 @@ def gram_of_tiles(extractor: Extractor, point: Point) -> np.ndarray:
         return extractor.gram(point)
     from scipy.stats import qmc  # takes most of a second, which small images are spared
 
-    chain = extractor.chain
-    inside = slice(chain.reach, side - chain.reach)
+    network = extractor.network
+    assert isinstance(network, Chain)  # no other has a stride
+    inside = slice(network.reach, side - network.reach)
     passes = extractor.passes.count
     total = np.zeros((extractor.size, extractor.size))
     # Quasi-random places, evenly spread for any shape and number (Halton 1960), which are on the
     # grid of the deepest layer.
     for place in qmc.Halton(2, scramble=False).random(_TILES):
-        free = (np.array([height, width]) - side) // chain.stride
-        top, left = (place * (free + 1)).astype(int) * chain.stride
-        window = chain.window(point.linearization, top, left, side)
-        tile = replace(point, shape=(side, side, 3), linearization=window, preactivations=())
+        free = (np.array([height, width]) - side) // network.stride
+        top, left = (place * (free + 1)).astype(int) * network.stride
+        window = network.window(point.linearization[0], top, left, side)
+        tile = replace(point, shape=(side, side, 3), linearization=(window, ()), at=())
         rows = np.concatenate(list(extractor.jacobian_rows(tile)))
         rows = rows.reshape(-1, side, side, 3)[:, inside, inside].reshape(len(rows), -1)
         total += rows @ rows.T
     extractor.passes.count = passes + ceil(extractor.size * share)
     # A mean's gradients are 1/positions of the tile, and should be of the image.
     scale = (side**2 / (height * width)) ** 2
-    seen = _TILES * (side - 2 * chain.reach) ** 2
+    seen = _TILES * (side - 2 * network.reach) ** 2
     return total * scale * (height * width / seen)
 
 
 def _side(extractor: Extractor) -> int:
     """Of a tile, in pixels."""
-    return _SIDE * extractor.chain.stride
+    return _SIDE * extractor.network.stride

@@ -12,7 +12,7 @@ from decouple.flows.motion import Motion
 from decouple.flows.preconditioner import Factor
 
 if TYPE_CHECKING:
-    from decouple.features.extractor import Point
+    from decouple.features.features import Point
 
 _MAX_ITERATIONS = 60
 # As many iterations as this are worth a new factor where solves follow each other.

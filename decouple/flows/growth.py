@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from decouple.features.extractor import Extractor, Point, Secant
+    from decouple.features.features import Features, Point, Secant
     from decouple.flows.preconditioner import Factor
 
 # Largest value of a change that is made to see how J̄ differs with it, in units of the image's
@@ -72,7 +72,7 @@ class Growth:
 
     def after(
         self,
-        extractor: Extractor,
+        extractor: Features,
         end: Point,
         change: np.ndarray,
         wanted: np.ndarray,

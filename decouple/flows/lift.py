@@ -16,7 +16,7 @@ from decouple.flows.stop import StopReason
 from decouple.flows.symmetric import Symmetric
 
 if TYPE_CHECKING:
-    from decouple.features.extractor import Extractor
+    from decouple.features.features import Features
 
 
 class Stepper(Protocol):
@@ -77,13 +77,13 @@ class Lift:
     name: str = "lift"
 
     @classmethod
-    def suited_to(cls, extractor: Extractor) -> Lift:
+    def suited_to(cls, extractor: Features) -> Lift:
         """With the stepper that meets a round trip's tolerance fastest.
 
         Symmetric steps where the network is smooth. Where its gradient jumps no stepper comes
         back, and those that control their error crawl along the kinks: RK4 in fixed steps.
         """
-        return cls(Symmetric() if extractor.chain.smooth else FixedStep("rk4"))
+        return cls(Symmetric() if extractor.smooth else FixedStep("rk4"))
 
     @property
     def stepper_name(self) -> str:

@@ -14,7 +14,7 @@ from decouple.flows.stop import StopReason
 from decouple.images import rms
 
 if TYPE_CHECKING:
-    from decouple.features.extractor import Extractor
+    from decouple.features.features import Features
 
 
 # A motion that has all but this share of its way behind it has arrived: a few coarse steps of a
@@ -117,7 +117,7 @@ class Motion:
         has to come back
     """
 
-    extractor: Extractor
+    extractor: Features
     start: np.ndarray
     end: np.ndarray
     tolerance: float

@@ -32,7 +32,7 @@ from scipy.interpolate import PchipInterpolator
 from decouple.errors import NamedChoice
 
 if TYPE_CHECKING:
-    from decouple.features.extractor import Extractor
+    from decouple.features.features import Features
 
 # Of s, where two nodes are told apart.
 _DIGITS = 9
@@ -140,7 +140,7 @@ class Blend:
 
     def __init__(
         self,
-        extractor: Extractor,
+        extractor: Features,
         image: np.ndarray,
         noise: np.ndarray,
         start: np.ndarray,

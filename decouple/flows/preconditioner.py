@@ -10,7 +10,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 from decouple.images import rms
 
 if TYPE_CHECKING:
-    from decouple.features.extractor import Extractor, Point
+    from decouple.features.features import Features, Point
 
 
 # Keeps the factor of a nearly singular K finite.
@@ -24,7 +24,7 @@ _ROUNDING = 0.5
 _FIRST_ROW, _FURTHER_ROW = 0.2, 0.5
 
 
-def factor_cost(extractor: Extractor, pixels: int) -> float:
+def factor_cost(extractor: Features, pixels: int) -> float:
     """Of `Factor.near` at an image of so many pixels (H · W), in passes."""
     row = _FIRST_ROW if len(extractor.layers) == 1 else _FURTHER_ROW
     return row * extractor.share_estimated(pixels) * extractor.size
@@ -57,12 +57,12 @@ class Factor:
         self._per_unit = float(np.linalg.norm(inverse_root) / np.sqrt(self._pixels))
 
     @classmethod
-    def at(cls, extractor: Extractor, point: Point, ridge: float = _RIDGE) -> Factor:
+    def at(cls, extractor: Features, point: Point, ridge: float = _RIDGE) -> Factor:
         """That of K at a point."""
         return cls(extractor.gram(point), int(np.prod(point.shape)), ridge)
 
     @classmethod
-    def near(cls, extractor: Extractor, point: Point) -> Factor:
+    def near(cls, extractor: Features, point: Point) -> Factor:
         """One that preconditions as well, at a large image for less."""
         return cls(extractor.estimated_gram(point), int(np.prod(point.shape)))
 

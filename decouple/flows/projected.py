@@ -20,7 +20,7 @@ from decouple.flows.stopping import StopRules, Watch
 from decouple.images import rms
 
 if TYPE_CHECKING:
-    from decouple.features.extractor import Point
+    from decouple.features.features import Point
 
 # Mean square to which the held features are brought back after every step.
 _HELD_MSE = 1e-11
@@ -233,7 +233,7 @@ class _ChannelTangent(_Free):
         self.point = self.held.linearize(image)
         self.last = None
         if self.factor is None or self.worn:
-            ridge = _RIDGE * float(np.finfo(self.held.chain.dtype).eps)
+            ridge = _RIDGE * self.held.epsilon
             self.factor = Factor.at(self.held, self.point, ridge)
             self.worn = False
 

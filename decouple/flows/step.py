@@ -22,7 +22,7 @@ from decouple.flows.anderson import Anderson
 from decouple.images import rms
 
 if TYPE_CHECKING:
-    from decouple.features.extractor import Extractor, Point, Secant
+    from decouple.features.features import Features, Point, Secant
     from decouple.flows.preconditioner import Factor
 
 _PASSES_PER_ITERATION = 2
@@ -65,7 +65,7 @@ class _Equations:
     """Those of one step, from x₀ to a change (C,) of its features, in one precision."""
 
     def __init__(
-        self, extractor: Extractor, x0: np.ndarray, wanted: np.ndarray, begin: Point | None = None
+        self, extractor: Features, x0: np.ndarray, wanted: np.ndarray, begin: Point | None = None
     ) -> None:
         self.extractor, self.x0, self.wanted = extractor, x0, wanted
         self.begin = begin or extractor.linearize(x0)
@@ -94,7 +94,7 @@ class StepSolver:
     begin : the extractor linearized where the next step begins, where that is known
     """
 
-    def __init__(self, extractor: Extractor, memory: int) -> None:
+    def __init__(self, extractor: Features, memory: int) -> None:
         self.extractor, self.memory = extractor, memory
         self.begin: Point | None = None
         # Kept from step to step, as long as the factor stays: what it learnt of the equations

@@ -35,7 +35,7 @@ from decouple.flows.step import Solved, StepSolver
 from decouple.flows.stop import StopReason
 
 if TYPE_CHECKING:
-    from decouple.features.extractor import Point
+    from decouple.features.features import Point
 
 # Of the first step, in s, of 1: what is learnt in a first step that fails is lost, and a picture's
 # way is most curved where it begins.

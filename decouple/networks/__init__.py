@@ -1,4 +1,4 @@
-"""What sees: VGG chains, their weights, and their linearization."""
+"""What sees: VGG chains with their weights, and any Keras model."""
 
 from __future__ import annotations
 

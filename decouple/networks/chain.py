@@ -19,6 +19,7 @@ from decouple.errors import ConfigError
 from decouple.networks.activations import Activation
 from decouple.networks.architecture import Architecture, Conv, Pool
 from decouple.networks.fused import fused
+from decouple.networks.network import Network
 from decouple.networks.pooling import LEVEL, Pooling, pool_jvp, pool_vjp
 
 # A convolution to so few channels, an image's three, takes 2.5 times as long as a product with its
@@ -69,7 +70,7 @@ class Linearization(NamedTuple):
 Preactivations = tuple[tf.Tensor, ...]
 
 
-class Chain:
+class Chain(Network):
     """A network up to its last layer asked for.
 
     Parameters
@@ -80,6 +81,8 @@ class Chain:
     width : of softplus, relative to each layer's pre-activation standard deviation
     dtype : `float32` or `float64`, of all computations
     """
+
+    batches = True
 
     def __init__(
         self,
@@ -100,7 +103,7 @@ class Chain:
         self.width = width
         self.dtype = dtype
         self._precisions = {dtype: self}
-        names = [layer.name for layer in self.layers if isinstance(layer, Conv)]
+        names = self._convolutions
         self._widths = {name: width * weights.widths[name] for name in names}
         self._levels = {name: LEVEL * weights.widths[name] for name in names}
         self._offset = tf.constant(weights.offset, dtype)
@@ -114,12 +117,50 @@ class Chain:
         }
 
     @property
+    def name(self) -> str:
+        """The architecture's."""
+        return self.architecture.name
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """Architecture, weights, and what stands between the convolutions."""
+        return {
+            "network": self.name,
+            "weights": self.weights.digest,
+            "activation": self.activation.value,
+            "width": f"{self.width:g}",
+            "pooling": self.pooling.value,
+        }
+
+    def resolve_layers(self, layers: int | str | Sequence[str]) -> tuple[str, ...]:
+        """See `Architecture.resolve_layers`."""
+        names = layers if isinstance(layers, (int, str)) else list(layers)
+        return self.architecture.resolve_layers(names)
+
+    def channels(self, layer: str) -> int:
+        """How many filters a convolution has."""
+        return next(c.filters for c in self.architecture.convolutions if c.name == layer)
+
+    def check_size(self, layer: str, height: int, width: int) -> None:
+        """See `Architecture.check_size`."""
+        self.architecture.check_size(layer, height, width)
+
+    @property
+    def _convolutions(self) -> list[str]:
+        return [layer.name for layer in self.layers if isinstance(layer, Conv)]
+
+    @property
     def smooth(self) -> bool:
         """Whether its gradient is continuous; ReLU's and max pooling's is not."""
         return self.activation.smooth and self.pooling is not Pooling.MAX
 
     @property
-    def stride(self) -> int:
+    def row_channels(self) -> int:  # type: ignore[override]
+        """Those of VGG's first convolution; where there is none behind it, the image's."""
+        return 64 if len(self.layers) > 1 else 3
+
+    @property
+    def stride(self) -> int:  # type: ignore[override]
         """Pixels from one position of the last layer to the next."""
         return 2 ** sum(not isinstance(layer, Conv) for layer in self.layers)
 
@@ -137,8 +178,7 @@ class Chain:
         """The same network, stopping at `last`; shares the weights' memory."""
         if last == self.last:
             return self
-        convolutions = [layer.name for layer in self.layers if isinstance(layer, Conv)]
-        if last not in convolutions:
+        if last not in self._convolutions:
             self.architecture.until(last)
             raise ConfigError(f"this chain stops at {self.last}, before {last}: build it longer")
         shorter = Chain.__new__(Chain)
@@ -300,6 +340,26 @@ class Chain:
                 size = tf.shape(slopes[-1])[1:]
                 g = pool_vjp(routes.pop(), g, tf.concat([batch, size], 0))
         return g
+
+    def positions(
+        self, linearization: Linearization, taps: Sequence[str]
+    ) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        """Height and width of the activations `taps`."""
+        shapes = [tf.shape(slope) for slope in self.slopes(linearization, taps)]
+        return [(shape[1], shape[2]) for shape in shapes]
+
+    def cut(
+        self, linearization: Linearization, at: Preactivations, shorter: Network, taps: int
+    ) -> tuple[Linearization, Preactivations]:
+        """See `Network.cut`."""
+        assert isinstance(shorter, Chain)
+        depth = len(shorter._convolutions)
+        routes = linearization.routes[: len(shorter.layers) - depth]
+        return Linearization(linearization.slopes[:depth], routes), at[:depth]
+
+    def slopes(self, linearization: Linearization, taps: Sequence[str]) -> list[tf.Tensor]:
+        """Of the activations of layers, (1, h, w, C), 0 to 1."""
+        return [linearization.slopes[self._convolutions.index(tap)] for tap in taps]
 
     def window(self, point: Linearization, top: int, left: int, side: int) -> Linearization:
         """That of a square part of the image, as if there were nothing around it.

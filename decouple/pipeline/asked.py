@@ -11,7 +11,7 @@ from decouple import images
 from decouple.checks import stop_rules
 from decouple.config import EXPERIMENTS, STARTS
 from decouple.errors import ConfigError, ImageError
-from decouple.features import Extractor
+from decouple.features import Features
 from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
 from decouple.flows.paths import PathKind
 from decouple.gatys.scales import number_of_scales, scaled, scales
@@ -78,8 +78,14 @@ def check_scales(
         raise ImageError(f"gatys.scales={count}: {error}, or fewer scales") from error
 
 
-def flow_of(config: DictConfig, extractor: Extractor) -> Flow:
+def flow_of(config: DictConfig, extractor: Features, weights: str) -> Flow:
     """The flow that `flow`, `stepper`, `optimizer` and `stop` describe.
+
+    Parameters
+    ----------
+    config : checked
+    extractor : of what is to be moved
+    weights : origin of the network's, see `StopConfig.scale`
 
     Raises
     ------
@@ -92,7 +98,7 @@ def flow_of(config: DictConfig, extractor: Extractor) -> Flow:
             return replace(Lift.suited_to(extractor), path=path)
         return Lift(stepper(**options), path)
     how = optimizer(**options_of(config.optimizer))
-    stop = stop_rules(config.stop, extractor.chain.weights.origin)
+    stop = stop_rules(config.stop, weights)
     if config.flow.name == "projected":
         return Projected(how, stop, config.flow.projection)
     return Gradient(how, stop)

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from decouple import images
 from decouple.config import EXPERIMENTS
-from decouple.features import Extractor
+from decouple.features import Features
 from decouple.flows import Flow
 from decouple.networks import Chain, architecture
 from decouple.pipeline.asked import check_scales, flow_of, layers_of, options_of, pictures_of
@@ -36,7 +36,7 @@ class Inputs:
     config: DictConfig
     pictures: Mapping[str, images.LoadedImage]
     chain: Chain
-    extractor: Extractor
+    extractor: Features
     flow: Flow
     objective: bool = False
 
@@ -73,7 +73,7 @@ class Inputs:
                 check_scales(config, arch, deepest, pictures["target"], picture)
         seen_by = loaded(options_of(config.network), last, layers, say, config.device)
         chain, extractor = seen_by.chain, seen_by.extractor
-        flow = flow_of(config, extractor)
+        flow = flow_of(config, extractor, chain.weights.origin)
         inputs = cls(config, pictures, chain, extractor, flow, objective=kind == "gatys")
         if inputs.objective:
             return inputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from decouple.config import EXPERIMENTS
-from decouple.features.extractor import jacobian_limit
+from decouple.features.features import jacobian_limit
 from decouple.flows import Lift
 from decouple.flows.symmetric import Symmetric
 from decouple.memory import available_bytes, gib, peak_memory_bytes, resident_bytes

@@ -13,7 +13,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from decouple.config import FIXED_STEPPERS
-from decouple.features import Extractor
+from decouple.features import Features
 from decouple.flows import Flow, Lift, Observer
 from decouple.pipeline.claims import Claim
 from decouple.pipeline.inputs import Inputs
@@ -87,7 +87,7 @@ class Run:
         return self.inputs.target
 
     @property
-    def extractor(self) -> Extractor:
+    def extractor(self) -> Features:
         """Of the features that are moved; of all, where none are."""
         return self.inputs.extractor if self.prepared is None else self.prepared.extractor
 

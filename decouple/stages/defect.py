@@ -30,7 +30,7 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from decouple.errors import ConfigError
-from decouple.features.extractor import Extractor, Point
+from decouple.features.features import Features, Point
 from decouple.flows.motion import Flow, Way
 from decouple.flows.preconditioner import Factor
 from decouple.images import rms
@@ -102,7 +102,7 @@ class DecouplingDefect:
 
 def decoupling_defect(
     image: np.ndarray,
-    extractor: Extractor,
+    extractor: Features,
     reference: Reference,
     flow: Flow | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
@@ -183,7 +183,7 @@ def decoupling_defect(
 
 def gradient_directions(
     rng: np.random.Generator,
-    extractor: Extractor,
+    extractor: Features,
     point: Point,
     depth: int,
     count: int,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from decouple.errors import ConfigError, NamedChoice
-from decouple.features.extractor import Extractor
+from decouple.features.features import Features, check_same
 from decouple.flows.lift import Lift
 from decouple.flows.motion import Flow, Motion, Way
 from decouple.flows.newton import Newton
@@ -55,7 +55,7 @@ class Imposed:
 def impose(
     image: np.ndarray,
     features: DecoupledFeatures,
-    extractor: Extractor,
+    extractor: Features,
     reference: Reference,
     flow: Flow | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
@@ -83,7 +83,7 @@ def impose(
     Raises
     ------
     ImageError : the image cannot be used.
-    ConfigError : the features are of other layers or channels.
+    ConfigError : the features are of other layers, channels or networks.
     StageError : a layer did not reach its features; `.partial` is what was done, an `Imposed`.
     """
     x = checked_image(image, extractor)
@@ -93,6 +93,7 @@ def impose(
                 f"the features to impose do not fit {layer} ({size} channels): use the layers "
                 "and the mask with which they were taken off"
             )
+    check_same("the features to impose", features.signature, extractor)
     flow = flow or Lift.suited_to(extractor)
     traces: list[LayerTrace] = []
     ways: dict[str, Way] = {}

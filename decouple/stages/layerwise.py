@@ -11,7 +11,7 @@ import numpy as np
 
 from decouple.devices import undisturbed
 from decouple.errors import DecoupleError, ImageError
-from decouple.features.extractor import Extractor
+from decouple.features.features import Features
 from decouple.flows.motion import Flow, Motion, Moved, Way
 from decouple.flows.symmetric import Symmetric
 from decouple.flows.trace import LayerTrace, Observer, StepReport
@@ -50,13 +50,15 @@ class DecoupledFeatures:
     values : {layer: (C_k,) float64}, c_k = f_k(x̂_{k-1}): what each layer held before its turn
     ways : {layer: Way}, the steps in which they were taken off; putting them back in the same
         steps is exact
+    signature : whose features they are (`Features.signature`); others' are refused. Empty: anyone's
     """
 
     values: Mapping[str, np.ndarray]
     ways: Mapping[str, Way] = field(default_factory=dict, repr=False)
+    signature: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def checked_image(image: np.ndarray, extractor: Extractor) -> np.ndarray:
+def checked_image(image: np.ndarray, extractor: Features) -> np.ndarray:
     """`image` in float64.
 
     Raises
@@ -129,7 +131,7 @@ def carried_out(
 Move = Callable[[np.ndarray, Motion, Flow, Observer], tuple[Moved, LayerTrace]]
 
 
-def failure(trace: LayerTrace, extractor: Extractor) -> str:
+def failure(trace: LayerTrace, extractor: Features) -> str:
     """One line on a layer that did not arrive: where, how far off, and what to do."""
     held = f", {extractor.size - extractor.sizes[-1]} held" if len(extractor.layers) > 1 else ""
     return (

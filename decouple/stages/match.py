@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from decouple.features.extractor import Extractor
+from decouple.features.features import Features
 from decouple.flows.lift import Lift
 from decouple.flows.motion import Flow, Motion
 from decouple.flows.newton import Newton
@@ -39,7 +39,7 @@ class Matched:
 
 def match(
     image: np.ndarray,
-    extractor: Extractor,
+    extractor: Features,
     features: Mapping[str, np.ndarray],
     reference: Reference | None = None,
     flow: Flow | None = None,

@@ -27,8 +27,11 @@ def mix(
 
     Raises
     ------
-    ConfigError : a layer that there is not, or a strength out of its range.
+    ConfigError : a layer that there is not, a strength out of its range, or features of different
+        kinds.
     """
+    if source.signature and target.signature and source.signature != target.signature:
+        raise ConfigError("source and target have features of different networks or kinds")
     for layer, strength in strengths.items():
         if layer not in target.values:
             raise ConfigError(unknown_layer("layer", layer, target.values))
@@ -43,7 +46,7 @@ def mix(
         if layer in target.ways:
             way = target.ways[layer]
             ways[layer] = way if untouched else _led(source.ways.get(layer), way, t)
-    return DecoupledFeatures(dict(reversed(values.items())), ways)
+    return DecoupledFeatures(dict(reversed(values.items())), ways, target.signature)
 
 
 def _led(source: Way | None, target: Way, share: float) -> Way:

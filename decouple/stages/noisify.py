@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from decouple.features.extractor import Extractor
+from decouple.features.features import Features
 from decouple.flows.lift import Lift
 from decouple.flows.motion import Flow, Motion, Way
 from decouple.flows.trace import LayerTrace, Observer, ignore
@@ -45,7 +45,7 @@ class Noisified:
 
 def noisify(
     image: np.ndarray,
-    extractor: Extractor,
+    extractor: Features,
     reference: Reference,
     flow: Flow | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
@@ -96,6 +96,11 @@ def noisify(
     if after is not None:
         x, values, found = after.image, dict(after.features.values), dict(after.features.ways)
     noise = reference.noise(*image.shape[:2])
+
+    def taken_off() -> Noisified:
+        features = DecoupledFeatures(values, found, extractor.signature)
+        return Noisified(x, features, tuple(traces))
+
     for depth, layer in enumerate(extractor.layers[len(values) :], start=len(values) + 1):
         part, last = extractor.first(depth), depth == len(extractor.layers)
         values[layer] = part.split(part.measure(x))[layer]
@@ -130,6 +135,5 @@ def noisify(
                 if line is not None:
                     say(line)
         if not flow.arrived(moved.stop_reason):
-            partial = Noisified(x, DecoupledFeatures(values, found), tuple(traces))
-            raise StageError(failure(trace, part), partial)
-    return Noisified(x, DecoupledFeatures(values, found), tuple(traces))
+            raise StageError(failure(trace, part), taken_off())
+    return taken_off()

@@ -10,7 +10,7 @@ import numpy as np
 
 from decouple.errors import ConfigError
 from decouple.features import alive_on
-from decouple.features.extractor import Extractor
+from decouple.features.features import Features
 from decouple.stages.reference import Reference, noise_image, noise_reference
 
 # A channel whose mean activation slope is not above it can hardly be moved.
@@ -30,7 +30,7 @@ class Prepared:
     seconds : that it took
     """
 
-    extractor: Extractor
+    extractor: Features
     reference: Reference
     left_out: Mapping[str, int]
     evaluations: int
@@ -38,7 +38,7 @@ class Prepared:
 
 
 def prepare(
-    extractor: Extractor,
+    extractor: Features,
     *images: np.ndarray,
     size: tuple[int, int] | None = None,
     seed: int = 0,

@@ -9,7 +9,7 @@ import numpy as np
 
 from decouple.cache import cached
 from decouple.errors import ConfigError
-from decouple.features.extractor import Extractor
+from decouple.features.features import Features, check_same
 from decouple.flows.preconditioner import Factor
 
 # The longest side of noise at which K is formed, in pixels. Gradients of means look alike all over
@@ -27,6 +27,7 @@ class Reference:
     features : {layer: (C_k,) float64}, v_k of reports/method.md
     height, width : of the noise images, in pixels
     seed, draws : which noise, and over how many images its features were averaged
+    signature : whose features they are (`Features.signature`); others' are refused. Empty: anyone's
     """
 
     features: Mapping[str, np.ndarray]
@@ -34,11 +35,10 @@ class Reference:
     width: int
     seed: int
     draws: int
-    _grams: dict[tuple[str, ...], np.ndarray] = field(
-        default_factory=dict, repr=False, compare=False
-    )
+    signature: Mapping[str, str] = field(default_factory=dict, repr=False)
+    _grams: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
-    def factor(self, extractor: Extractor, depth: int, pixels: int) -> Factor:
+    def factor(self, extractor: Features, depth: int, pixels: int) -> Factor:
         """A factor of K = J Jᵀ at the noise: a preconditioner that costs nothing for an image.
 
         K at the noise depends on the network and the size alone. It is formed once for all layers,
@@ -55,35 +55,36 @@ class Reference:
         ------
         numpy.linalg.LinAlgError : K is not positive definite.
         """
-        if extractor.layers not in self._grams:
-            self._grams[extractor.layers] = self._gram(extractor)
+        key = str(extractor.signature)
+        if key not in self._grams:
+            self._grams[key] = self._gram(extractor)
         size = extractor.first(depth).size
-        gram = self._grams[extractor.layers][:size, :size]
+        gram = self._grams[key][:size, :size]
+        if not extractor.spatial_means:
+            return Factor(gram.copy(), pixels)
         # Gradients of means are spread over all pixels.
-        height, width = self._piece
+        height, width = self._piece(extractor)
         scale = 3 * height * width / pixels
         return Factor(scale * gram, pixels)
 
-    @property
-    def _piece(self) -> tuple[int, int]:
+    def _piece(self, extractor: Features) -> tuple[int, int]:
         """Height and width of the noise at which K is formed."""
+        if not extractor.spatial_means:
+            return self.height, self.width
         return min(self.height, _LONGEST), min(self.width, _LONGEST)
 
-    def _gram(self, extractor: Extractor) -> np.ndarray:
-        chain = extractor.chain
-        kept = [np.packbits(extractor.alive[layer]).tobytes().hex() for layer in extractor.layers]
+    def _gram(self, extractor: Features) -> np.ndarray:
+        height, width = self._piece(extractor)
         key = {
-            "weights": chain.weights.digest,
-            "network": [chain.architecture.name, chain.activation.value, chain.pooling.value],
-            "features": [type(extractor).__name__, *extractor.layers, *kept],
-            "width": chain.width,
-            "dtype": chain.dtype,
-            "noise": [*self._piece, self.seed],
+            "features": extractor.signature,
+            "layers": list(extractor.layers),
+            "dtype": extractor.dtype,
+            "noise": [height, width, self.seed],
         }
 
         def make() -> dict[str, np.ndarray]:
             passes = extractor.passes.count
-            image = noise_image(*self._piece, self.seed)
+            image = noise_image(height, width, self.seed)
             gram = extractor.gram(extractor.linearize(image))
             extractor.passes.count = passes
             return {"gram": gram}
@@ -94,8 +95,14 @@ class Reference:
         """The first of its noise images, float32 (height, width, 3)."""
         return noise_image(height, width, self.seed)
 
-    def vector(self, extractor: Extractor) -> np.ndarray:
-        """Features (C,) of the extractor's layers."""
+    def vector(self, extractor: Features) -> np.ndarray:
+        """Features (C,) of the extractor's layers.
+
+        Raises
+        ------
+        ConfigError : they were measured with other features.
+        """
+        check_same("the reference's features", self.signature, extractor)
         return extractor.join(self.features)
 
 
@@ -106,7 +113,7 @@ def noise_image(height: int, width: int, seed: int, draw: int = 0) -> np.ndarray
 
 
 def noise_reference(
-    extractor: Extractor, size: tuple[int, int], seed: int = 0, draws: int = 1
+    extractor: Features, size: tuple[int, int], seed: int = 0, draws: int = 1
 ) -> Reference:
     """Mean features of `draws` noise images of `size` (height, width).
 
@@ -122,4 +129,5 @@ def noise_reference(
         raise ConfigError(f"noise.draws must be at least 1, not {draws}")
     extractor.check_size(*size)
     measured = [extractor.measure(noise_image(*size, seed, draw)) for draw in range(draws)]
-    return Reference(extractor.split(np.mean(measured, axis=0)), *size, seed, draws)
+    features = extractor.split(np.mean(measured, axis=0))
+    return Reference(features, *size, seed, draws, extractor.signature)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from decouple.features.extractor import Extractor
+from decouple.features.features import Features
 from decouple.flows.lift import Lift
 from decouple.flows.motion import Flow
 from decouple.flows.trace import LayerTrace, Observer, StepReport, ignore
@@ -67,7 +67,7 @@ class _Spent(Exception):
 def impose_retraced(
     image: np.ndarray,
     features: DecoupledFeatures,
-    extractor: Extractor,
+    extractor: Features,
     reference: Reference,
     flow: Flow | None = None,
     tolerance: float = DEFAULT_TOLERANCE,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from decouple.features.extractor import Extractor
+from decouple.features.features import Features
 from decouple.flows.lift import Lift
 from decouple.flows.motion import Flow, Way
 from decouple.flows.trace import LayerTrace, Observer, ignore
@@ -56,7 +56,7 @@ class RoundTrip:
 
 def round_trip(
     image: np.ndarray,
-    extractor: Extractor,
+    extractor: Features,
     reference: Reference,
     flow: Flow | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
@@ -162,7 +162,7 @@ def _there_and_back(
         if not 1 < missed < _FARTHEST_MISS or layer not in features.ways or not tries_left:
             break
         values = {k: v for k, v in features.values.items() if k != layer}
-        done = Noisified(before, DecoupledFeatures(values, earlier), ())
+        done = Noisified(before, DecoupledFeatures(values, earlier, features.signature), ())
         again = _solved_better({layer: features.ways[layer]}, missed)
         try:
             noisified = noisify(image, ways=again, after=done, on_layer=on_layer, say=say, **how)

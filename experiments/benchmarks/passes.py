@@ -55,7 +55,7 @@ def _measured(extractor: dc.ChannelMeans, image: np.ndarray) -> list[list[str]]:
     tangent = np.random.default_rng(0).normal(size=image.shape) * 1e-3
     cotangent = np.ones(extractor.size)
     # The rows of the last layer: each needs a pass through the whole chain.
-    last = dc.ChannelMeans(extractor.chain, extractor.layers[-1:])
+    last = dc.ChannelMeans(extractor.network, extractor.layers[-1:])
     there = last.linearize(image)
     batch = len(next(last.jacobian_rows(there)))
     passes: dict[str, tuple[Callable[[], object], int]] = {
@@ -71,7 +71,7 @@ def _measured(extractor: dc.ChannelMeans, image: np.ndarray) -> list[list[str]]:
     products, of_product = matrix_products()
     timed = turn_about({**{name: run for name, (run, _) in passes.items()}, **products}, ROUNDS)
     rate = of_product / min(timed[name].least for name in products)
-    work = operations(extractor.chain, image.shape[0] * image.shape[1])
+    work = operations(extractor.network, image.shape[0] * image.shape[1])
     bare = timed["bare convolutions"]
     lines = []
     for name, (_, count) in passes.items():
@@ -88,12 +88,12 @@ def _bare(extractor: dc.ChannelMeans, shape: tuple[int, ...], batch: int) -> Cal
     """The convolutions alone, each on numbers of its own."""
     height, width, channels = shape
     inputs, kernels = [], []
-    for layer in extractor.chain.layers:
+    for layer in extractor.network.layers:
         if not isinstance(layer, Conv):
             height, width = height // 2, width // 2
             continue
         inputs.append(tf.random.normal((batch, height, width, channels)))
-        kernels.append(tf.constant(extractor.chain.weights.kernels[layer.name]))
+        kernels.append(tf.constant(extractor.network.weights.kernels[layer.name]))
         channels = layer.filters
 
     @tf.function

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from decouple.errors import ConfigError
-from decouple.features import ChannelMeans, alive_on, mean_slopes
+from decouple.features import ChannelMeans, alive_on
 from decouple.networks.architecture import VGG19
 from decouple.networks.chain import Chain
 
@@ -41,7 +41,7 @@ def test_dead_channels_are_left_out(with_dead, image, pink):
 
 def test_one_image_is_enough_to_leave_a_channel_out(extractor, image):
     net = extractor(1)
-    slopes = [mean_slopes(net, picture)[ONE] for picture in (image, 1 - image)]
+    slopes = [net.mean_slopes(picture)[ONE] for picture in (image, 1 - image)]
     limit = float(np.quantile(slopes[0], 0.2))
     alive = alive_on(net, [image, 1 - image], limit)[ONE]
     np.testing.assert_array_equal(alive, (slopes[0] > limit) & (slopes[1] > limit))
@@ -53,7 +53,7 @@ def test_slopes_are_shares_of_active_positions_for_relu(extractor, chain, image)
     taken = chain("block2_conv1", "relu", "max", "float64").forward(image[None], net.layers)
     for layer, activation in zip(net.layers, taken, strict=True):
         share = (activation.numpy() > 0).mean((0, 1, 2))
-        np.testing.assert_allclose(mean_slopes(net, image)[layer], share, rtol=1e-12)
+        np.testing.assert_allclose(net.mean_slopes(image)[layer], share, rtol=1e-12)
 
 
 def test_nothing_left_is_told(extractor, image):

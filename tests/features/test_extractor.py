@@ -5,6 +5,7 @@ import tensorflow as tf
 from decouple.errors import ConfigError, ImageError
 from decouple.features import ChannelMeans
 from decouple.features import extractor as module
+from decouple.features import features as general
 
 ONE, TWO = "block1_conv1", "block2_conv1"
 KINDS = [(a, p) for a in ("softplus", "relu") for p in ("average", "max", "l2")]
@@ -191,7 +192,7 @@ class TestFirst:
     def test_it_agrees_with_the_whole(self, exact, image):
         short = exact.first(1)
         assert short.layers == (ONE,)
-        assert short.chain.last == ONE
+        assert short.network.last == ONE
         np.testing.assert_array_equal(short.measure(image), exact.measure(image)[:64])
         whole_rows, rows = (jacobian(e, e.linearize(image)) for e in (exact, short))
         np.testing.assert_array_equal(rows, whole_rows[:64])
@@ -296,7 +297,7 @@ class TestPart:
 class TestDoublePrecision:
     def test_it_measures_the_same_without_the_rounding(self, extractor, exact, image):
         double = extractor(2).in_float64()
-        assert double.chain.dtype == "float64"
+        assert double.network.dtype == "float64"
         np.testing.assert_allclose(double.measure(image), exact.measure(image), rtol=1e-14)
 
     def test_it_is_made_once_and_is_its_own(self, extractor, exact):
@@ -304,7 +305,7 @@ class TestDoublePrecision:
         assert net.in_float64() is net.in_float64()
         assert net.in_float64().in_float64() is net.in_float64()
         assert exact.in_float64() is exact
-        assert net.chain.dtype == "float32"
+        assert net.network.dtype == "float32"
 
     def test_it_keeps_the_mask(self, extractor, masks, masked, image):
         double = extractor(2).masked(masks).in_float64()
@@ -315,7 +316,7 @@ class TestDoublePrecision:
         double = extractor(2).in_float64()
         assert extractor(2).masked(masks).in_float64()._programs is double._programs
         assert extractor(2).first(1).in_float64()._programs is double.first(1)._programs
-        assert extractor(2).first(1).in_float64().chain._kernels is double.chain._kernels
+        assert extractor(2).first(1).in_float64().network._kernels is double.network._kernels
         assert double._programs is not extractor(2)._programs
 
     def test_it_shares_the_counter(self, chain, image):
@@ -333,7 +334,7 @@ class TestGram:
     ):
         """Formed from the whole Jacobian, and by pushing rows forward."""
         extractor = request.getfixturevalue(name)
-        monkeypatch.setattr(module, "jacobian_limit", lambda: bytes_)
+        monkeypatch.setattr(general, "jacobian_limit", lambda: bytes_)
         point = extractor.linearize(image)
         rows = jacobian(extractor, point)
         gram = extractor.gram(point)
@@ -394,7 +395,7 @@ class TestLimits:
         assert net.passes.count == short.passes.count == 197
 
     def test_pushing_rows_forward_counts_twice(self, chain, image, monkeypatch):
-        monkeypatch.setattr(module, "jacobian_limit", lambda: 0)
+        monkeypatch.setattr(general, "jacobian_limit", lambda: 0)
         net = ChannelMeans(chain("block2_conv1"), 1)
         net.gram(net.linearize(image))
         assert net.passes.count == 1 + 2 * 64

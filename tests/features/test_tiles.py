@@ -19,11 +19,11 @@ def small_tiles(monkeypatch):
 @pytest.mark.parametrize("pooling", ["average", "max", "l2"])
 def test_inside_a_window_derivatives_are_those_of_the_whole(extractor, grained, pooling):
     net = extractor(2, "float64", "softplus", pooling)
-    chain, image = net.chain, grained(40, 46)
+    chain, image = net.network, grained(40, 46)
     point = net.linearize(image)
     top, left, side = 14, 20, 24
-    window = chain.window(point.linearization, top, left, side)
-    tile = replace(point, shape=(side, side, 3), linearization=window)
+    window = chain.window(point.linearization[0], top, left, side)
+    tile = replace(point, shape=(side, side, 3), linearization=(window, ()))
     cotangent = np.random.default_rng(0).normal(size=net.size)
     inside = np.s_[chain.reach : side - chain.reach]
     # A mean over the tile has larger gradients than one over the image.

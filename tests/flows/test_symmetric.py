@@ -50,8 +50,9 @@ class Watched:
 
 
 def without_slopes(point):
-    slopes = tuple(0.0 * slope for slope in point.linearization.slopes)
-    return dataclasses.replace(point, linearization=point.linearization._replace(slopes=slopes))
+    linearization, at = point.linearization
+    slopes = tuple(0.0 * slope for slope in linearization.slopes)
+    return dataclasses.replace(point, linearization=(linearization._replace(slopes=slopes), at))
 
 
 class Told(list):

@@ -6,6 +6,7 @@ from scipy.optimize import minimize
 
 from decouple import cache
 from decouple.errors import ImageError
+from decouple.features import Features
 from decouple.flows import Lift, Motion, StopReason, stepper
 from decouple.flows.preconditioner import Factor, factor_cost
 from decouple.stages import StageError, match, noise_image, noise_reference, noisify
@@ -66,7 +67,7 @@ class TestFactorAtTheNoise:
         monkeypatch.setenv("DECOUPLE_CACHE", str(tmp_path))
         asked = []
         monkeypatch.setattr(
-            type(two), "gram", lambda self, point: asked.append(self) or np.eye(self.size)
+            Features, "gram", lambda self, point: asked.append(self) or np.eye(self.size)
         )
         reference = noise_reference(two, SIZE, seed=7)
         passes = two.passes.count

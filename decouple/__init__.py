@@ -30,10 +30,12 @@ if (_hint := namesake()) is not None:
 _HOMES = {
     "Chain": "decouple.networks",
     "ChannelMeans": "decouple.features",
+    "check_features": "decouple.features",
     "DecoupledFeatures": "decouple.stages",
     "DecoupleError": "decouple.errors",
     "decoupling_defect": "decouple.stages",
     "Features": "decouple.features",
+    "FunctionFeatures": "decouple.features",
     "Gradient": "decouple.flows",
     "impose": "decouple.stages",
     "impose_retraced": "decouple.stages",
@@ -70,7 +72,9 @@ if TYPE_CHECKING:
     from decouple.features import (
         ChannelMeans,
         Features,
+        FunctionFeatures,
         LayerStatistics,
+        check_features,
     )
     from decouple.flows import (
         Gradient,

@@ -2,22 +2,26 @@
 
 from decouple.features.alive import alive_on
 from decouple.features.channel_means import ChannelMeans, LayerStatistics
+from decouple.features.check import check_features
 from decouple.features.distances import MeasuredStatistics, distances, layer_statistics
 from decouple.features.extractor import Extractor
 from decouple.features.features import Features, Linear, Point, Secant
 from decouple.features.fidelity import Fidelity, fidelity
+from decouple.features.function import FunctionFeatures
 
 __all__ = [
     "ChannelMeans",
     "Extractor",
     "Features",
     "Fidelity",
+    "FunctionFeatures",
     "LayerStatistics",
     "Linear",
     "MeasuredStatistics",
     "Point",
     "Secant",
     "alive_on",
+    "check_features",
     "distances",
     "fidelity",
     "layer_statistics",

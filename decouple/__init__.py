@@ -44,6 +44,7 @@ _HOMES = {
     "load": "decouple.images",
     "match": "decouple.stages",
     "mix": "decouple.stages",
+    "Moments": "decouple.features",
     "Motion": "decouple.flows",
     "noise_image": "decouple.stages",
     "noise_reference": "decouple.stages",
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
         Features,
         FunctionFeatures,
         LayerStatistics,
+        Moments,
         check_features,
     )
     from decouple.flows import (

@@ -8,6 +8,7 @@ from decouple.features.extractor import Extractor
 from decouple.features.features import Features, Linear, Point, Secant
 from decouple.features.fidelity import Fidelity, fidelity
 from decouple.features.function import FunctionFeatures
+from decouple.features.moments import Moments
 
 __all__ = [
     "ChannelMeans",
@@ -18,6 +19,7 @@ __all__ = [
     "LayerStatistics",
     "Linear",
     "MeasuredStatistics",
+    "Moments",
     "Point",
     "Secant",
     "alive_on",

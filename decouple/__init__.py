@@ -39,6 +39,7 @@ _HOMES = {
     "Gradient": "decouple.flows",
     "impose": "decouple.stages",
     "impose_retraced": "decouple.stages",
+    "keras_network": "decouple.networks.keras_model",
     "LayerStatistics": "decouple.features",
     "Lift": "decouple.flows",
     "load": "decouple.images",
@@ -57,6 +58,7 @@ _HOMES = {
     "Reference": "decouple.stages",
     "round_trip": "decouple.stages",
     "save": "decouple.images",
+    "smoothed": "decouple.networks.keras_model",
     "StageError": "decouple.stages",
     "stepper": "decouple.flows",
     "StopReason": "decouple.flows",
@@ -91,6 +93,7 @@ if TYPE_CHECKING:
     )
     from decouple.images import load, psnr_db, save
     from decouple.networks import Chain, vgg16, vgg19
+    from decouple.networks.keras_model import keras_network, smoothed
     from decouple.stages import (
         DecoupledFeatures,
         Prepared,

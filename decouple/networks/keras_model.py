@@ -1,0 +1,380 @@
+"""Any functional Keras model as a network, linearized by automatic differentiation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from decouple.errors import ConfigError, ImageError, WeightsError, unknown_name
+from decouple.files import expanded
+from decouple.networks.autodiff import AutodiffNetwork
+
+# Activations whose gradient is continuous, by Keras's names.
+_SMOOTH = (
+    *("linear", "softplus", "sigmoid", "tanh", "silu", "swish", "gelu", "elu", "mish"),
+    *("exponential", "softsign", "log_sigmoid", "softmax"),
+)
+# Layers that are an activation or a pooling with kinks.
+_KINKED = ("ReLU", "LeakyReLU", "PReLU", "MaxPooling2D", "GlobalMaxPooling2D")
+# Softplus in place of ReLU has this width, in standard deviations of what it is applied to.
+WIDTH = 0.1
+# A side of the noise on which these are measured, in pixels.
+_NOISE = 128
+
+
+@tf.keras.utils.register_keras_serializable("decouple")
+class Softplus:
+    """w log(1 + exp(z / w)): ReLU where w is small, and smooth; as an activation of Keras."""
+
+    def __init__(self, width: float) -> None:
+        self.width = width
+
+    def __call__(self, z: tf.Tensor) -> tf.Tensor:
+        """Apply it."""
+        return self.width * tf.nn.softplus(z / self.width)
+
+    def get_config(self) -> dict[str, float]:
+        """What Keras keeps of it."""
+        return {"width": self.width}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, float]) -> Softplus:
+        """The inverse of `get_config`."""
+        return cls(**config)
+
+
+class KerasNetwork(AutodiffNetwork):
+    """Layers of a Keras model; see `keras_network`."""
+
+    def __init__(
+        self,
+        model: Any,
+        preprocess: Callable[[tf.Tensor], tf.Tensor],
+        smooth: bool,
+        last: str | None = None,
+        dtype: str = "float32",
+        identity: Mapping[str, str] | None = None,
+    ) -> None:
+        self._model, self._preprocess, self._smooth = model, preprocess, smooth
+        self._last, self.dtype = last, dtype
+        self._identity = identity or _identity(model)
+        self._parts: dict[tuple[str, ...], Any] = {}
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return str(self._model.name)
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """The model's name, and a digest of its layers and weights."""
+        return self._identity
+
+    @property
+    def smooth(self) -> bool:
+        """Whether no layer has a kink, or what the user says of it."""
+        return self._smooth
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of those that have channels in space, in the model's order."""
+        return tuple(
+            layer.name
+            for layer in self._model.layers
+            if type(layer).__name__ != "InputLayer" and _channels(layer) is not None
+        )
+
+    def resolve_layers(self, layers: int | str | Sequence[str]) -> tuple[str, ...]:
+        """Names of layers, in the model's order.
+
+        Raises
+        ------
+        ConfigError : a number, which means nothing here; no such layer; or one twice.
+        """
+        known = self.layers
+        if isinstance(layers, int) or (isinstance(layers, str) and layers.isdigit()):
+            raise ConfigError(
+                f"layers={layers}: of {self.name} layers are chosen by their names, such as "
+                f"{', '.join(known[:3])}"
+            )
+        names = [layers] if isinstance(layers, str) else list(layers)
+        if not names:
+            raise ConfigError("layers is empty: give names of layers")
+        for name in names:
+            if name not in known:
+                raise ConfigError(unknown_name(f"layer of {self.name}", name, known))
+        if len(set(names)) != len(names):
+            raise ConfigError(f"layers names a layer twice: {', '.join(names)}")
+        return tuple(sorted(names, key=known.index))
+
+    def channels(self, layer: str) -> int:
+        """How many a layer has."""
+        count = _channels(self._model.get_layer(layer))
+        assert count is not None
+        return count
+
+    def check_size(self, layer: str, height: int, width: int) -> None:
+        """Raise ImageError if an image of this size has nothing left at a layer."""
+        part = self._part((layer,))
+        try:
+            shape = part.compute_output_shape((1, height, width, 3))
+            shape = shape[0] if isinstance(shape, list) else shape
+        except ValueError:
+            shape = (1, 0, 0, 0)
+        if min(shape[1:3]) < 1:
+            raise ImageError(
+                f"an image of {height}x{width} pixels is too small for {layer}: use a larger "
+                "image or fewer layers"
+            )
+
+    def until(self, last: str) -> KerasNetwork:
+        """The same model: only what is asked for is computed."""
+        return self
+
+    def astype(self, dtype: str) -> KerasNetwork:
+        """The same model in another precision."""
+        return KerasNetwork(
+            self._model, self._preprocess, self._smooth, self._last, dtype, self._identity
+        )
+
+    def forward(self, images: tf.Tensor, taps: Sequence[str]) -> list[tf.Tensor]:
+        """See `Network.forward`; as in inference: batch normalization with its own statistics."""
+        given = self._part(tuple(taps))(self._preprocess(images), training=False)
+        return list(given) if isinstance(given, list | tuple) else [given]
+
+    def _part(self, taps: tuple[str, ...]) -> Any:
+        """The model up to some layers, for images of any size, in this network's precision."""
+        if taps not in self._parts:
+            with tf.init_scope():  # variables are not made while a program is traced
+                self._parts[taps] = _cut(self._model, taps, self.dtype)
+        return self._parts[taps]
+
+
+def keras_network(
+    model: Any,
+    preprocess: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    smooth: bool | None = None,
+    dtype: str = "float32",
+) -> KerasNetwork:
+    """A functional Keras model whose layers' activations are looked at.
+
+    Parameters
+    ----------
+    model : with one input, images (B, H, W, 3); it is used as in inference
+    preprocess : takes images (B, H, W, 3) in [0, 1] to what the model wants; nothing by default
+    smooth : whether its gradient is continuous, without which no motion can be retraced; by default
+        it is, where no layer is a ReLU, a max pooling or their like. See `smoothed`
+    dtype : `float32` or `float64`, in which it is computed
+
+    Raises
+    ------
+    ConfigError : the model is not a functional one of one image.
+
+    >>> import decouple as dc, keras
+    >>> image = keras.Input((None, None, 3))
+    >>> layer = keras.layers.Conv2D(8, 3, strides=2, activation="softplus", name="one")
+    >>> network = dc.keras_network(keras.Model(image, layer(image)))
+    >>> dc.ChannelMeans(network, layers=["one"]).sizes
+    (8,)
+    """
+    inputs = getattr(model, "inputs", None)
+    if not inputs or len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[-1] != 3:
+        raise ConfigError(
+            "a Keras model must be functional or sequential, built, with one input of images "
+            "(height, width, 3), channels last"
+        )
+    if dtype not in ("float32", "float64"):
+        raise ConfigError(unknown_name("dtype", dtype, ("float32", "float64")))
+    if smooth is None:
+        smooth = not any(_kinked(layer) for layer in model.layers)
+    return KerasNetwork(model, preprocess or _as_it_is, smooth, dtype=dtype)
+
+
+def smoothed(
+    model: Any,
+    preprocess: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    width: float = WIDTH,
+    seed: int = 0,
+) -> Any:
+    """A copy of a Keras model with softplus for every ReLU, and average for max pooling.
+
+    With its weights. Softplus is w log(1 + exp(z / w)), where w is `width` standard deviations of
+    what the ReLU gives on a noise image: a narrow one changes little, a wide one is retraced more
+    easily.
+
+    Raises
+    ------
+    ConfigError : the width is not positive.
+    """
+    if not 0 < width < float("inf"):
+        raise ConfigError(f"width={width} must be a positive number")
+    keras = tf.keras
+    spreads = _spreads(model, preprocess or _as_it_is, seed)
+
+    def smooth(layer: Any) -> Any:
+        config = layer.get_config()
+        kind = type(layer)
+        if kind.__name__ == "MaxPooling2D":
+            return keras.layers.AveragePooling2D.from_config(config)
+        if layer.name in spreads:
+            soft = Softplus(width * spreads[layer.name])
+            if kind.__name__ == "ReLU":
+                return keras.layers.Activation(soft, name=layer.name)
+            return kind.from_config({**config, "activation": soft})
+        return kind.from_config(config)
+
+    copy = keras.models.clone_model(model, clone_function=smooth)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def keras_application(name: str, weights: str | None = None) -> tuple[Any, Callable[..., Any]]:
+    """A model of `keras.applications` without its classifier, and its preprocessing.
+
+    Parameters
+    ----------
+    name : such as `ResNet50`
+    weights : `imagenet`, which is fetched, or None for random ones
+
+    Raises
+    ------
+    ConfigError : there is no such model.
+    WeightsError : its weights cannot be fetched.
+    """
+    applications = tf.keras.applications
+    known = [n for n in dir(applications) if n[0].isupper() and callable(getattr(applications, n))]
+    if name not in known:
+        raise ConfigError(unknown_name("model of keras.applications", name, known))
+    make = getattr(applications, name)
+    home = next(
+        module
+        for module in vars(applications).values()
+        if getattr(module, name, None) is make and hasattr(module, "preprocess_input")
+    )
+    try:
+        model = make(include_top=False, weights=weights, input_shape=(None, None, 3))
+    except OSError as error:
+        raise WeightsError(f"weights of {name} cannot be fetched: {error}") from error
+    return model, lambda images: home.preprocess_input(255 * images)
+
+
+def read_keras_model(path: str) -> Any:
+    """The model of a `.keras` file, read as data.
+
+    Raises
+    ------
+    WeightsError : it cannot be read, or needs code of its own: a Lambda, or a layer that is not
+        one of Keras.
+    """
+    try:
+        with zipfile.ZipFile(expanded(path)) as archive:
+            config = json.loads(archive.read("config.json"))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise WeightsError(f"{path} is no Keras model (.keras): {error}") from error
+    for module, kind in _kinds(config):
+        own = kind == Softplus.__name__ and module == __name__
+        if kind == "Lambda" or not (own or module == "keras" or module.startswith("keras.")):
+            raise WeightsError(
+                f"{path} needs code of its own ({module}.{kind}), which is not run: only layers of "
+                "Keras are read"
+            )
+    try:
+        return tf.keras.models.load_model(expanded(path), compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise WeightsError(f"{path} cannot be read as a Keras model: {first}") from error
+
+
+def _kinds(config: Any) -> Iterator[tuple[str, str]]:
+    """Module and name of everything that a serialized model is made of."""
+    if isinstance(config, Mapping):
+        # What trains a model is not made.
+        config = {key: held for key, held in config.items() if key != "compile_config"}
+        if "class_name" in config and "module" in config:
+            # Of what is registered by a package, no module is named.
+            package = str(config.get("registered_name") or "").partition(">")[0]
+            yield str(config["module"] or package), str(config["class_name"])
+        for held in config.values():
+            yield from _kinds(held)
+    elif isinstance(config, list):
+        for held in config:
+            yield from _kinds(held)
+
+
+def _as_it_is(images: tf.Tensor) -> tf.Tensor:
+    return images
+
+
+def _channels(layer: Any) -> int | None:
+    """Of a layer that has them in space, one output; else None."""
+    try:
+        shape = layer.output.shape
+    except (AttributeError, ValueError):  # several outputs, or never called
+        return None
+    return int(shape[-1]) if len(shape) == 4 and shape[-1] is not None else None
+
+
+def _kinked(layer: Any) -> bool:
+    """Whether its gradient jumps, as far as its name tells."""
+    if hasattr(layer, "layers"):
+        return any(_kinked(inner) for inner in layer.layers)
+    activation = getattr(layer, "activation", None)
+    name = getattr(activation, "__name__", None)
+    smooth = activation is None or isinstance(activation, Softplus) or name in _SMOOTH
+    return type(layer).__name__ in _KINKED or not smooth
+
+
+def _identity(model: Any) -> dict[str, str]:
+    # Layers' names count on from one model to the next.
+    kinds = [type(layer).__name__ for layer in model.layers]
+    digest = hashlib.sha256(json.dumps(kinds).encode())
+    for weights in model.get_weights():
+        digest.update(np.ascontiguousarray(weights).tobytes())
+    return {"network": str(model.name), "weights": digest.hexdigest()}
+
+
+def _spreads(model: Any, preprocess: Callable[..., Any], seed: int) -> dict[str, float]:
+    """Standard deviation of what each layer with a ReLU gives on noise."""
+    rectified = [
+        layer
+        for layer in model.layers
+        if type(layer).__name__ == "ReLU" or _is_relu(getattr(layer, "activation", None))
+    ]
+    if not rectified:
+        return {}
+    height, width = (n or _NOISE for n in model.inputs[0].shape[1:3])
+    noise = np.random.default_rng(seed).random((1, height, width, 3), dtype=np.float32)
+    given = tf.keras.Model(model.inputs[0], [layer.output for layer in rectified])(
+        preprocess(tf.constant(noise)), training=False
+    )
+    given = given if isinstance(given, list | tuple) else [given]
+    return {
+        layer.name: float(tf.math.reduce_std(values)) or 1.0
+        for layer, values in zip(rectified, given, strict=True)
+    }
+
+
+def _is_relu(activation: Any) -> bool:
+    return getattr(activation, "__name__", None) == "relu"
+
+
+def _cut(model: Any, taps: Sequence[str], dtype: str) -> Any:
+    """A copy up to some layers, for images of any size, in a precision."""
+
+    def in_precision(layer: Any) -> Any:
+        return type(layer).from_config({**layer.get_config(), "dtype": dtype})
+
+    part = tf.keras.Model(model.inputs[0], [model.get_layer(name).output for name in taps])
+    copy = tf.keras.models.clone_model(
+        part,
+        input_tensors=tf.keras.Input((None, None, 3), dtype=dtype),
+        clone_function=in_precision,
+    )
+    copy.set_weights(part.get_weights())
+    return copy

@@ -96,6 +96,8 @@ class Features(ABC):
         give
     dtype : in which they are computed
     smooth : whether their gradients are continuous, without which no motion can be retraced
+    proven : whether they are known to do what is promised here; others are tried on an image
+        before they are used
     row_channels : how many channels of an image's size a row of the Jacobian takes on its way
     spatial_means : whether they are means over positions, so that a gradient's size goes with
         1 / (H · W), and noise of any size has the same J Jᵀ but for that
@@ -109,6 +111,7 @@ class Features(ABC):
     smooth: bool = True
     spatial_means: bool = False
     row_channels: int = 3
+    proven: bool = False
 
     def __init__(self, groups: Mapping[str, int]) -> None:
         if not groups or any(int(size) < 1 for size in groups.values()):
@@ -308,7 +311,7 @@ class Selected(Features):
         self._whole = whole
         self.alive = {layer: kept & whole.alive[layer] for layer, kept in alive.items()}
         self.passes, self.dtype, self.smooth = whole.passes, whole.dtype, whole.smooth
-        self.spatial_means = whole.spatial_means
+        self.spatial_means, self.proven = whole.spatial_means, whole.proven
         used = [whole.alive[layer] for layer in self.layers]
         kept = [self.alive[layer][own] for layer, own in zip(self.layers, used, strict=True)]
         self._kept = np.flatnonzero(np.concatenate(kept))

@@ -108,6 +108,8 @@ class Moments(Features):
     (3, 3, 3)
     """
 
+    proven = True
+
     def __init__(self, orders: int = 4, of: str = "colours") -> None:
         if not 1 <= orders <= len(ORDERS):
             raise ConfigError(f"orders={orders} must be from 1 to {len(ORDERS)}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +19,7 @@ from decouple.errors import ConfigError
 from decouple.networks.activations import Activation
 from decouple.networks.architecture import Architecture, Conv, Pool
 from decouple.networks.fused import fused
-from decouple.networks.network import Network
+from decouple.networks.network import Network, Size
 from decouple.networks.pooling import LEVEL, Pooling, pool_jvp, pool_vjp
 
 # A convolution to so few channels, an image's three, takes 2.5 times as long as a product with its
@@ -83,6 +83,7 @@ class Chain(Network):
     """
 
     batches = True
+    proven = True
 
     def __init__(
         self,
@@ -131,6 +132,40 @@ class Chain(Network):
             "width": f"{self.width:g}",
             "pooling": self.pooling.value,
         }
+
+    @property
+    def origin(self) -> str:
+        """That of its weights."""
+        return self.weights.origin
+
+    @property
+    def trained(self) -> bool:
+        """See `Weights.trained`."""
+        return self.weights.trained
+
+    def described(self) -> dict[str, Any]:
+        """See `Network.described`."""
+        return {
+            "name": self.name,
+            "weights": self.weights.origin,
+            "weights_digest": self.weights.digest,
+            "activation": self.activation.value,
+            "width": self.width,
+            "pooling": self.pooling.value,
+            "dtype": self.dtype,
+        }
+
+    def size_at(self, pixels: int) -> Size:
+        """See `Network.size_at`."""
+        positions, activations, widest, weights = float(pixels), 0.0, 0.0, 0
+        for layer in self.layers:
+            if isinstance(layer, Conv):
+                activations += layer.filters * positions
+                widest = max(widest, layer.filters * positions)
+                weights += self.weights.kernels[layer.name].size
+            else:
+                positions /= 4
+        return Size(activations, widest, weights)
 
     def resolve_layers(self, layers: int | str | Sequence[str]) -> tuple[str, ...]:
         """See `Architecture.resolve_layers`."""

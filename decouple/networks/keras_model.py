@@ -14,6 +14,7 @@ import tensorflow as tf
 from decouple.errors import ConfigError, ImageError, WeightsError, unknown_name
 from decouple.files import expanded
 from decouple.networks.autodiff import AutodiffNetwork
+from decouple.networks.network import Size
 
 # Activations whose gradient is continuous, by Keras's names.
 _SMOOTH = (
@@ -57,12 +58,12 @@ class KerasNetwork(AutodiffNetwork):
         model: Any,
         preprocess: Callable[[tf.Tensor], tf.Tensor],
         smooth: bool,
-        last: str | None = None,
         dtype: str = "float32",
         identity: Mapping[str, str] | None = None,
+        origin: str | None = None,
     ) -> None:
         self._model, self._preprocess, self._smooth = model, preprocess, smooth
-        self._last, self.dtype = last, dtype
+        self._origin, self.dtype = origin or str(model.name), dtype
         self._identity = identity or _identity(model)
         self._parts: dict[tuple[str, ...], Any] = {}
 
@@ -75,6 +76,33 @@ class KerasNetwork(AutodiffNetwork):
     def identity(self) -> Mapping[str, str]:
         """The model's name, and a digest of its layers and weights."""
         return self._identity
+
+    @property
+    def origin(self) -> str:
+        """The file or the name that the model was asked for by."""
+        return self._origin
+
+    def described(self) -> dict[str, Any]:
+        """See `Network.described`."""
+        return {
+            "name": self.name,
+            "weights": self.origin,
+            "weights_digest": self._identity["weights"],
+            "dtype": self.dtype,
+        }
+
+    def size_at(self, pixels: int) -> Size:
+        """See `Network.size_at`; each layer's at its own resolution, forward and back."""
+        side = max(int(pixels**0.5), 1)
+        outputs = [self._model.get_layer(name).output for name in self.layers]
+        try:
+            shapes = tf.keras.Model(self._model.inputs[0], outputs).compute_output_shape(
+                (1, side, side, 3)
+            )
+        except ValueError:  # of images of one size only
+            return Size(0, 0, 0)
+        sizes = [float(np.prod(shape[1:])) for shape in shapes]
+        return Size(2 * sum(sizes), max(sizes), int(self._model.count_params()))
 
     @property
     def smooth(self) -> bool:
@@ -140,7 +168,7 @@ class KerasNetwork(AutodiffNetwork):
     def astype(self, dtype: str) -> KerasNetwork:
         """The same model in another precision."""
         return KerasNetwork(
-            self._model, self._preprocess, self._smooth, self._last, dtype, self._identity
+            self._model, self._preprocess, self._smooth, dtype, self._identity, self._origin
         )
 
     def forward(self, images: tf.Tensor, taps: Sequence[str]) -> list[tf.Tensor]:
@@ -161,6 +189,7 @@ def keras_network(
     preprocess: Callable[[tf.Tensor], tf.Tensor] | None = None,
     smooth: bool | None = None,
     dtype: str = "float32",
+    origin: str | None = None,
 ) -> KerasNetwork:
     """A functional Keras model whose layers' activations are looked at.
 
@@ -171,6 +200,7 @@ def keras_network(
     smooth : whether its gradient is continuous, without which no motion can be retraced; by default
         it is, where no layer is a ReLU, a max pooling or their like. See `smoothed`
     dtype : `float32` or `float64`, in which it is computed
+    origin : where the model comes from, for the record; its name by default
 
     Raises
     ------
@@ -193,7 +223,7 @@ def keras_network(
         raise ConfigError(unknown_name("dtype", dtype, ("float32", "float64")))
     if smooth is None:
         smooth = not any(_kinked(layer) for layer in model.layers)
-    return KerasNetwork(model, preprocess or _as_it_is, smooth, dtype=dtype)
+    return KerasNetwork(model, preprocess or _as_it_is, smooth, dtype, origin=origin)
 
 
 def smoothed(

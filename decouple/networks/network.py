@@ -7,9 +7,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
+
+
+class Size(NamedTuple):
+    """How much an image of some size asks of a network, in numbers; 0 where that is not known.
+
+    activations : of all layers together
+    widest : of the largest one
+    weights : of the network
+    """
+
+    activations: float
+    widest: float
+    weights: int
 
 
 class Network(ABC):
@@ -23,6 +36,7 @@ class Network(ABC):
     dtype : `float32` or `float64`, of all computations
     batches : whether `jvp` and `vjp` take several changes of one image at once, and there is
         `vjp_of_channels`
+    proven : whether its derivatives are known to be right, whatever its numbers
     stride : pixels from one position of the last layer to the next, where `window` can cut a part
         of an image; 1 where it cannot
     row_channels : how many channels of an image's size one cotangent takes on its way back
@@ -30,6 +44,7 @@ class Network(ABC):
 
     dtype: str
     batches: ClassVar[bool] = False
+    proven: ClassVar[bool] = False
     stride: int = 1
     row_channels: int = 64
 
@@ -42,6 +57,24 @@ class Network(ABC):
     @abstractmethod
     def identity(self) -> Mapping[str, str]:
         """What its activations depend on but for the image and the precision."""
+
+    @property
+    def origin(self) -> str:
+        """Where its numbers come from, in a word or as a file's name."""
+        return self.name
+
+    @property
+    def trained(self) -> bool:
+        """Whether they were learned from pictures, as far as is known."""
+        return False
+
+    def described(self) -> dict[str, Any]:
+        """What metrics.json says of it."""
+        return {"name": self.name, "weights": self.origin, **self.identity, "dtype": self.dtype}
+
+    def size_at(self, pixels: int) -> Size:
+        """What an image of so many pixels asks of it."""
+        return Size(0, 0, 0)
 
     @property
     @abstractmethod

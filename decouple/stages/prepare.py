@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from decouple.errors import ConfigError
-from decouple.features import alive_on
+from decouple.features import alive_on, check_features
 from decouple.features.features import Features
 from decouple.stages.reference import Reference, noise_image, noise_reference
 
@@ -47,6 +47,8 @@ def prepare(
 ) -> Prepared:
     """Leave out the features that cannot be moved, and measure the others on noise.
 
+    Features of your own are tried first, on the first image; see `check_features`.
+
     Parameters
     ----------
     extractor : of the layers that are to be moved
@@ -61,6 +63,7 @@ def prepare(
     ------
     ConfigError : no feature of some layer is left; there is neither a size nor an image.
     ImageError : the size is too small for the layers.
+    FeaturesError : they do not do what features must.
 
     >>> import decouple as dc
     >>> extractor = dc.ChannelMeans(dc.vgg19(weights="calibrated", last="block1_conv1"), layers=1)
@@ -74,6 +77,8 @@ def prepare(
             raise ConfigError("prepare needs images, or the size of the noise")
         size = images[-1].shape[0], images[-1].shape[1]
     extractor.check_size(*size)
+    if not extractor.proven:
+        check_features(extractor, images[0] if images else noise_image(*size, seed))
     alive = alive_on(extractor, [noise_image(*size, seed), *images], min_slope)
     passes = extractor.passes.count - passes
     masked = extractor.masked(alive)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from decouple.errors import ConfigError, ImageError, WeightsError, unknown_name
-from decouple.files import expanded
+from decouple.errors import ConfigError, ImageError, unknown_name
 from decouple.networks.autodiff import AutodiffNetwork
 from decouple.networks.network import Size
 
@@ -262,79 +260,6 @@ def smoothed(
     copy = keras.models.clone_model(model, clone_function=smooth)
     copy.set_weights(model.get_weights())
     return copy
-
-
-def keras_application(name: str, weights: str | None = None) -> tuple[Any, Callable[..., Any]]:
-    """A model of `keras.applications` without its classifier, and its preprocessing.
-
-    Parameters
-    ----------
-    name : such as `ResNet50`
-    weights : `imagenet`, which is fetched, or None for random ones
-
-    Raises
-    ------
-    ConfigError : there is no such model.
-    WeightsError : its weights cannot be fetched.
-    """
-    applications = tf.keras.applications
-    known = [n for n in dir(applications) if n[0].isupper() and callable(getattr(applications, n))]
-    if name not in known:
-        raise ConfigError(unknown_name("model of keras.applications", name, known))
-    make = getattr(applications, name)
-    home = next(
-        module
-        for module in vars(applications).values()
-        if getattr(module, name, None) is make and hasattr(module, "preprocess_input")
-    )
-    try:
-        model = make(include_top=False, weights=weights, input_shape=(None, None, 3))
-    except OSError as error:
-        raise WeightsError(f"weights of {name} cannot be fetched: {error}") from error
-    return model, lambda images: home.preprocess_input(255 * images)
-
-
-def read_keras_model(path: str) -> Any:
-    """The model of a `.keras` file, read as data.
-
-    Raises
-    ------
-    WeightsError : it cannot be read, or needs code of its own: a Lambda, or a layer that is not
-        one of Keras.
-    """
-    try:
-        with zipfile.ZipFile(expanded(path)) as archive:
-            config = json.loads(archive.read("config.json"))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{path} is no Keras model (.keras): {error}") from error
-    for module, kind in _kinds(config):
-        own = kind == Softplus.__name__ and module == __name__
-        if kind == "Lambda" or not (own or module == "keras" or module.startswith("keras.")):
-            raise WeightsError(
-                f"{path} needs code of its own ({module}.{kind}), which is not run: only layers of "
-                "Keras are read"
-            )
-    try:
-        return tf.keras.models.load_model(expanded(path), compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise WeightsError(f"{path} cannot be read as a Keras model: {first}") from error
-
-
-def _kinds(config: Any) -> Iterator[tuple[str, str]]:
-    """Module and name of everything that a serialized model is made of."""
-    if isinstance(config, Mapping):
-        # What trains a model is not made.
-        config = {key: held for key, held in config.items() if key != "compile_config"}
-        if "class_name" in config and "module" in config:
-            # Of what is registered by a package, no module is named.
-            package = str(config.get("registered_name") or "").partition(">")[0]
-            yield str(config["module"] or package), str(config["class_name"])
-        for held in config.values():
-            yield from _kinds(held)
-    elif isinstance(config, list):
-        for held in config:
-            yield from _kinds(held)
 
 
 def _as_it_is(images: tf.Tensor) -> tf.Tensor:

@@ -5,12 +5,8 @@ import pytest
 
 from decouple.errors import ConfigError, ImageError, WeightsError
 from decouple.features import ChannelMeans, LayerStatistics, check_features
-from decouple.networks.keras_model import (
-    keras_application,
-    keras_network,
-    read_keras_model,
-    smoothed,
-)
+from decouple.networks.keras_files import keras_application, keras_model, read_keras_model
+from decouple.networks.keras_model import keras_network, smoothed
 from decouple.stages import noise_reference, round_trip
 
 keras = pytest.importorskip("keras")
@@ -180,3 +176,22 @@ def test_of_keras_applications(image):
     np.testing.assert_allclose(preprocess(np.full((1, 2, 2, 3), 0.5, "f")), 0, atol=1e-6)
     with pytest.raises(ConfigError, match="did you mean 'ResNet50'"):
         keras_application("Resnet50")
+
+
+def test_by_what_a_command_line_says(tmp_path, image):
+    small("relu").save(tmp_path / "small.keras")
+    path = str(tmp_path / "small.keras")
+    as_it_is, smooth = keras_model(path, smooth=False), keras_model(path)
+    assert (as_it_is.smooth, smooth.smooth) == (False, True)
+    assert as_it_is.origin == path
+    own = ChannelMeans(as_it_is, ["first"]).measure(image)
+    np.testing.assert_allclose(
+        own, ChannelMeans(keras_network(small("relu")), ["first"]).measure(image)
+    )
+    bytes_ = ChannelMeans(keras_model(path, smooth=False, preprocessing="bytes"), ["first"])
+    np.testing.assert_allclose(bytes_.measure(image), 255 * own, rtol=1e-4)  # no bias
+    for wrong in ({"preprocessing": "caffee"}, {"model": "ResNet5", "weights": "random"}):
+        with pytest.raises(ConfigError, match="did you mean"):
+            keras_model(**{"model": path, **wrong})
+    with pytest.raises(ConfigError, match="weights of a model"):
+        keras_model("MobileNetV2", weights="some.h5")

@@ -9,7 +9,6 @@ import pytest
 
 import decouple as dc
 from decouple.errors import ConfigError, ImageError
-from decouple.features import mean_slopes
 from decouple.run import main
 from decouple.stages import noise_image
 
@@ -43,7 +42,7 @@ def test_a_notebook_gets_what_the_command_line_gets(tmp_path):
 def test_a_channel_is_left_out_that_one_image_or_the_noise_cannot_move(extractor, pink):
     net, images = extractor(2), (pink(14, 19, seed=1), pink(10, 12, seed=2))
     noise = noise_image(10, 12, 5)
-    slopes = [mean_slopes(net, x) for x in (noise, *images)]
+    slopes = [net.mean_slopes(x) for x in (noise, *images)]
     limit = float(np.quantile(slopes[1][ONE], 0.2))
     ready = dc.prepare(net, *images, seed=5, min_slope=limit)
     for layer in (ONE, TWO):

@@ -1,6 +1,6 @@
 """Which settings there are: their names, defaults and choices, and which of them are text.
 
-All of it follows from the schema and from the files in `configs/`.
+All of it follows from the schema, from the files in `configs/`, and from what a user's module adds.
 """
 
 from __future__ import annotations
@@ -13,32 +13,43 @@ from typing import Any, get_origin, get_type_hints
 from hydra import compose
 from omegaconf import OmegaConf
 
-from decouple.config import PATHS, SCHEMAS, Config, config_folder
+from decouple.config import SCHEMAS, config_folder, paths, registered, schema
+from decouple.experiments import experiment_names
 
 
-@lru_cache(maxsize=1)
 def groups() -> dict[str, list[str]]:
-    """{group: its choices}, from the folders of `configs/`."""
-    return {
-        folder.name: sorted(file.stem for file in folder.glob("*.yaml"))
+    """{group: its choices}, from the folders of `configs/` and from what is registered."""
+    return _groups(registered())
+
+
+@lru_cache(maxsize=8)
+def _groups(_: tuple[object, ...]) -> dict[str, list[str]]:
+    found = {
+        folder.name: {file.stem for file in folder.glob("*.yaml")}
         for folder in sorted(config_folder().iterdir())
         if folder.is_dir()
     }
+    found["experiment"] |= set(experiment_names())
+    return {group: sorted(names) for group, names in found.items()}
 
 
-@lru_cache(maxsize=1)
 def defaults() -> dict[str, Any]:
     """{dotted key: default} of everything that is not a group, steppers' options included.
 
     Hydra must be initialized.
     """
+    return _defaults(registered())
+
+
+@lru_cache(maxsize=8)
+def _defaults(_: tuple[object, ...]) -> dict[str, Any]:
     composed = OmegaConf.to_container(compose("config"))
     assert isinstance(composed, dict)
     settings = dict(_leaves(composed))
     del settings["experiment"]
     for group, schemas in SCHEMAS.items():
-        for schema in schemas.values():
-            for key, default in _leaves(OmegaConf.to_container(OmegaConf.structured(schema))):
+        for kind in schemas.values():
+            for key, default in _leaves(OmegaConf.to_container(OmegaConf.structured(kind))):
                 settings.setdefault(f"{group}.{key}", default)
     return {
         key: value
@@ -55,10 +66,10 @@ def is_text(setting: str) -> bool:
     """
     # Hydra's own have types, by which OmegaConf makes numbers of text where they are meant.
     return (
-        setting in PATHS
+        setting in paths()
         or setting in groups()
         or setting.startswith(("hydra.", "hydra/"))
-        or _kinds().get(setting) in (str, str | None)
+        or _kinds(registered()).get(setting) in (str, str | None)
     )
 
 
@@ -68,27 +79,27 @@ def may_be_list(setting: str) -> bool:
     >>> [may_be_list(setting) for setting in ("layers", "compare.methods", "source", "flow")]
     [True, True, False, False]
     """
-    kind = _kinds().get(setting)
+    kind = _kinds(registered()).get(setting)
     return setting not in groups() and (kind is Any or get_origin(kind) is list)
 
 
-@lru_cache(maxsize=1)
-def _kinds() -> dict[str, Any]:
+@lru_cache(maxsize=8)
+def _kinds(_: tuple[object, ...]) -> dict[str, Any]:
     """{dotted key: the type that the schema gives it}."""
-    kinds = dict(_fields(Config))
+    kinds = dict(_fields(schema()))
     for group, schemas in SCHEMAS.items():
-        for schema in schemas.values():
-            kinds.update(_fields(schema, f"{group}."))
+        for kind in schemas.values():
+            kinds.update(_fields(kind, f"{group}."))
     return kinds
 
 
-def _fields(schema: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _fields(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Fields of nested dataclasses with their dotted keys."""
-    for name, kind in get_type_hints(schema).items():
-        if is_dataclass(kind):
-            yield from _fields(kind, f"{prefix}{name}.")  # type: ignore[arg-type]
+    for name, held in get_type_hints(kind).items():
+        if is_dataclass(held):
+            yield from _fields(held, f"{prefix}{name}.")  # type: ignore[arg-type]
         else:
-            yield f"{prefix}{name}", kind
+            yield f"{prefix}{name}", held
 
 
 def _leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -20,13 +20,17 @@ from omegaconf.errors import OmegaConfBaseException
 
 from decouple import __version__
 from decouple.catalogue import defaults, groups
-from decouple.checks import check, may_change, resumed_anew
+from decouple.checks import check
 from decouple.errors import ConfigError
+from decouple.experiments import ANEW, experiment_named
 from decouple.overrides import overrides as words_of
 from decouple.overrides import read_config
+from decouple.plugins import load_of as load_plugins_of
 from decouple.record.places import seen_from_here
 from decouple.words import read
 
+# What may be named with `resume=`, as long as it is what the run was told.
+_OF_THE_RUN = ("experiment", "plugin")
 HELP = """\
 decouple {version}: take an image's decoupled features off, and put them back.
 
@@ -48,6 +52,7 @@ examples
   python -m decouple.run -m +experiment=self_transfer layers=1,2 seed=0,1      one run for each
   python -m decouple.run resume=RUN_DIR          go on with a run that was cut short
   python -m decouple.run verify=RUN_DIR          run it again, and say how alike the two are
+  python -m decouple.run +plugin=my_module +experiment=mine     one of your own
 
 flags: -m (sweep), --cfg job (show the composed configuration), --version, --traceback (on errors)
 What each setting means: decouple/config.py, or the README.
@@ -64,7 +69,7 @@ def compose_checked(overrides: list[str]) -> DictConfig:
             raise ConfigError(f"name an experiment: +experiment=NAME with one of {names}")
         if missing:
             raise ConfigError(f"{', '.join(sorted(missing))} must have a value")
-        check(config, (o.key_or_group for o in parsed))  # type: ignore[arg-type]
+        check(config, (o.key_or_group for o in parsed))
     return config
 
 
@@ -96,17 +101,18 @@ def _resumed(parsed: list[Override]) -> list[str]:
     if run_dir is None:
         return [override.input_line or "" for override in parsed]
     config = _settings_of("resume", str(run_dir))
-    if named.get("experiment", config.get("experiment")) != config.get("experiment"):
-        raise ConfigError(f"resume={run_dir} is a run of +experiment={config.get('experiment')}")
-    experiment = str(config.get("experiment"))
+    for key in _OF_THE_RUN:
+        if named.get(key, config.get(key)) != config.get(key):
+            raise ConfigError(f"resume={run_dir} is a run of +{key}={config.get(key)}")
+    experiment = experiment_named(str(config.get("experiment")))
     for key in named:
-        if key != "experiment" and not may_change(experiment, key):
-            anew = (k for k in resumed_anew(experiment) if k != "resume")
+        if key not in _OF_THE_RUN and not experiment.may_change(key):
+            anew = (*ANEW, *experiment.resumed_anew)
             raise ConfigError(
                 f"{key}= cannot be set with resume=: a run goes on with its own settings; only "
-                f"{', '.join(anew)} may change"
+                f"{', '.join(k for k in anew if k != 'resume')} may change"
             )
-    own = [o.input_line or "" for o in parsed if o.key_or_group != "experiment"]
+    own = [o.input_line or "" for o in parsed if o.key_or_group not in _OF_THE_RUN]
     return [*words_of(config), *own]
 
 
@@ -134,6 +140,7 @@ def _settings_of(setting: str, run_dir: str) -> dict[str, Any]:
     config = read_config(run_dir)
     if not config:
         raise ConfigError(f"{setting}={run_dir}: there is no run folder with a config.yaml")
+    load_plugins_of(config)
     return seen_from_here(config, run_dir)
 
 

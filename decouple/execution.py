@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from decouple.errors import ConfigError
 from decouple.files import expanded
 from decouple.keras_settings import ELSEWHERE, overruled, settings_file
+from decouple.plugins import load_of as load_plugins_of
 
 
 def carry_out(config: DictConfig) -> Path | None:
@@ -22,6 +23,7 @@ def carry_out(config: DictConfig) -> Path | None:
 
     TensorFlow is imported here, and not before: see `pipeline.run` for what is raised.
     """
+    load_plugins_of(config)  # another process has composed it, where a launcher starts the run
     quiet_tensorflow()
     from decouple import pipeline
     from decouple.devices import placed

@@ -23,7 +23,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from decouple.config import config_folder, register
+from decouple.catalogue import groups
+from decouple.config import config_folder, register, registered
 from decouple.errors import ConfigError
 from decouple.legible import legible
 
@@ -86,7 +87,8 @@ def differences(config: Mapping[str, Any]) -> list[Difference]:
     ]
     choices = [choice for choice in choices if choice.value != choice.default]
     chosen = [experiment, *(f"{choice.setting}={word(choice.value)}" for choice in choices)]
-    has, had = settings(config), settings(composed(*chosen))
+    # A run from before there were plugins has none.
+    has, had = {"plugin": None, **settings(config)}, settings(composed(*chosen))
     strangers = sorted((has.keys() ^ had.keys()) - _OF_ONE_RUN)
     if strangers:
         raise ConfigError(f"settings of another version of decouple: {', '.join(strangers)}")
@@ -193,16 +195,20 @@ def _is_choice(group: object, value: object) -> bool:
     """Whether this part of a configuration was chosen among the files of a group."""
     if not isinstance(value, Mapping):
         return False
-    return (config_folder() / str(group) / f"{value.get('name')}.yaml").is_file()
+    return value.get("name") in groups().get(str(group), ())
 
 
 def _same(value: Any, other: Any) -> bool:
     return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)
 
 
-@lru_cache(maxsize=64)
 def composed(*words: str) -> dict[str, Any]:
     """What these words compose, in plain containers that are not to be changed."""
+    return _composed(registered(), *words)
+
+
+@lru_cache(maxsize=64)
+def _composed(_: tuple[object, ...], *words: str) -> dict[str, Any]:
     register()
     # While a sweep runs, Hydra is at work already; it stands aside for a moment.
     at_work, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None

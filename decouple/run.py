@@ -27,6 +27,7 @@ from decouple.errors import ConfigError, DecoupleError
 from decouple.execution import carry_out, draw_into_files, quiet_tensorflow
 from decouple.launching import check_hydra, hand_to_hydra
 from decouple.legible import make_legible
+from decouple.plugins import load_for
 from decouple.words import read
 
 
@@ -54,6 +55,7 @@ def _dispatch(arguments: list[str]) -> int:
     register()
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         told = parse(arguments)
+        load_for(told.settings)
         if not arguments or told.helped:
             print(help_page())
             return 0

@@ -28,7 +28,7 @@ from hydra.errors import HydraException
 from hydra.grammar.gen.OverrideLexer import OverrideLexer
 
 from decouple.catalogue import defaults, groups, is_text, may_be_list
-from decouple.config import CHOICES, PATHS
+from decouple.config import choices, paths
 from decouple.errors import ConfigError, unknown_name
 from decouple.files import expanded
 from decouple.overrides import quoted, word
@@ -94,7 +94,7 @@ def _parsed(typed: str) -> Override:
 
 def _as_text(name: str, value: str) -> str:
     """A value that is text, in Hydra's grammar; what that cannot read is text as it stands."""
-    place = _at_home if name.lstrip("+~") in PATHS else str
+    place = _at_home if name.lstrip("+~") in paths() else str
     try:
         parsed = _parsed(f"{name}={value}")
     except HydraException as error:
@@ -181,10 +181,10 @@ def _matches(setting: str, chosen: Glob) -> list[str]:
     ConfigError : the setting has neither choices nor files.
     """
     include, exclude = ([_plain(p) for p in ps] for ps in (chosen.include, chosen.exclude))
-    choices = groups().get(setting) or CHOICES.get(setting)
-    if choices:
-        return Glob(include, exclude).filter(list(choices))
-    if setting not in PATHS:
+    known = groups().get(setting) or choices().get(setting)
+    if known:
+        return Glob(include, exclude).filter(list(known))
+    if setting not in paths():
         raise ConfigError(f"{setting}= is neither a file nor a name that glob() could choose")
     found = {path for pattern in include for path in glob(_at_home(pattern))}  # noqa: PTH207
     left = {path for path in found for pattern in exclude if fnmatch(path, _at_home(pattern))}
@@ -203,9 +203,11 @@ def _check_name(override: Override) -> None:
         if isinstance(value, str) and value not in groups()[key]:
             raise ConfigError(unknown_name(key, value, groups()[key]))
         return
-    if override.is_add() or override.is_delete():
+    if (override.is_add() and key != "plugin") or override.is_delete():
         sign = "+" if override.is_add() else "~"
-        raise ConfigError(f"{sign}{key}: only +experiment takes a sign; write {key}=VALUE")
+        raise ConfigError(
+            f"{sign}{key}: only +experiment and +plugin take a sign; write {key}=VALUE"
+        )
     if key not in defaults() and key != "verify":
         raise ConfigError(unknown_name("setting", key, [*defaults(), *groups()]))
 
@@ -251,6 +253,6 @@ def _several(typed: str, override: Override) -> str:
     if override.value_type is ValueType.SIMPLE_CHOICE_SWEEP:
         if may_be_list(override.key_or_group) and not value.replace(",", "").isdigit():
             ways.insert(0, f"a list is written {quoted(f'{name}=[{value}]')}")
-        if override.key_or_group in PATHS:
+        if override.key_or_group in paths():
             ways.insert(0, f"a name with a comma is written {quoted(f'{name}={word(value)}')}")
     return f"{typed} names several, and a run takes one: {', '.join(ways)}"

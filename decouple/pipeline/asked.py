@@ -8,9 +8,9 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from decouple import images
-from decouple.checks import stop_rules
-from decouple.config import EXPERIMENTS, STARTS
 from decouple.errors import ConfigError, ImageError
+from decouple.experiments import KINDS, experiment_named
+from decouple.experiments.gatys import STARTS
 from decouple.features import Features
 from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
 from decouple.flows.paths import PathKind
@@ -18,14 +18,8 @@ from decouple.gatys.scales import number_of_scales, scaled, scales
 from decouple.images.locating import SAMPLE_PREFIX
 from decouple.networks.architecture import Architecture
 from decouple.networks.weights import ORIGINS
+from decouple.parsing import options_of, stop_rules
 from decouple.record.places import absolute
-
-
-def options_of(group: DictConfig) -> dict[str, Any]:
-    """A group of the configuration as plain arguments by name."""
-    held = OmegaConf.to_container(group, resolve=True)
-    assert isinstance(held, dict)
-    return {str(key): value for key, value in held.items()}
 
 
 def layers_of(value: Any, arch: Architecture) -> tuple[str, ...]:
@@ -41,7 +35,7 @@ def pictures_of(config: DictConfig) -> dict[str, images.LoadedImage]:
     pictures = {}
     if config.target is not None:
         pictures["target"] = images.load(config.target, size, fit)
-    if EXPERIMENTS[config.experiment] not in ("gatys", "compare"):
+    if not experiment_named(config.experiment).takes_setting("gatys.style"):
         return {"source": images.load(config.source, size, fit), **pictures}
     # The image has the target's shape; the style may keep its own.
     shape = pictures["target"].pixels.shape[:2]
@@ -54,7 +48,8 @@ def pictures_of(config: DictConfig) -> dict[str, images.LoadedImage]:
 
 def files_of(config: DictConfig) -> dict[str, str]:
     """{setting: absolute path} of the pictures and weights that are files."""
-    words = {"source": (), "target": (), "gatys.start": STARTS, "network.weights": ORIGINS}
+    words = {"source": (), "target": (), "network.weights": ORIGINS}
+    words.update((key, own) for experiment in KINDS for key, own in experiment.files.items())
     names = {setting: OmegaConf.select(config, setting) for setting in words}
     return {
         setting: absolute(name)

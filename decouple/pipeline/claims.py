@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from decouple.config import EXPERIMENTS
 from decouple.errors import DecoupleError
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.journal import Journal
@@ -15,9 +14,6 @@ from decouple.pipeline.provenance import check_same_run
 from decouple.record.checkpoint import read_checkpoint
 from decouple.record.folder import RunFolder
 from decouple.record.lock import locked
-
-# Those whose methods have a folder, and thereby a history, each.
-OF_METHODS = ("compare_flows", "compare")
 
 
 @dataclass(frozen=True)
@@ -72,6 +68,6 @@ def _reopened(inputs: Inputs, run_dir: str, say: Callable[[str], None]) -> Claim
         say(f"Going on after {journal.known} layers' motions")
     # A state that replaces the one before knows its own rows.
     length = int(about.get("history", journal.length))
-    if EXPERIMENTS[inputs.config.experiment] in OF_METHODS:
+    if inputs.experiment.of_methods:  # then the history is of the method under way
         length = 0
     return Claim(RunFolder.open(run_dir), journal, length, changed)

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from decouple import images
-from decouple.checks import TRANSFERS, split_compared, stop_rules
+from decouple.experiments.compare import TRANSFERS, split_compared
 from decouple.features.distances import KINDS, layer_statistics
 from decouple.flows import Flow, Gradient, Lift, Optimizer, Projected, optimizer, stepper
 from decouple.flows.optimizers import Lbfgs
 from decouple.images import similarity
 from decouple.memory import forget_peak_memory, peak_memory_bytes
+from decouple.parsing import stop_rules
 from decouple.pipeline.asked import layers_of
+from decouple.pipeline.forecast import BOTH, Forecast, of_walks
 from decouple.pipeline.gatys import stylize
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.running import Run
@@ -83,6 +85,17 @@ def compare(run: Run) -> None:
         peak_memory_bytes=max(peaks) or None,
     )
     write_table(run.recorder.folder, "compare", rows, READING)
+
+
+def forecast(inputs: Inputs) -> Forecast | None:
+    """Passes and time, at most; None where the first method is an objective's."""
+    settings = inputs.config.compare
+    name, how = split_compared(settings.methods[0])
+    if name not in TRANSFERS:
+        return None
+    flow = transfer_flow(inputs, name, how, settings.passes)
+    walks = {**BOTH, "impose": 1}
+    return of_walks(inputs, lambda _: walks, flow, methods=len(settings.methods))
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from decouple.checks import split_method, stop_rules
+from decouple.experiments.compare_flows import split_method
 from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
+from decouple.parsing import stop_rules
+from decouple.pipeline.forecast import ROUND_TRIP, Forecast, of_walks
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.running import Run
 from decouple.pipeline.self_transfer import self_transfer
@@ -32,6 +34,13 @@ def compare_flows(run: Run) -> None:
     run.record(compare={"rows": rows, "passes_per_layer": passes})
     write_table(run.recorder.folder, "compare_flows", rows)
     run.draw(plot_flows)
+
+
+def forecast(inputs: Inputs) -> Forecast | None:
+    """Passes and time, at most: those of the first method for each."""
+    settings = inputs.config.compare_flows
+    flow = method_flow(inputs, settings.methods[0], settings.passes)
+    return of_walks(inputs, lambda _: ROUND_TRIP, flow, methods=len(settings.methods))
 
 
 def method_flow(inputs: Inputs, method: str, passes: int | None) -> Flow:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-from decouple.checks import TRANSFERS, split_compared, stop_rules
-from decouple.config import EXPERIMENTS
-from decouple.flows import Flow, Gradient, Lift, Optimizer, Projected, StopRule, optimizer
+from decouple.flows import Flow, Gradient, Lift, Optimizer, Projected, StopRule
 from decouple.flows.optimizers import Lbfgs
 from decouple.flows.preconditioner import factor_cost
 from decouple.flows.symmetric import Symmetric
-from decouple.gatys.scales import number_of_scales, scales
-from decouple.pipeline.asked import options_of
-from decouple.pipeline.compare import transfer_flow
-from decouple.pipeline.compare_flows import method_flow
+from decouple.gatys import Objective
+from decouple.gatys.scales import scales
 from decouple.pipeline.inputs import Inputs
-from decouple.pipeline.objective import plain_objective
 from decouple.record.progress import duration
+from decouple.registry import function_at
 
 # Passes of the lift in symmetric steps with tolerance=1e-4, at the first layer and at each further
 # one, when a way is walked for the first time and when it is walked back, and the factors of K that
@@ -76,62 +72,56 @@ class Forecast:
         )
 
 
+# {stage: how often it moves the layer at a depth}, from the depth, which counts from 1.
+Walks = Callable[[int], Mapping[str, int]]
+BOTH = {"noisify_source": 1, "noisify_target": 1}
+"""Stages that take the features off source and target."""
+ROUND_TRIP = {"noisify_source": 1, "impose": 1}
+"""Stages of a self-transfer."""
+
+
 def forecast(inputs: Inputs) -> Forecast | None:
-    """Passes and time of a run; None where they cannot be told before (steppers but `symmetric`).
+    """Passes and time of a run; None where they cannot be told before.
+
+    That is so of steppers but `symmetric`, and where the experiment does not say what it walks.
+    """
+    place = inputs.experiment.forecast
+    found: Forecast | None = None if place is None else function_at(place)(inputs)
+    return found
+
+
+def of_walks(
+    inputs: Inputs, walks: Walks, flow: Flow | None = None, methods: int | None = None
+) -> Forecast | None:
+    """Passes and time of stages; None where they cannot be told before.
 
     The lift's passes are what it took elsewhere (`_FIRST_ANEW` and what follows it): they depend on
     the picture, by a factor of up to two either way on those that were tried. Of descents,
     stop.max_iterations are counted, before which they may end. In a comparison every further
     method is given the passes of the first. A pass is timed on the source, at every depth.
+
+    Parameters
+    ----------
+    walks : how often which stage moves a layer
+    flow : how; that of the inputs by default
+    methods : of a comparison, how many there are
     """
-    kind = EXPERIMENTS[inputs.config.experiment]
-    if kind == "gatys":
-        return _of_objective(inputs)
-    times, bound = 1, not isinstance(inputs.flow, Lift)
-    flow, depths = inputs.flow, range(1, len(inputs.extractor.layers) + 1)
-    if kind in ("compare", "compare_flows"):
-        methods = inputs.config[kind].methods
-        first = _flow_of(inputs, kind, methods[0])
-        if first is None:
-            return None
-        flow, times, bound = first, len(methods), True
+    flow = inputs.flow if flow is None else flow
     if isinstance(flow, Lift) and not isinstance(flow.stepper, Symmetric):
         return None
+    times = 1 if methods is None else methods
     passes = seconds = 0.0
-    for depth in depths:
-        count, weight = _passes(inputs, flow, depth, _walks(inputs, kind, depth))
+    for depth in range(1, len(inputs.extractor.layers) + 1):
+        count, weight = _passes(inputs, flow, depth, walks(depth))
         passes += times * count
         seconds += times * weight * _seconds_of_pass(inputs, depth)
+    bound = methods is not None or not isinstance(flow, Lift)
     return Forecast(round(passes), seconds, bound)
 
 
-def _walks(inputs: Inputs, kind: str, depth: int) -> dict[str, int]:
-    """{stage: how often it moves the layer at a depth}."""
-    if kind in ("self_transfer", "compare_flows"):
-        return {"noisify_source": 1, "impose": 1}
-    both = {"noisify_source": 1, "noisify_target": 1}
-    if kind == "mix":
-        layers = len(inputs.extractor.layers)
-        rows = layers + 1 if layers > 1 else 1
-        return {**both, "impose": rows * len(inputs.config.mix.strengths)}
-    # The last layer's features are known before it would be moved again.
-    again = kind == "transfer" and depth < len(inputs.extractor.layers)
-    return {**both, "impose": 1, **({"noisify_result": 1} if again else {})}
-
-
-def _flow_of(inputs: Inputs, kind: str, method: str) -> Flow | None:
-    """That of a comparison's first method; None for an objective, whose passes nobody gives."""
-    if kind == "compare_flows":
-        return method_flow(inputs, method, inputs.config.compare_flows.passes)
-    name, how = split_compared(method)
-    return (
-        transfer_flow(inputs, name, how, inputs.config.compare.passes)
-        if name in TRANSFERS
-        else None
-    )
-
-
-def _passes(inputs: Inputs, flow: Flow, depth: int, walks: dict[str, int]) -> tuple[float, float]:
+def _passes(
+    inputs: Inputs, flow: Flow, depth: int, walks: Mapping[str, int]
+) -> tuple[float, float]:
     """All passes at a depth, and how many single ones take as long: rows go side by side."""
     if isinstance(flow, Lift):
         anew, back, factors, work = _of_lift(depth, inputs.chain.weights.trained)
@@ -171,15 +161,13 @@ def _of_descent(rule: StopRule, how: Optimizer, beside: float = 0) -> float:
     return passes if rule.max_passes is None else min(passes, rule.max_passes)
 
 
-def _of_objective(inputs: Inputs) -> Forecast:
-    """Of a style transfer, at all its scales."""
-    how = optimizer(**options_of(inputs.config.optimizer))
-    rule = stop_rules(inputs.config.stop, inputs.chain.weights.origin).common
+def of_objective(
+    inputs: Inputs, objective: Objective, how: Optimizer, rule: StopRule, count: int
+) -> Forecast:
+    """Passes and time of descending an objective, at so many scales."""
     passes = _of_descent(rule, how)
-    objective = plain_objective(inputs, inputs.config.gatys.style.statistic)
     image = tf.constant(inputs.target[None], inputs.chain.dtype)
     evaluation = _timed(lambda: objective.loss_and_gradient(image)[1].numpy())
-    count = number_of_scales(inputs.config.gatys.scales, min(inputs.target.shape[:2]))
     # A pass takes as long as the image has pixels.
     weight = sum(scale**2 for scale in scales(count))
     return Forecast(round(count * passes), weight * passes * evaluation / _EVALUATION, True)

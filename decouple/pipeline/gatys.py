@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from decouple.checks import stop_rules
 from decouple.errors import ConfigError
 from decouple.features.distances import KINDS, layer_statistics
 from decouple.flows import KerasOptimizer, Optimizer, StopReason, StopRule, optimizer
 from decouple.gatys import Objective, Optimized, State, optimize
 from decouple.gatys.scales import number_of_scales
-from decouple.pipeline.asked import options_of
+from decouple.parsing import options_of, stop_rules
+from decouple.pipeline.forecast import Forecast, of_objective
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.objective import objective_of, plain_objective, start_image
 from decouple.pipeline.provenance import provenance
@@ -32,11 +32,7 @@ from decouple.stages import StageError
 
 def gatys(run: Run) -> None:
     """One optimization, from `gatys.start` or from where the run that is resumed had come."""
-    how = optimizer(**options_of(run.config.optimizer))
-    rule = stop_rules(run.config.stop, run.inputs.chain.weights.origin).common
-    settings = run.config.gatys
-    count = number_of_scales(settings.scales, min(run.target.shape[:2]))
-    stylize(run, settings.style.statistic, how, rule, count)
+    stylize(run, run.config.gatys.style.statistic, *_descent(run.inputs))
     lost = run.recorder.results["gatys"].get("not_finite")
     if lost is not None:
         raise StageError(
@@ -45,6 +41,22 @@ def gatys(run: Run) -> None:
             "a smaller learning rate.",
             None,
         )
+
+
+def forecast(inputs: Inputs) -> Forecast:
+    """Passes and time, at most."""
+    objective = plain_objective(inputs, inputs.config.gatys.style.statistic)
+    return of_objective(inputs, objective, *_descent(inputs))
+
+
+def _descent(inputs: Inputs) -> tuple[Optimizer, StopRule, int]:
+    """How far to go at a time, when to end, and at how many scales."""
+    config = inputs.config
+    return (
+        optimizer(**options_of(config.optimizer)),
+        stop_rules(config.stop, inputs.chain.weights.origin).common,
+        number_of_scales(config.gatys.scales, min(inputs.target.shape[:2])),
+    )
 
 
 def stylize(

@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from decouple import images
-from decouple.config import EXPERIMENTS
+from decouple.experiments import Experiment, experiment_named
 from decouple.features import Features
 from decouple.flows import Flow
 from decouple.networks import Chain, architecture
-from decouple.pipeline.asked import check_scales, flow_of, layers_of, options_of, pictures_of
+from decouple.networks.architecture import Architecture
+from decouple.parsing import options_of
+from decouple.pipeline.asked import check_scales, flow_of, layers_of, pictures_of
 from decouple.pipeline.loaded import loaded
 from decouple.stages import checked_image
 
@@ -55,26 +57,26 @@ class Inputs:
         """
         arch = architecture(config.network.name)
         layers = layers_of(config.layers, arch)
-        kind = EXPERIMENTS[config.experiment]
+        experiment = experiment_named(config.experiment)
         # Layers that only an objective, or a comparison, looks at.
-        seen = [layers]
-        if kind in ("gatys", "compare"):
-            seen.append(layers_of(config.gatys.content.layers, arch))
-        if kind == "compare":
-            seen.append(layers_of(config.compare.held_out, arch))
-        last = arch.resolve_layers(list({layer for some in seen for layer in some}))[-1]
+        others = {
+            setting: layers_of(OmegaConf.select(config, setting), arch)
+            for setting in experiment.looks_at
+        }
         pictures = pictures_of(config)
         for role, picture in pictures.items():
             for note in picture.notes:
                 say(f"{picture.origin}: {note}")
-            deepest = last if kind == "compare" or role != "source" else layers[-1]
+            seen = [some for k, some in others.items() if role in experiment.looks_at[k]]
+            deepest = _deepest(arch, layers, *seen)
             arch.check_size(deepest, *picture.pixels.shape[:2])
-            if kind == "gatys":
+            if experiment.takes_setting("gatys.scales"):
                 check_scales(config, arch, deepest, pictures["target"], picture)
+        last = _deepest(arch, layers, *others.values())
         seen_by = loaded(options_of(config.network), last, layers, say, config.device)
         chain, extractor = seen_by.chain, seen_by.extractor
         flow = flow_of(config, extractor, chain.weights.origin)
-        inputs = cls(config, pictures, chain, extractor, flow, objective=kind == "gatys")
+        inputs = cls(config, pictures, chain, extractor, flow, experiment.objective)
         if inputs.objective:
             return inputs
         for picture in pictures.values():
@@ -85,6 +87,11 @@ class Inputs:
                 "limited; softplus with average, l2 or smooth_max pooling is reversible."
             )
         return inputs
+
+    @property
+    def experiment(self) -> Experiment:
+        """What is done with it."""
+        return experiment_named(self.config.experiment)
 
     @property
     def source(self) -> np.ndarray:
@@ -123,6 +130,11 @@ class Inputs:
     def origins(self) -> dict[str, dict[str, Any]]:
         """{role: which picture it was}."""
         return {role: origin_of(picture) for role, picture in self.pictures.items()}
+
+
+def _deepest(arch: Architecture, *groups: tuple[str, ...]) -> str:
+    """The last of all these layers."""
+    return arch.resolve_layers(list({layer for group in groups for layer in group}))[-1]
 
 
 def origin_of(picture: images.LoadedImage) -> dict[str, Any]:

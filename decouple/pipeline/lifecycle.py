@@ -9,34 +9,19 @@ from pathlib import Path
 import tensorflow as tf
 from omegaconf import DictConfig
 
-from decouple.config import EXPERIMENTS
 from decouple.errors import FailedRun, RunFolderError
+from decouple.experiments import experiment_named
 from decouple.memory import gib
 from decouple.overrides import command, word
 from decouple.pipeline.claims import Claim, claimed
-from decouple.pipeline.classify import classify
-from decouple.pipeline.compare import compare
-from decouple.pipeline.compare_flows import compare_flows
-from decouple.pipeline.gatys import check_unfinished, gatys
 from decouple.pipeline.inputs import Inputs
-from decouple.pipeline.mix import mix
 from decouple.pipeline.plan import estimated_peak_bytes, said, shortage
 from decouple.pipeline.running import Run, begun
-from decouple.pipeline.self_transfer import self_transfer
-from decouple.pipeline.transfer import chosen, transfer
 from decouple.record.checkpoint import NAME, remove_checkpoint
 from decouple.record.interrupts import Interrupted
 from decouple.record.progress import Progress
+from decouple.registry import function_at
 from decouple.stages import StageError
-
-_COMPOSITIONS: dict[str, Callable[[Run], None]] = {
-    "self_transfer": self_transfer,
-    "transfer": transfer,
-    "mix": mix,
-    "compare_flows": compare_flows,
-    "compare": compare,
-    "gatys": gatys,
-}
 
 
 def run(config: DictConfig) -> Path | None:
@@ -48,15 +33,14 @@ def run(config: DictConfig) -> Path | None:
         the run folder all the same.
     Interrupted : by a Ctrl-C; its message says how to go on.
     """
-    kind = EXPERIMENTS[config.experiment]
-    if kind == "classify":
-        return classify(config)
+    experiment = experiment_named(config.experiment)
+    carry_out = function_at(experiment.run)
+    if experiment.stands_alone:
+        return carry_out(config)
     began, progress = time.perf_counter(), Progress()
     inputs = Inputs.of(config, progress.say)
-    if kind == "transfer":
-        chosen(inputs)
-    if kind == "gatys":
-        check_unfinished(inputs)
+    if experiment.check_inputs is not None:
+        function_at(experiment.check_inputs)(inputs)
     if config.plan:
         progress.say(said(inputs))
         return None
@@ -65,7 +49,7 @@ def run(config: DictConfig) -> Path | None:
         progress.say(lacking)
     with claimed(inputs, progress.say) as claim:
         folder = claim.folder.path
-        failed = _recorded(inputs, _COMPOSITIONS[kind], claim, progress, began)
+        failed = _recorded(inputs, carry_out, claim, progress, began)
     if failed is not None:
         raise FailedRun(str(failed), folder)
     return folder
@@ -73,7 +57,7 @@ def run(config: DictConfig) -> Path | None:
 
 def _recorded(
     inputs: Inputs,
-    experiment: Callable[[Run], None],
+    carry_out: Callable[[Run], object],
     claim: Claim,
     progress: Progress,
     began: float,
@@ -83,7 +67,7 @@ def _recorded(
     try:
         with begun(inputs, claim, progress, began - claim.journal.seconds) as run:
             try:
-                experiment(run)
+                carry_out(run)
             except StageError as error:
                 failed = error
         run.close()

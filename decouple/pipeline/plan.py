@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from decouple.config import EXPERIMENTS
 from decouple.features.features import jacobian_limit
 from decouple.flows import Lift
 from decouple.flows.symmetric import Symmetric
@@ -77,10 +76,10 @@ def estimated_peak_bytes(inputs: Inputs) -> int:
 
 
 def _forms_gram(inputs: Inputs) -> bool:
-    kind = EXPERIMENTS[inputs.config.experiment]
-    if kind == "gatys":
+    if inputs.objective:
         return False
-    return kind in ("compare", "compare_flows") or inputs.config.flow.name != "gradient"
+    # Among flows that a comparison names there is one that does, or may be.
+    return not inputs.experiment.takes_setting("flow") or inputs.config.flow.name != "gradient"
 
 
 def said(inputs: Inputs) -> str:

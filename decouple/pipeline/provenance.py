@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from decouple.checks import may_change
 from decouple.devices import described
 from decouple.errors import ConfigError
+from decouple.experiments import experiment_named
 from decouple.networks.calibration import CALIBRATED
 from decouple.overrides import settings
-from decouple.pipeline.asked import files_of, options_of
+from decouple.parsing import options_of
+from decouple.pipeline.asked import files_of
 from decouple.record.folder import RunFolder
 from decouple.record.metrics import CHANGED, changes, environment
 from decouple.record.places import write_places
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from decouple.pipeline.inputs import Inputs
 
 # Settings that say nothing of what is computed.
-_WITHOUT_EFFECT = ("run_dir", "resume", "plan", "checkpoint.every_seconds", "record.tensorboard")
+_WITHOUT_EFFECT = (
+    *("plugin", "run_dir", "resume", "plan"),
+    *("checkpoint.every_seconds", "record.tensorboard"),
+)
 
 
 def write_settings(folder: RunFolder, config: DictConfig) -> None:
@@ -68,8 +72,8 @@ def check_same_run(
     """
     own = provenance(inputs)
     told, settled = own["config"], about["config"]
-    experiment = inputs.config.experiment
-    kept = [k for k in dict.fromkeys([*settled, *told]) if not may_change(experiment, k)]
+    experiment = experiment_named(inputs.config.experiment)
+    kept = [k for k in dict.fromkeys([*settled, *told]) if not experiment.may_change(k)]
     # A file may be named otherwise from another folder; its digest tells whether it is the same.
     by_digest = files_of(inputs.config)
     missing = object()

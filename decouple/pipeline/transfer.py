@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from decouple.checks import strengths_of
 from decouple.errors import ConfigError, unknown_layer
+from decouple.parsing import strengths_of
+from decouple.pipeline.forecast import BOTH, Forecast, of_walks
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.running import Run
 from decouple.stages import DecoupledFeatures, Noisified, Retraced, distances, mix
@@ -46,6 +47,17 @@ def chosen(inputs: Inputs) -> dict[str, float]:
             raise ConfigError(unknown_layer("layer of impose.from_source", layer, layers))
     strengths = strengths_of(inputs.config.strength, layers)
     return {k: t if named == "all" or k in named else 0.0 for k, t in strengths.items()}
+
+
+def forecast(inputs: Inputs) -> Forecast | None:
+    """Passes and time."""
+
+    def walks(depth: int) -> dict[str, int]:
+        # The last layer's features are known before it would be moved again.
+        again = {"noisify_result": 1} if depth < len(inputs.extractor.layers) else {}
+        return {**BOTH, "impose": 1, **again}
+
+    return of_walks(inputs, walks)
 
 
 def measured(

@@ -9,49 +9,42 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from decouple.experiments import KINDS, Experiment, Fact, experiment_named, experiment_names
 from decouple.flows.stop import StopReason
 from decouple.overrides import settings
-from decouple.record.closing import likeness, recovered
-from decouple.record.progress import scientific, stage_name
-from decouple.report.template import Fact
+from decouple.record.closing import likeness
+from decouple.record.progress import stage_name
 from decouple.report.wording import (
     explanation,
-    general,
-    largest,
     named,
     part,
-    psnr,
     share_of,
     shown,
     time_of,
     words_of,
 )
 
-_EXPERIMENTS = {
-    "self_transfer": ("Self-transfer", "of"),
-    "transfer": ("Transfer", "of"),
-    "compare": ("Comparison", "of"),
-    "compare_flows": ("Comparison of flows", "on"),
-    "gatys_moreno": ("Style transfer with Moreno's settings", "from"),
-    "gatys_sbruzzi": ("Style transfer with Sbruzzi's settings", "from"),
-    "gatys_course": ("Style transfer with the course's settings", "from"),
-    "gatys_monet": ("Style transfer with the settings of Chavez et al.", "from"),
-    "classify": ("Classification", "of"),
-}
 _SUCCEEDED = tuple(reason.label for reason in StopReason if reason.succeeded)
-# Parts of metrics.json that have a place of their own on the page.
+# Parts of metrics.json that have a place of their own on the page, beside those that an
+# experiment's headline is made of.
 _PLACED = {
     *("schema", "experiment", "seed", "versions", "device", "numerics", "seconds"),
     *("peak_memory_bytes", "tolerance", "tolerance_met", "source", "target", "network", "image"),
     *("noise", "flow", "stepper", "stages", "clipped_share", "difference_gain"),
-    *("noisified_range", "self_transfer", "transfer", "compare", "gatys", "classify"),
+    *("noisified_range", "compare", "classify"),
 }
 
 
 def title(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     """The experiment in words."""
     name = str(metrics.get("experiment") or config.get("experiment") or "run")
-    return _EXPERIMENTS.get(name, (name.replace("_", " ").capitalize(),))[0]
+    known = _experiment(name)
+    return name.replace("_", " ").capitalize() if known is None else known.titles[name]
+
+
+def _experiment(name: str) -> Experiment | None:
+    """None where nobody knows it: it is a module's of the user's, or another version's."""
+    return experiment_named(name) if name in experiment_names() else None
 
 
 def sentence(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
@@ -60,15 +53,16 @@ def sentence(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     if not experiment:
         return ""
     network = part(metrics, "network") or part(config, "network")
-    preposition = _EXPERIMENTS.get(str(experiment), ("", "of"))[1]
+    known = _experiment(str(experiment))
+    of, to = ("of", "to") if known is None else known.prepositions
     source, target = (
         part(metrics, role).get("origin") or config.get(role) for role in ("source", "target")
     )
     words = title(metrics, config)
     if source:
-        words += f" {preposition} {source}"
+        words += f" {of} {source}"
     if target:
-        words += f" {'on' if experiment == 'compare' else 'to'} {target}"
+        words += f" {to} {target}"
     image = part(metrics, "image")
     if image.get("height") and image.get("width"):
         words += f", {image['width']}\u00a0×\u00a0{image['height']}\u00a0px"
@@ -91,67 +85,8 @@ def sentence(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
 
 
 def headline(metrics: Mapping[str, Any]) -> list[Fact]:
-    """The numbers that tell how well it went."""
-    facts: list[Fact] = []
-    own = part(metrics, "self_transfer")
-    if own:
-        facts = [
-            Fact("PSNR to the source", psnr(own), _tolerance(metrics)),
-            Fact(
-                "differing values in 8 bits",
-                share_of(own.get("differing_pixels_8bit")),
-                "of all values",
-            ),
-            Fact(
-                "largest error in 8 bits",
-                general(own.get("max_error_8bit"), ".3g"),
-                "levels of 255",
-            ),
-            Fact(
-                "excursion recovered",
-                recovered(own.get("excursion_recovered")),
-                "1 is the very same picture",
-            ),
-        ]
-    transfer = part(metrics, "transfer")
-    for key, label in (
-        ("decoupled_feature_mse", "largest decoupled feature MSE"),
-        ("feature_mse_to_source", "largest feature MSE to the source"),
-    ):
-        if part(transfer, key):
-            layer, value = largest(part(transfer, key))
-            facts.append(Fact(label, scientific(value), layer or ""))
-    facts += _optimized(metrics)
-    facts += [
-        Fact(named(key), shown(key, value))
-        for part, known in ((own, _SELF_TRANSFER), (transfer, ()))
-        for key, value in part.items()
-        if key not in known and isinstance(value, int | float | str)
-    ]
-    return facts
-
-
-def _optimized(metrics: Mapping[str, Any]) -> list[Fact]:
-    """What an optimization came to: its loss, and the distances to the style picture."""
-    found = []
-    for row in metrics.get("stages") or ():
-        before, after = part(row, "losses_before"), part(row, "losses")
-        if str(row.get("stage")).startswith("scale_"):
-            continue  # on the way to the full size
-        if before.get("total") and after.get("total") is not None:
-            found.append(
-                Fact("loss", f"{after['total']:.4g}", f"of {before['total']:.4g} at the start")
-            )
-    own = part(metrics, "gatys")
-    for kind, label in (("gram", "Gram matrix"), ("means", "channel means")):
-        by_layer, of_target = (
-            part(own, f"{kind}_distance{name}_to_source") for name in ("", "_target")
-        )
-        if by_layer and of_target:
-            layer, value = largest(by_layer)
-            note = f"{layer}, relative; the target's {of_target.get(str(layer), 0):.3g}"
-            found.append(Fact(f"largest distance of {label} to the source", f"{value:.3g}", note))
-    return found
+    """The numbers that tell how well it went, from each experiment that finds some of its own."""
+    return [fact for experiment in KINDS for fact in experiment.headline(metrics)]
 
 
 def objective(metrics: Mapping[str, Any]) -> str:
@@ -159,16 +94,6 @@ def objective(metrics: Mapping[str, Any]) -> str:
     own = part(metrics, "gatys")
     weighting = f"\nweights: {own['weighting']}" if own.get("weighting") else ""
     return f"{own['objective']}{weighting}" if own.get("objective") else ""
-
-
-_SELF_TRANSFER = ("psnr_db", "max_error_8bit", "differing_pixels_8bit", "excursion_recovered")
-
-
-def _tolerance(metrics: Mapping[str, Any]) -> str:
-    met, tolerance = metrics.get("tolerance_met"), metrics.get("tolerance")
-    if met is None or tolerance is None:
-        return ""
-    return f"tolerance {tolerance:g} {'met' if met else 'not met'}"
 
 
 def notices(metrics: Mapping[str, Any], has_result: bool) -> list[str]:
@@ -242,7 +167,8 @@ def environment_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def other_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Whatever else was measured, so that a new experiment's numbers are seen at once."""
-    rest = {key: value for key, value in metrics.items() if key not in _PLACED}
+    placed = _PLACED | {experiment.name for experiment in KINDS if experiment.has_headline}
+    rest = {key: value for key, value in metrics.items() if key not in placed}
     return [
         (named(key), shown(key, value))
         for key, value in settings(rest).items()

@@ -244,7 +244,8 @@ def _measures(metrics: Mapping[str, Any]) -> dict[str, str]:
         distances = (metrics.get("gatys") or {}).get(f"{kind}_distance_to_source")
         if distances:
             found[f"{title} to source"] = f"{wording.largest(distances)[1]:.3g}"
-    return found
+    # Of an experiment of the user's: what stands at the head of its page.
+    return found or {fact.label: fact.value for fact in facts.headline(metrics)}
 
 
 def _curves(runs: Sequence[_Cell]) -> Embedded | None:

@@ -118,15 +118,6 @@ class Cell:
     link: str = ""
 
 
-@dataclass(frozen=True)
-class Fact:
-    """A number with its name, and a word on how to read it."""
-
-    label: str
-    value: str
-    note: str = ""
-
-
 def texts(row: Sequence[str]) -> list[Cell]:
     """A row of cells that are text alone."""
     return [Cell(text) for text in row]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from decouple.experiments.registry import Fact
 from decouple.flows.stop import StopReason
 from decouple.record.closing import recovered
 from decouple.record.progress import duration, scientific
@@ -106,3 +107,12 @@ def share_of(share: float | None, digits: int = 4) -> str:
 def time_of(seconds: float) -> str:
     """Short times in seconds, long ones as hours, minutes and seconds."""
     return f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
+
+
+def others(own: Mapping[str, Any], known: Iterable[str] = ()) -> list[Fact]:
+    """Whatever else was measured, so that a new number is seen at once."""
+    return [
+        Fact(named(key), shown(key, value))
+        for key, value in own.items()
+        if key not in tuple(known) and isinstance(value, int | float | str)
+    ]

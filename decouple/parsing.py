@@ -1,0 +1,78 @@
+"""What single settings stand for. Nothing in this module needs TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from decouple.errors import ConfigError, unknown_layer
+from decouple.flows.stopping import StopRule, StopRules
+
+
+def is_number(value: Any) -> bool:
+    """Whether a setting's value is a number; a truth value is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def options_of(group: Any) -> dict[str, Any]:
+    """A group of the configuration as plain arguments by name."""
+    held = OmegaConf.to_container(group, resolve=True)
+    assert isinstance(held, dict)
+    return {str(key): value for key, value in held.items()}
+
+
+def check_passes(setting: str, passes: int | None) -> None:
+    """Refuse a budget of network passes below 1; None is no budget."""
+    if passes is not None and passes < 1:
+        raise ConfigError(f"{setting}={passes} is too small: at least 1")
+
+
+def stop_rules(stop: Any, weights: str) -> StopRules:
+    """The stop rules of `stop.*`.
+
+    Parameters
+    ----------
+    stop : the configuration's group
+    weights : origin of the network's; see `StopConfig.scale`
+
+    Raises
+    ------
+    ConfigError : a value out of its range.
+    """
+    options = options_of(stop)
+    stages = {
+        stage: {key: value for key, value in options.pop(stage).items() if value is not None}
+        for stage in ("noisify_source", "noisify_target", "impose")
+    }
+    unit = 1.0
+    if options["scale"] == "imagenet":
+        options["scale"] = "absolute" if weights == "imagenet" else "initial"
+        unit = 1.0 if weights == "imagenet" else 1e-2
+
+    def rule(**more: Any) -> StopRule:
+        merged = {**options, **more}
+        return StopRule(**{**merged, "loss": unit * merged["loss"]})
+
+    # An image that is noisified again is moved as it was the first time.
+    stages["noisify_result"] = stages["noisify_source"]
+    return StopRules(rule(), {stage: rule(**more) for stage, more in stages.items()})
+
+
+def strengths_of(strength: Any, layers: Iterable[str]) -> dict[str, float]:
+    """`strength=`, a number for all or a mapping {layer: number}, as one number for each layer.
+
+    Raises
+    ------
+    ConfigError : a layer that there is not, or a strength out of 0 to 1.
+    """
+    layers = list(layers)
+    named = isinstance(strength, Mapping)
+    given = dict(strength.items()) if named else dict.fromkeys(layers or [""], strength)
+    for layer, value in given.items():
+        if layers and layer not in layers:
+            raise ConfigError(unknown_layer("layer of strength", layer, layers))
+        if not is_number(value) or not 0 <= value <= 1:
+            raise ConfigError(f"strength={value} must be a number from 0 to 1")
+    return {layer: float(given.get(layer, 1.0)) for layer in layers}

@@ -1,0 +1,205 @@
+"""Experiments of the user's own: one file and its YAML; all else works as with built-in ones."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import sys
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from decouple import experiments, plugins
+from decouple.record.checkpoint import read_parts
+from decouple.record.folder import RunFolder
+from decouple.record.verification import compare_runs
+from decouple.run import main
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "extending.md"
+OWN = ["+plugin=caricature", "+experiment=caricature"]
+FEW = ["network.weights=calibrated", "image.size=16", "flow=gradient", "stop.max_iterations=4"]
+FEW += ["checkpoint.every_seconds=0"]
+
+
+def listing(name: str) -> str:
+    """A file that the page shows."""
+    text = PAGE.read_text(encoding="utf-8")
+    found = re.search(rf"<!-- {name} -->\n```\w+\n(.*?)```\n<!-- end of {name} -->", text, re.S)
+    assert found, name
+    return found[1]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with modules of the user's; what they register is forgotten afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(experiments.KINDS, "_held", dict(experiments.KINDS._held))
+    known = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - known:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def caricature(home: Path) -> Path:
+    """The two files of the page, and nothing else."""
+    for name in ("caricature.py", "caricature.yaml"):
+        (home / name).write_text(listing(name), encoding="utf-8")
+    return home
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    capsys.readouterr()
+    assert main(list(words)) == 2
+    line = capsys.readouterr().err.strip()
+    assert line.startswith("error: ")
+    assert "\n" not in line
+    return line
+
+
+def test_it_is_recorded_shown_planned_and_repeated(
+    caricature: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = caricature / "run"
+    assert main([*OWN, *FEW, "caricature.by=3", f"run_dir={run}"]) == 0
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["experiment"] == "caricature"
+    assert metrics["network"]["layers"] == ["block1_conv1"], "as its YAML says"
+    assert [row["stage"] for row in metrics["stages"]] == ["reference", "noisify_source", "impose"]
+    with np.load(run / "result.npz") as kept:
+        assert set(kept) == {"result", "noisify_source/block1_conv1"}
+    page = html.unescape((run / "report.html").read_text(encoding="utf-8"))
+    assert "<h1>Caricature</h1>" in page
+    assert f"{metrics['caricature']['psnr_db']:.1f} dB" in page
+    (command,) = re.findall(r"<code>(python .*?)</code>", page)
+    assert {"+experiment=caricature", "plugin=caricature", "caricature.by=3.0"} <= set(
+        command.split()
+    )
+    assert "layers=" not in command, "that is its default"
+    capsys.readouterr()
+    assert main([*OWN, *FEW, "plan=true"]) == 0
+    assert "at most about" in capsys.readouterr().err
+    assert main([f"verify={run}"]) == 0
+    assert capsys.readouterr().out.startswith("identical")
+
+
+def test_it_goes_on_where_it_was_cut(
+    caricature: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, cut = caricature / "whole", caricature / "cut"
+    assert main([*OWN, *FEW, f"run_dir={whole}"]) == 0
+    save = RunFolder.save_image
+
+    def interrupted(self: RunFolder, name: str, pixels: np.ndarray, *text: object) -> float:
+        if name == "result":
+            raise KeyboardInterrupt
+        return save(self, name, pixels, *text)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "save_image", interrupted)
+        assert main([*OWN, *FEW, f"run_dir={cut}"]) == 130
+    assert len(list(read_parts(cut))) == 2
+    assert "run of +plugin=caricature" in refusal(capsys, "+plugin=json", f"resume={cut}")
+    assert "caricature.by= cannot be set" in refusal(capsys, f"resume={cut}", "caricature.by=4")
+    assert main(["+plugin=caricature", f"resume={cut}"]) == 0
+    assert compare_runs(whole, cut).identical
+    assert {p.name for p in cut.rglob("*")} == {p.name for p in whole.rglob("*")}
+
+
+def test_a_sweep_shows_its_headline(caricature: Path) -> None:
+    assert main(["-m", *OWN, *FEW, "caricature.by=0.5,2"]) == 0
+    (page,) = Path("runs/sweeps").glob("*/report.html")
+    text = html.unescape(page.read_text(encoding="utf-8"))
+    assert "They differ in caricature.by." in text
+    assert "PSNR to the source" in text
+
+
+@pytest.mark.usefixtures("caricature")
+def test_help_and_refusals_are_as_of_built_in_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["+plugin=caricature", "--help"]) == 0
+    page = capsys.readouterr().out
+    assert "\n  caricature\n" in page
+    assert "caricature.by=1.5" in page
+    for words, told in (
+        (["caricature.by=20"], "caricature.by=20.0 must be between 0 and 10"),
+        (["caricature.bye=2"], "did you mean 'caricature.by'"),
+        (["caricature.by=far"], "far"),
+        (["gatys.start=noise"], "gatys.start= has no meaning in caricature"),
+        (["target=sample:coffee"], "target= has no meaning in caricature"),
+    ):
+        assert told in refusal(capsys, *OWN, *words)
+    assert "caricature.by= has no meaning in mix" in refusal(
+        capsys, "+plugin=caricature", "+experiment=mix", "caricature.by=2"
+    )
+
+
+def test_what_is_installed_needs_no_word(
+    caricature: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    announced = [EntryPoint(name, name, plugins.ENTRY_POINTS) for name in ("none", "caricature")]
+    asked = []
+    monkeypatch.setattr(plugins, "entry_points", lambda group: asked.append(group) or announced)
+    assert "seed=-1" in refusal(capsys, "+experiment=self_transfer", "seed=-1")
+    assert not asked, "looking for them takes a while"
+    assert main(["+experiment=caricature", *FEW, "plan=true"]) == 0
+    assert asked == [plugins.ENTRY_POINTS]
+    said = capsys.readouterr().err
+    assert "none, which is installed, cannot be used: plugin=none: there is no module" in said
+
+
+EXPERIMENT = "from decouple.experiments import Experiment, register\n"
+BROKEN = {
+    "missing": ("plugin=no_such_module", "", "there is no module no_such_module"),
+    "no name": ("plugin=my-module.py", "", "plugin=my-module.py is no name of a module"),
+    "nothing": ("plugin=", "", "plugin= is no name of a module"),
+    "a syntax error": ("plugin=mine", "def\n", "SyntaxError"),
+    "an error": ("plugin=mine", "1 / 0\n", "ZeroDivisionError: division by zero"),
+    "an exit": ("plugin=mine", "raise SystemExit\n", "SystemExit: no reason given"),
+    "what it imports": ("plugin=mine", "import no_such\n", "No module named 'no_such'"),
+    "a name that is taken": (
+        "plugin=mine",
+        EXPERIMENT + "register(Experiment('mix', 'mine:run'))\n",
+        "experiment 'mix' is taken by decouple.pipeline.mix: mine must give it",
+    ),
+    "a name that is none": (
+        "plugin=mine",
+        EXPERIMENT + "register(Experiment('my own', 'mine:run'))\n",
+        "'my own' is no name of experiment",
+    ),
+    "a function without a module": (
+        "plugin=mine",
+        EXPERIMENT + "register(Experiment('own', 'run'))\n",
+        "'run' must name a function as module:function",
+    ),
+    "a setting that is taken": (
+        "plugin=mine",
+        EXPERIMENT + "register(Experiment('own', 'mine:run', settings={'seed': 1}))\n",
+        "setting seed of mine exists already",
+    ),
+    "a YAML file that is missing": (
+        "plugin=mine",
+        EXPERIMENT + "register(Experiment('own', 'mine:run', yaml='none.yaml'))\n",
+        "+experiment=own: 'none.yaml': ",
+    ),
+    "a function that is missing": (
+        "plugin=mine",
+        EXPERIMENT + "register(Experiment('own', 'mine:run'))\n",
+        "'mine:run': the module mine has no function run",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_module_that_cannot_be_used_is_one_line(
+    name: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    word, source, told = BROKEN[name]
+    (home / "mine.py").write_text(source, encoding="utf-8")
+    assert told in refusal(capsys, f"+{word}", "+experiment=own", "network.weights=calibrated")
+    assert {path.name for path in home.iterdir()} <= {"mine.py", "__pycache__"}

@@ -2,7 +2,7 @@ r"""Names of files as text that every file and terminal takes.
 
 A name is bytes. Where they are no UTF-8, Python keeps them in half characters (PEP 383), with
 which a file is found again, but which no encoding can write. They are shown as a shell shows them,
-`\xe9`.
+`\xe9`. So are, to people, characters that a terminal obeys instead of showing them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,12 @@ from collections.abc import Iterable
 ERRORS = "decouple.legible"
 """How `encode`, `open` and `write_text` are to treat what they cannot write."""
 
+# Of ASCII and Latin-1, the ends of lines and paragraphs, and what turns the direction of text.
+CONTROLS = "\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+"""Characters that a terminal obeys, as a range of a regular expression."""
+
 _KEPT_BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")
+_CONTROL = re.compile(f"[{CONTROLS}]")
 
 
 def legible(text: str) -> str:
@@ -25,6 +30,15 @@ def legible(text: str) -> str:
     caf\xe9.png café 絵.png
     """
     return text.encode("utf-8", ERRORS).decode("utf-8")
+
+
+def printable(line: str) -> str:
+    r"""A line without half characters, and without what a terminal would obey: colours, line ends.
+
+    >>> print(printable("a\x1b[31m.png\n"), printable("\u202egnp.a"))
+    a\x1b[31m.png\n \u202egnp.a
+    """
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), legible(line))
 
 
 def make_legible(streams: Iterable[object]) -> None:

@@ -26,14 +26,14 @@ from omegaconf.errors import OmegaConfBaseException
 from decouple.catalogue import groups
 from decouple.config import config_folder, register, registered
 from decouple.errors import ConfigError
-from decouple.legible import legible
+from decouple.legible import CONTROLS
 
 # Settings that may themselves be a mapping with names of the user's own.
 _MAPPINGS = frozenset({"strength", "optimizer.options"})
 # Where a run wrote, and went on, says nothing of what it computed.
 _OF_ONE_RUN = frozenset({"run_dir", "resume", "plan"})
-# Bytes of a name that are no UTF-8, as Python keeps them.
-_KEPT_BYTES = re.compile("[\udc80-\udcff]+")
+# Of a name: bytes that are no UTF-8, as Python keeps them, and what a terminal would obey.
+_UNPRINTABLE = re.compile(f"[\udc80-\udcff{CONTROLS}]+")
 _MAYBE_PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./:%@+-]*")
 
 
@@ -140,10 +140,14 @@ def quoted(word: str) -> str:
     'resume='"'"'caf'$'\xe9'''"'"''
     """
     plain = shlex.quote(word)
-    if _KEPT_BYTES.search(word):
+    if _UNPRINTABLE.search(word):
         # Such a byte stands in a quoted word, which it leaves for quotes that know escapes.
-        return _KEPT_BYTES.sub(lambda kept: f"'$'{legible(kept[0])}''", plain)
+        return _UNPRINTABLE.sub(lambda found: f"'$'{_escaped(found[0])}''", plain)
     return plain if plain == word or set('"$`\\!') & set(word) else f'"{word}"'
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in text.encode("utf-8", "surrogateescape"))
 
 
 def settings(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:

@@ -26,16 +26,34 @@ from decouple.config import config_folder, register
 from decouple.errors import ConfigError, DecoupleError
 from decouple.execution import carry_out, draw_into_files, quiet_tensorflow
 from decouple.launching import check_hydra, hand_to_hydra
-from decouple.legible import make_legible
+from decouple.legible import printable
 from decouple.plugins import load_for
+from decouple.streams import LastingStream, lasting_streams
 from decouple.words import read
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    make_legible((sys.stdout, sys.stderr))
     draw_into_files()
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with lasting_streams() as (output, _):
+        code = _obey(list(sys.argv[1:] if arguments is None else arguments))
+        return code or _told(output)
+
+
+def _told(output: LastingStream) -> int:
+    """The exit code where all went well: 2 if the answer could not be written.
+
+    A reader who has left (`| head -1`) had what it wanted.
+    """
+    output.flush()
+    if output.lost is None or isinstance(output.lost, BrokenPipeError):
+        return 0
+    print(f"error: cannot write to standard output: {output.lost.strerror}", file=sys.stderr)
+    return 2
+
+
+def _obey(arguments: list[str]) -> int:
+    """The exit code; what went wrong has been said."""
     with_traceback = "--traceback" in arguments
     arguments = [a for a in arguments if a != "--traceback"]
     try:
@@ -44,10 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if with_traceback:
             raise
         # A name that it quotes may hold line breaks.
-        print("error:", " ".join(str(error).splitlines()), file=sys.stderr)
+        print("error:", printable(" ".join(str(error).splitlines())), file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
-        print(": ".join(["interrupted", *map(str, error.args)]), file=sys.stderr)
+        print(printable(": ".join(["interrupted", *map(str, error.args)])), file=sys.stderr)
         return 130
 
 
@@ -101,7 +119,7 @@ def _verify(run_dir: str, config: DictConfig) -> int:
     quiet_tensorflow()
     from decouple.pipeline.verify import verify
 
-    print(verify(run_dir, config, carry_out))
+    print(printable(verify(run_dir, config, carry_out)))
     return 0
 
 

@@ -86,7 +86,7 @@ def stylize(
         seconds = state.seconds + sum(row["seconds"] for row in coarser)
         run.recorder.go_on_after(coarser, about["clipped"], seconds)
         run.say(f"Going on after {state.iterations} iterations")
-    run.say(f"{objective!r}\nweights: {weighting}")
+    run.say(*repr(objective).splitlines(), f"weights: {weighting}")
     # Of a picture its name alone: which it was, and its digest, stand among the run's pictures.
     name = Path(settings.start).name
     run.record(**_motion(statistic, name, how, rule, run.target.shape))

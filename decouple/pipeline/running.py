@@ -110,9 +110,9 @@ class Run:
 
     # What is kept.
 
-    def say(self, line: str) -> None:
-        """Show a line."""
-        self.progress.say(line)
+    def say(self, *lines: str) -> None:
+        """Show some lines."""
+        self.progress.say(*lines)
 
     def save(self, name: str, image: np.ndarray) -> None:
         """See `Recorder.save`."""

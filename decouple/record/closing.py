@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
+from decouple.legible import printable
 from decouple.record.progress import scientific, stage_name
 
 
@@ -94,7 +95,7 @@ def _caption(metrics: Mapping[str, Any], folder: str | Path | None) -> list[str]
             path = Path(folder) / place
             if path.exists():
                 # Escaped: a bracket in a path is no markup.
-                lines.append(f"{name:<15}" + str(path).replace("[", "\\["))
+                lines.append(f"{name:<15}" + printable(str(path)).replace("[", "\\["))
     return lines
 
 

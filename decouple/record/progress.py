@@ -13,6 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from decouple.legible import printable
+
 if TYPE_CHECKING:
     from decouple.flows.trace import StepReport
 
@@ -124,9 +126,10 @@ class Progress:
             self._live.stop()
             self._live = None
 
-    def say(self, line: str) -> None:
-        """Print a note above what moves."""
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+    def say(self, *lines: str) -> None:
+        """Print a note above what moves; a name in it may hold anything."""
+        note = "\n".join(map(printable, lines))
+        self.console.print(note, markup=False, highlight=False, soft_wrap=True)
 
     def finish(self) -> None:
         """Close the line of the layer that moved last, if there is one."""

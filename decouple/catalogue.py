@@ -13,8 +13,9 @@ from typing import Any, get_origin, get_type_hints
 from hydra import compose
 from omegaconf import OmegaConf
 
-from decouple.config import SCHEMAS, config_folder, paths, registered, schema
+from decouple.config import config_folder, paths, registered, schema, schemas
 from decouple.experiments import experiment_names
+from decouple.families import FAMILIES
 
 
 def groups() -> dict[str, list[str]]:
@@ -30,6 +31,7 @@ def _groups(_: tuple[object, ...]) -> dict[str, list[str]]:
         if folder.is_dir()
     }
     found["experiment"] |= set(experiment_names())
+    found["features"] = set(FAMILIES.names())
     return {group: sorted(names) for group, names in found.items()}
 
 
@@ -47,14 +49,14 @@ def _defaults(_: tuple[object, ...]) -> dict[str, Any]:
     assert isinstance(composed, dict)
     settings = dict(_leaves(composed))
     del settings["experiment"]
-    for group, schemas in SCHEMAS.items():
-        for kind in schemas.values():
+    for group, known in schemas().items():
+        for kind in known.values():
             for key, default in _leaves(OmegaConf.to_container(OmegaConf.structured(kind))):
                 settings.setdefault(f"{group}.{key}", default)
     return {
         key: value
         for key, value in settings.items()
-        if not (key.endswith(".name") and key.split(".")[0] in SCHEMAS)
+        if not (key.endswith(".name") and key.split(".")[0] in schemas())
     }
 
 
@@ -87,8 +89,8 @@ def may_be_list(setting: str) -> bool:
 def _kinds(_: tuple[object, ...]) -> dict[str, Any]:
     """{dotted key: the type that the schema gives it}."""
     kinds = dict(_fields(schema()))
-    for group, schemas in SCHEMAS.items():
-        for kind in schemas.values():
+    for group, known in schemas().items():
+        for kind in known.values():
             kinds.update(_fields(kind, f"{group}."))
     return kinds
 

@@ -10,12 +10,16 @@ from collections.abc import Iterable
 
 from omegaconf import DictConfig, OmegaConf
 
-from decouple.config import FIXED_STEPPERS, choices
+from decouple.config import FIXED_STEPPERS, KERAS, choices
 from decouple.errors import ConfigError, unknown_name
 from decouple.experiments import Experiment, experiment_named
+from decouple.families import FAMILIES
 from decouple.flows.optimizers import optimizer
 from decouple.images import MIN_SIDE
 from decouple.parsing import is_number, options_of, stop_rules
+
+# Of Keras models: in place of what they have, or what they have.
+_ACTIVATIONS, _POOLINGS = ("auto", "softplus", "relu"), ("auto", "average", "max")
 
 
 def check(config: DictConfig, overridden: Iterable[str] = ()) -> None:
@@ -42,8 +46,7 @@ def check(config: DictConfig, overridden: Iterable[str] = ()) -> None:
     _check_experiment(experiment, config, overridden)
     if experiment.takes_setting("flow"):
         _check_flow(config, overridden)
-    if "network.width" in overridden and config.network.activation == "relu":
-        raise ConfigError("network.width= has no meaning with network.activation=relu")
+    _check_network(experiment, config, overridden)
 
 
 def _check_ranges(config: DictConfig) -> None:
@@ -88,6 +91,40 @@ def _check_experiment(experiment: Experiment, config: DictConfig, overridden: se
     experiment.check(config)
 
 
+def _check_network(experiment: Experiment, config: DictConfig, overridden: set[str]) -> None:
+    """Refuse networks that an experiment, and settings that features cannot use."""
+    keras = config.network.name == KERAS
+    if "network.width" in overridden and config.network.get("activation") == "relu":
+        raise ConfigError("network.width= has no meaning with network.activation=relu")
+    if keras and experiment.of_vgg:
+        raise ConfigError(
+            f"network={KERAS} has no meaning in {config.experiment}, which needs vgg16 or vgg19"
+        )
+    family = FAMILIES.named(config.features.name)
+    family.check(options_of(config.features))
+    if keras and family.layers is not None:
+        raise ConfigError(f"features={family.name} needs network=vgg16 or vgg19")
+    if family.of_network and keras:
+        if not config.network.model:
+            raise ConfigError(
+                "network=keras needs network.model=FILE.keras, or the name of a model of "
+                "keras.applications, such as ResNet50"
+            )
+        for key, words in (("activation", _ACTIVATIONS), ("pooling", _POOLINGS)):
+            if config.network[key] not in words:
+                raise ConfigError(
+                    f"network.{key}={config.network[key]}: of a Keras model {', '.join(words)}"
+                )
+        if isinstance(config.layers, int):
+            raise ConfigError(
+                f"network=keras needs names of layers in place of layers={config.layers}, such as "
+                '"layers=[conv1_relu,conv2_block1_out]"'
+            )
+    for name in sorted(overridden):
+        if not family.of_network and name.split(".")[0] in ("network", "layers"):
+            raise ConfigError(f"{name}= has no meaning with features={family.name}")
+
+
 def _check_flow(config: DictConfig, overridden: set[str]) -> None:
     lift = config.flow.name == "lift"
     group = ("optimizer", "stop") if lift else ("stepper", "tolerance")
@@ -105,7 +142,8 @@ def _check_flow(config: DictConfig, overridden: set[str]) -> None:
                 "held layers decide where the image may go"
             )
         return
-    kinked = config.network.activation == "relu" or config.network.pooling == "max"
+    network = config.network
+    kinked = network.get("activation") == "relu" or network.get("pooling") == "max"
     stepper = "rk4" if config.stepper.name == "auto" and kinked else config.stepper.name
     if "tolerance" in overridden and stepper in FIXED_STEPPERS:
         raise ConfigError(f"tolerance= has no meaning with stepper={stepper}: set stepper.steps")

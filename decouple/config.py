@@ -20,6 +20,7 @@ from yaml import YAMLError
 
 from decouple.errors import ConfigError
 from decouple.experiments import KINDS, Experiment
+from decouple.families import FAMILIES, Family
 from decouple.flows.integrators import Adaptive, FixedStep
 from decouple.flows.lift import STEPPERS
 from decouple.flows.newton import Newton
@@ -30,8 +31,13 @@ from decouple.images import Fit
 
 # Those whose error is set by their number of steps and not by `tolerance`.
 FIXED_STEPPERS = tuple(name for name, kind in STEPPERS.items() if kind is FixedStep)
+# The network that is any Keras model.
+KERAS = "keras"
 # Files and folders, beside those of experiments: a leading ~ is the home folder.
-_PATHS = ("source", "target", "network.weights", "run_dir", "resume", "verify", "hydra.sweep.dir")
+_PATHS = (
+    *("source", "target", "network.weights", "network.model"),
+    *("run_dir", "resume", "verify", "hydra.sweep.dir"),
+)
 # Checked here as well as where they are used, to refuse a word before TensorFlow is imported.
 _CHOICES = {
     "device": ("auto", "cpu", "gpu"),
@@ -39,6 +45,7 @@ _CHOICES = {
     "network.activation": ("auto", "softplus", "unbiased_softplus", "relu"),
     "network.pooling": ("auto", "average", "max", "l2", "smooth_max"),
     "network.dtype": ("float32", "float64"),
+    "network.preprocessing": ("auto", "unit", "bytes", "caffe", "torch", "tf"),
     "flow.hold": ("reference", "features"),
     "flow.path": ("blend", "geometric", "straight"),
     "flow.projection": ("channel", "layer"),
@@ -82,6 +89,27 @@ class NetworkConfig:
     activation: str = "auto"
     width: Any = "auto"
     pooling: str = "auto"
+    dtype: str = "float32"
+
+
+@dataclass
+class KerasConfig:
+    """model: a .keras file, or the name of a model of keras.applications, such as ResNet50.
+
+    weights: of a named one, random or imagenet; preprocessing: what it is given of an image,
+    unit (0 to 1), bytes (0 to 255), caffe, torch or tf (as keras.applications), auto for the named
+    model's own and unit for a file; activation: softplus in place of ReLU, or relu for the model
+    as it is, auto for the first; pooling: average in place of max pooling, or max, auto for the
+    first; width: of softplus, see `networks.keras_model`.
+    """
+
+    name: str = MISSING
+    model: str = ""
+    weights: str = "random"
+    preprocessing: str = "auto"
+    activation: str = "auto"
+    pooling: str = "auto"
+    width: Any = "auto"
     dtype: str = "float32"
 
 
@@ -169,7 +197,7 @@ class CheckpointConfig:
 # The dataclasses of steppers, optimizers and stop rules are their schemas: their defaults live
 # with them.
 SCHEMAS: dict[str, dict[str, type]] = {
-    "network": {"_vgg": NetworkConfig},
+    "network": {"_vgg": NetworkConfig, "_keras": KerasConfig},
     "flow": {"_lift": LiftConfig, "_gradient": GradientConfig, "_projected": ProjectedConfig},
     "stepper": {
         "_auto": AutoStepper,
@@ -187,21 +215,22 @@ SCHEMAS: dict[str, dict[str, type]] = {
 class Common:
     """What a run of any experiment can be told.
 
-    experiment: what to do; plugin: a module of your own with experiments or flows in it (see
+    experiment: what to do; plugin: a module of your own with experiments or features in it (see
     docs/extending.md); source: a file or sample:NAME, whose features are taken; target: the picture
-    that receives them (transfer, mix); layers: a number (the first n of block{1..5}_conv1) or a
-    list of names; strength (of a transfer): how much of the source's features is imposed, 0 (the
-    target's own) to 1, a number or one for each layer, {block1_conv1: 0.5}; tolerance: RMS error of
-    the round trip, in units of the image's range; seed: of the noise; run_dir: where to write (by
-    default runs/<experiment>/<time>-<id>); resume: a run folder to go on with; plan: say how much
-    memory, passes and time it would take, and do nothing; device: cpu, gpu, or auto for a GPU where
-    there is one.
+    that receives them (transfer, mix); layers: a number (of VGG, the first n of block{1..5}_conv1)
+    or a list of names; strength (of a transfer): how much of the source's features is imposed, 0
+    (the target's own) to 1, a number or one for each layer, {block1_conv1: 0.5}; tolerance: RMS
+    error of the round trip, in units of the image's range; seed: of the noise; run_dir: where to
+    write (by default runs/<experiment>/<time>-<id>); resume: a run folder to go on with; plan: say
+    how much memory, passes and time it would take, and do nothing; device: cpu, gpu, or auto for a
+    GPU where there is one.
     """
 
     defaults: list[Any] = field(
         default_factory=lambda: [
             "_self_",
             {"network": "vgg19"},
+            {"features": "means"},
             {"flow": "lift"},
             {"stepper": "auto"},
             {"optimizer": "lbfgs"},
@@ -221,7 +250,8 @@ class Common:
     device: str = "auto"
     image: ImageConfig = field(default_factory=ImageConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
-    network: NetworkConfig = MISSING
+    network: Any = MISSING
+    features: Any = MISSING
     mask: MaskConfig = field(default_factory=MaskConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     record: RecordConfig = field(default_factory=RecordConfig)
@@ -233,7 +263,18 @@ class Common:
 
 def registered() -> tuple[object, ...]:
     """What the schema depends on, as a key to whatever is made from it."""
-    return tuple(KINDS)
+    return (*KINDS, *FAMILIES)
+
+
+def schemas() -> dict[str, dict[str, type]]:
+    """{group: {name: dataclass}}, with those of features."""
+    families = {family.name: _schema_of(family) for family in FAMILIES}
+    return {**SCHEMAS, "features": families}
+
+
+@lru_cache(maxsize=64)
+def _schema_of(family: Family) -> type:
+    return family.schema()
 
 
 def schema() -> type:
@@ -278,8 +319,8 @@ def register() -> None:
     """Tell Hydra the schemas; a YAML file of a group names the one it fills in."""
     store = ConfigStore.instance()
     store.store(name="schema", node=schema())
-    for group, schemas in SCHEMAS.items():
-        for name, node in schemas.items():
+    for group, kinds in schemas().items():
+        for name, node in kinds.items():
             store.store(group=group, name=name, node=node)
     for experiment in KINDS:
         for name in experiment.titles:

@@ -16,10 +16,11 @@ from typing import Any
 from decouple.catalogue import groups
 from decouple.config import register
 from decouple.errors import ConfigError
+from decouple.families import FAMILIES
 
 ENTRY_POINTS = "decouple.plugins"
 # Groups of settings to which a module may add choices.
-_OPEN = ("experiment",)
+_OPEN = ("experiment", "features")
 
 
 def load(module: str | None) -> None:
@@ -67,7 +68,11 @@ def load_for(words: Iterable[str]) -> None:
 def load_of(config: Mapping[str, Any]) -> None:
     """Import what a run's configuration needs, in whichever process; raises as `load`."""
     load(config.get("plugin"))
-    need(("experiment", str(config.get("experiment"))))
+    features = config.get("features") or {}
+    need(
+        ("experiment", str(config.get("experiment"))),
+        ("features", str(features.get("name", FAMILIES.names()[0]))),
+    )
 
 
 def need(*choices: tuple[str, str]) -> None:

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from decouple.families import FAMILIES
 from decouple.networks import Chain, vgg19
 from decouple.pipeline import loaded as module
 from decouple.pipeline.loaded import forget, loaded
@@ -28,10 +29,17 @@ def networks(monkeypatch):
     forget()
 
 
-def ask(last=ONE[0], layers=ONE, **options):
+def ask(last=ONE[0], layers=ONE, features="means", **options):
     said = []
-    found = loaded({**OPTIONS, **options}, last, layers, said.append)
-    assert isinstance(found.chain, Chain)
+    found = loaded(
+        {**OPTIONS, **options},
+        last,
+        layers,
+        said.append,
+        FAMILIES.named(features),
+        {"name": features},
+    )
+    assert isinstance(found.network, Chain)
     assert found.extractor.layers == layers
     return found, said
 
@@ -46,7 +54,13 @@ def test_the_same_network_is_loaded_once_and_said_each_time(networks):
 
 @pytest.mark.parametrize(
     "other",
-    [{"width": 0.2}, {"weights": "auto"}, {"last": "block1_conv2"}, {"last": "block2_conv1"}],
+    [
+        {"features": "moments"},
+        {"width": 0.2},
+        {"weights": "auto"},
+        {"last": "block1_conv2"},
+        {"last": "block2_conv1"},
+    ],
     ids=str,
 )
 def test_another_one_takes_its_place(networks, other):

@@ -41,6 +41,7 @@ CLASSIFY = register(
         name="classify",
         run="decouple.pipeline.classify:classify",
         variants={"classify": "Classification"},
+        of_vgg=True,
         takes=("source", "image", "network"),
         ignores=(
             "image.size",

@@ -80,6 +80,7 @@ COMPARE = register(
         },
         forecast="decouple.pipeline.compare:forecast",
         of_methods=True,
+        of_vgg=True,
         prepositions=("of", "on"),
     )
 )

@@ -70,8 +70,8 @@ COMPARE_FLOWS = register(
         run="decouple.pipeline.compare_flows:compare_flows",
         variants={"compare_flows": "Comparison of flows"},
         takes=(
-            *("source", "layers", "tolerance", "seed", "image", "noise", "network", "mask"),
-            *("stop", *RECORDED),
+            *("source", "layers", "tolerance", "seed", "image", "noise", "network", "features"),
+            *("mask", "stop", *RECORDED),
         ),
         ignores=("stop.max_passes",),
         settings={"compare_flows": CompareConfig},

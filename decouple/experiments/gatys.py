@@ -174,6 +174,7 @@ GATYS = register(
             "gatys_course": "Style transfer with the course's settings",
             "gatys_monet": "Style transfer with the settings of Chavez et al.",
         },
+        of_vgg=True,
         takes=("source", "layers", "seed", "image", "network", "optimizer", "stop", *RECORDED),
         ignores=("stop.noisify_source", "stop.noisify_target", "stop.impose"),
         settings={"gatys": GatysConfig},

@@ -17,7 +17,7 @@ _OF_EVERY = ("experiment", "plugin", "run_dir", "resume", "device")
 RECORDED = ("plan", "checkpoint", "record")
 """Settings of all experiments whose run is planned, and recorded as it goes on."""
 FEATURES = (
-    *("source", "layers", "tolerance", "seed", "image", "noise", "network", "mask"),
+    *("source", "layers", "tolerance", "seed", "image", "noise", "network", "features", "mask"),
     *("flow", "stepper", "optimizer", "stop", *RECORDED),
 )
 """Settings of experiments that take decoupled features off and put them back."""
@@ -65,6 +65,7 @@ class Experiment:
     objective : whether it descends a loss of the image, and moves no features: then there is no
         step 0
     of_methods : whether its steps are those of methods, which have a folder and a history each
+    of_vgg : whether the network must be VGG
     stands_alone : whether `run` takes the configuration, and keeps a record of its own
     headline : from metrics.json, any part of which may be missing, the numbers that tell how well
         it went; none if they are of another experiment
@@ -88,6 +89,7 @@ class Experiment:
     resumed_anew: tuple[str, ...] = ()
     objective: bool = False
     of_methods: bool = False
+    of_vgg: bool = False
     stands_alone: bool = False
     headline: Callable[[Mapping[str, Any]], list[Fact]] = _nothing
     prepositions: tuple[str, str] = ("of", "to")

@@ -1,13 +1,14 @@
 """Which numbers describe an image."""
 
 from decouple.features.alive import alive_on
-from decouple.features.channel_means import ChannelMeans, LayerStatistics
 from decouple.features.check import check_features
 from decouple.features.distances import MeasuredStatistics, distances, layer_statistics
 from decouple.features.extractor import Extractor
 from decouple.features.features import Features, Linear, Point, Secant
 from decouple.features.fidelity import Fidelity, fidelity
 from decouple.features.function import FunctionFeatures
+from decouple.features.joined import Joined
+from decouple.features.layer_statistics import ChannelMeans, LayerStatistics
 from decouple.features.moments import Moments
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Features",
     "Fidelity",
     "FunctionFeatures",
+    "Joined",
     "LayerStatistics",
     "Linear",
     "MeasuredStatistics",

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from decouple.devices import on_each, side_by_side
 from decouple.features.features import Features, Linear, Point, Secant
-from decouple.features.layer_statistic import Statistic
 from decouple.features.programs import compiled
+from decouple.features.statistic import Statistic
 from decouple.features.tiles import gram_of_tiles, share_of_tiles
 from decouple.networks.network import Network
 

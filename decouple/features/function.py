@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from decouple.errors import ConfigError, FeaturesError, unknown_name
 from decouple.features.extractor import Extractor
-from decouple.features.layer_statistic import Statistic
+from decouple.features.statistic import Statistic
 from decouple.networks.autodiff import AutodiffNetwork
 
 # An image (H, W, 3) to one vector for each group: by name, in order, or the only one.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -234,3 +235,8 @@ _VECTORS = {
     "luminance": _Vectors(1, 0, lambda image: (image @ _LUMINANCE).reshape(1, -1), _of_luminance),
     "bands": _Vectors(len(_BANDS) - 1, 1, _bands, _of_bands),
 }
+
+
+def of_pixels(options: Mapping[str, Any], network: None, layers: None) -> Moments:
+    """Those of `features=pixel_moments`; see `decouple.families`."""
+    return Moments(options["orders"], options["of"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from decouple.features.layer_statistic import Statistic
+from decouple.features.statistic import Statistic
 from decouple.networks.network import Network
 
 # The network's linearization, and the activations at which the statistic is linearized: none of a

@@ -35,7 +35,8 @@ def keras_model(
     model: str,
     weights: str = "random",
     preprocessing: str = "auto",
-    smooth: bool = True,
+    activation: str = "auto",
+    pooling: str = "auto",
     width: float | str = "auto",
     dtype: str = "float32",
 ) -> KerasNetwork:
@@ -46,7 +47,8 @@ def keras_model(
     model : a file, whose name ends in .keras, or a name such as `ResNet50`
     weights : of a named model, `random` or `imagenet`, which is fetched; a file has its own
     preprocessing : see `PREPROCESSING`; `auto` is that of the named model, and `unit` of a file
-    smooth : put softplus in for ReLU, and average for max pooling: see `smoothed`
+    activation : `auto` or `softplus`, which is put in for ReLU, see `smoothed`; `relu` leaves it
+    pooling : `auto` or `average`, which is put in for max pooling; `max` leaves it
     width : of softplus, see `smoothed`; `auto` is 0.1
     dtype : `float32` or `float64`
 
@@ -63,8 +65,10 @@ def keras_model(
             raise ConfigError(unknown_name("weights of a model", weights, ("random", "imagenet")))
         made, prepare = keras_application(model, None if weights == "random" else weights)
     prepare = PREPROCESSING.get(preprocessing, prepare)
-    if smooth:
-        made = smoothed(made, prepare, WIDTH if width == "auto" else float(width))
+    soft, average = activation != "relu", pooling != "max"
+    if soft or average:
+        wide = WIDTH if width == "auto" else float(width)
+        made = smoothed(made, prepare, wide, activations=soft, poolings=average)
     return keras_network(made, prepare, dtype=dtype, origin=model)
 
 

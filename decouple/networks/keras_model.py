@@ -229,12 +229,21 @@ def smoothed(
     preprocess: Callable[[tf.Tensor], tf.Tensor] | None = None,
     width: float = WIDTH,
     seed: int = 0,
+    activations: bool = True,
+    poolings: bool = True,
 ) -> Any:
     """A copy of a Keras model with softplus for every ReLU, and average for max pooling.
 
     With its weights. Softplus is w log(1 + exp(z / w)), where w is `width` standard deviations of
     what the ReLU gives on a noise image: a narrow one changes little, a wide one is retraced more
     easily.
+
+    Parameters
+    ----------
+    model, preprocess : as of `keras_network`
+    width : of softplus, as above
+    seed : of the noise
+    activations, poolings : whether ReLUs, and max poolings, are replaced
 
     Raises
     ------
@@ -243,12 +252,12 @@ def smoothed(
     if not 0 < width < float("inf"):
         raise ConfigError(f"width={width} must be a positive number")
     keras = tf.keras
-    spreads = _spreads(model, preprocess or _as_it_is, seed)
+    spreads = _spreads(model, preprocess or _as_it_is, seed) if activations else {}
 
     def smooth(layer: Any) -> Any:
         config = layer.get_config()
         kind = type(layer)
-        if kind.__name__ == "MaxPooling2D":
+        if poolings and kind.__name__ == "MaxPooling2D":
             return keras.layers.AveragePooling2D.from_config(config)
         if layer.name in spreads:
             soft = Softplus(width * spreads[layer.name])

@@ -24,9 +24,14 @@ from decouple.record.places import absolute
 
 def layers_of(value: Any, arch: Architecture) -> tuple[str, ...]:
     """The layers that a setting names: a number, a name, or a list; else ConfigError."""
+    return arch.resolve_layers(named(value))
+
+
+def named(value: Any) -> int | str | list[str]:
+    """What `layers` says, a number, a name, or a list; else ConfigError."""
     if isinstance(value, bool) or not isinstance(value, int | str | list | tuple | ListConfig):
         raise ConfigError(f"layers={value} must be a number, a layer's name or a list of names")
-    return arch.resolve_layers(value if isinstance(value, int | str) else list(value))
+    return value if isinstance(value, int | str) else list(value)
 
 
 def pictures_of(config: DictConfig) -> dict[str, images.LoadedImage]:
@@ -48,7 +53,9 @@ def pictures_of(config: DictConfig) -> dict[str, images.LoadedImage]:
 
 def files_of(config: DictConfig) -> dict[str, str]:
     """{setting: absolute path} of the pictures and weights that are files."""
-    words = {"source": (), "target": (), "network.weights": ORIGINS}
+    words = {"source": (), "target": (), "network.weights": (*ORIGINS, "random")}
+    if str(OmegaConf.select(config, "network.model")).endswith(".keras"):
+        words["network.model"] = ()
     words.update((key, own) for experiment in KINDS for key, own in experiment.files.items())
     names = {setting: OmegaConf.select(config, setting) for setting in words}
     return {

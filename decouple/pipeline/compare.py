@@ -139,7 +139,7 @@ def _carried_out(run: Run, method: str, passes: int | None) -> dict[str, Any]:
             if kind in TRANSFERS:
                 image = _transferred(one, features)
             else:
-                rule = stop_rules(run.config.stop, run.inputs.chain.weights.origin).common
+                rule = stop_rules(run.config.stop, run.inputs.weights).common
                 image = stylize(one, kind, _stepping(how), replace(rule, max_passes=passes))
         except StageError as error:
             failure = str(error)
@@ -163,7 +163,7 @@ def transfer_flow(inputs: Inputs, kind: str, how: str, passes: int | None) -> Fl
     """The flow of a transfer by noisification, within a budget of passes for the whole of it."""
     if kind == "lift":
         return Lift.suited_to(inputs.extractor) if how == "auto" else Lift(stepper(how))
-    stop = stop_rules(inputs.config.stop, inputs.chain.weights.origin)
+    stop = stop_rules(inputs.config.stop, inputs.weights)
     if passes is not None:
         # Source, target and imposition, each layer by layer.
         stop = stop.within(max(passes // (3 * len(inputs.extractor.layers)), 1))

@@ -48,7 +48,7 @@ def method_flow(inputs: Inputs, method: str, passes: int | None) -> Flow:
     flow, how = split_method(method)
     if flow == "lift":
         return Lift(stepper(how))
-    stop = stop_rules(inputs.config.stop, inputs.chain.weights.origin)
+    stop = stop_rules(inputs.config.stop, inputs.weights)
     if passes is not None:
         stop = stop.within(passes)
     if flow == "gradient":

@@ -124,7 +124,9 @@ def _passes(
 ) -> tuple[float, float]:
     """All passes at a depth, and how many single ones take as long: rows go side by side."""
     if isinstance(flow, Lift):
-        anew, back, factors, work = _of_lift(depth, inputs.chain.weights.trained)
+        anew, back, factors, work = _of_lift(
+            depth, inputs.network is not None and inputs.network.trained
+        )
         # A picture's own features go back in the steps in which they were taken off.
         known = "impose" if "noisify_target" not in walks else "noisify_result"
         new = sum(n for stage, n in walks.items() if stage != known)

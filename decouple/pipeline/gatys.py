@@ -54,7 +54,7 @@ def _descent(inputs: Inputs) -> tuple[Optimizer, StopRule, int]:
     config = inputs.config
     return (
         optimizer(**options_of(config.optimizer)),
-        stop_rules(config.stop, inputs.chain.weights.origin).common,
+        stop_rules(config.stop, inputs.weights).common,
         number_of_scales(config.gatys.scales, min(inputs.target.shape[:2])),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from decouple import images
 from decouple.experiments import Experiment, experiment_named
-from decouple.features import Features
+from decouple.families import FAMILIES, Family
+from decouple.features import Features, check_features
 from decouple.flows import Flow
 from decouple.networks import Chain, architecture
-from decouple.networks.architecture import Architecture
+from decouple.networks.architecture import ARCHITECTURES, Architecture
+from decouple.networks.network import Network
 from decouple.parsing import options_of
-from decouple.pipeline.asked import check_scales, flow_of, layers_of, pictures_of
+from decouple.pipeline.asked import check_scales, flow_of, layers_of, named, pictures_of
 from decouple.pipeline.loaded import loaded
 from decouple.stages import checked_image
 
@@ -29,15 +31,15 @@ class Inputs:
     ----------
     config : the checked configuration
     pictures : {`source`, and where there is one `target` and `start`: picture}
-    chain : the network, down to the last layer that anything looks at
-    extractor : channel means of `layers`, before any are left out
+    network : down to the last layer that anything looks at; None where features are of none
+    extractor : features of `layers`, before any are left out
     flow : how an image moves
     objective : whether a loss of the image is descended, and no features are moved
     """
 
     config: DictConfig
     pictures: Mapping[str, images.LoadedImage]
-    chain: Chain
+    network: Network | None
     extractor: Features
     flow: Flow
     objective: bool = False
@@ -55,38 +57,50 @@ class Inputs:
         ------
         DecoupleError : any that does not fit, or cannot be had.
         """
-        arch = architecture(config.network.name)
-        layers = layers_of(config.layers, arch)
         experiment = experiment_named(config.experiment)
-        # Layers that only an objective, or a comparison, looks at.
-        others = {
-            setting: layers_of(OmegaConf.select(config, setting), arch)
-            for setting in experiment.looks_at
-        }
+        family = FAMILIES.named(config.features.name)
+        of_vgg = family.of_network and config.network.name in ARCHITECTURES
+        look = _of_vgg(config, experiment, family) if of_vgg else _Look(named(config.layers))
         pictures = pictures_of(config)
         for role, picture in pictures.items():
             for note in picture.notes:
                 say(f"{picture.origin}: {note}")
-            seen = [some for k, some in others.items() if role in experiment.looks_at[k]]
-            deepest = _deepest(arch, layers, *seen)
-            arch.check_size(deepest, *picture.pixels.shape[:2])
-            if experiment.takes_setting("gatys.scales"):
-                check_scales(config, arch, deepest, pictures["target"], picture)
-        last = _deepest(arch, layers, *others.values())
-        seen_by = loaded(options_of(config.network), last, layers, say, config.device)
-        chain, extractor = seen_by.chain, seen_by.extractor
-        flow = flow_of(config, extractor, chain.weights.origin)
-        inputs = cls(config, pictures, chain, extractor, flow, experiment.objective)
+            look.check_picture(config, role, pictures)
+        found = loaded(
+            options_of(config.network) if family.of_network else None,
+            look.last,
+            look.layers,
+            say,
+            family,
+            options_of(config.features),
+            config.device,
+        )
+        weights = found.network.origin if found.network is not None else "none"
+        flow = flow_of(config, found.extractor, weights)
+        inputs = cls(config, pictures, found.network, found.extractor, flow, experiment.objective)
         if inputs.objective:
             return inputs
         for picture in pictures.values():
-            checked_image(picture.pixels, extractor)
-        if not chain.smooth and config.flow.name == "lift":
+            checked_image(picture.pixels, found.extractor)
+        if not found.extractor.proven:
+            check_features(found.extractor, inputs.source)
+        if not found.extractor.smooth and config.flow.name == "lift":
             say(
                 "The gradient of this network jumps (ReLU or max pooling): the way back is "
                 "limited; softplus with average, l2 or smooth_max pooling is reversible."
             )
         return inputs
+
+    @property
+    def chain(self) -> Chain:
+        """The network, of what is done with VGG alone."""
+        assert isinstance(self.network, Chain)
+        return self.network
+
+    @property
+    def weights(self) -> str:
+        """Where the network's numbers come from, in a word or as a file's name."""
+        return "none" if self.network is None else self.network.origin
 
     @property
     def experiment(self) -> Experiment:
@@ -121,20 +135,72 @@ class Inputs:
         pictures = " and ".join(
             f"{picture.origin} ({role})" for role, picture in self.pictures.items()
         )
-        return (
-            f"{self.config.experiment} of {pictures}, {width}x{height} px, through "
-            f"{len(self.extractor.layers)} layers of {self.chain.architecture.name} "
-            f"({self.chain.weights.origin} weights)"
-        )
+        what = f"{len(self.extractor.layers)} groups of {self.config.features.name}"
+        if self.network is not None:
+            kind = self.config.features.name
+            means = "" if kind == FAMILIES.names()[0] else f", {kind}"
+            what = (
+                f"{len(self.extractor.layers)} layers of {self.network.name} "
+                f"({self.weights} weights{means})"
+            )
+        return f"{self.config.experiment} of {pictures}, {width}x{height} px, through {what}"
 
     def origins(self) -> dict[str, dict[str, Any]]:
         """{role: which picture it was}."""
         return {role: origin_of(picture) for role, picture in self.pictures.items()}
 
 
-def _deepest(arch: Architecture, *groups: tuple[str, ...]) -> str:
-    """The last of all these layers."""
-    return arch.resolve_layers(list({layer for group in groups for layer in group}))[-1]
+@dataclass(frozen=True)
+class _Look:
+    """What of a network is looked at, and by whom; of others than VGG no more than `layers`.
+
+    Attributes
+    ----------
+    layers : as the setting says, or their names
+    last : where VGG stops
+    deepest : {role of a picture: the last layer at which it is looked at}; of others the layers'
+    arch : VGG's
+    """
+
+    layers: Any
+    last: str | None = None
+    deepest: Mapping[str, str] = field(default_factory=dict)
+    arch: Architecture | None = None
+
+    def check_picture(
+        self, config: DictConfig, role: str, pictures: Mapping[str, images.LoadedImage]
+    ) -> None:
+        """Raise ImageError if nothing is left of a picture where it is looked at."""
+        if self.arch is None:
+            return
+        picture = pictures[role]
+        layer = self.deepest.get(role, self.layers[-1])
+        self.arch.check_size(layer, *picture.pixels.shape[:2])
+        if experiment_named(config.experiment).takes_setting("gatys.scales"):
+            check_scales(config, self.arch, layer, pictures["target"], picture)
+
+
+def _of_vgg(config: DictConfig, experiment: Experiment, family: Family) -> _Look:
+    arch = architecture(config.network.name)
+    resolve = family.layers or layers_of
+    layers = resolve(named(config.layers), arch)
+    # Layers that only an objective, or a comparison, looks at.
+    others = {
+        setting: layers_of(OmegaConf.select(config, setting), arch)
+        for setting in experiment.looks_at
+    }
+
+    def deepest(*groups: tuple[str, ...]) -> str:
+        return arch.resolve_layers(list({layer for group in groups for layer in group}))[-1]
+
+    roles = {role for seen_by in experiment.looks_at.values() for role in seen_by}
+    by_role = {
+        role: deepest(
+            layers, *(some for k, some in others.items() if role in experiment.looks_at[k])
+        )
+        for role in roles
+    }
+    return _Look(layers, deepest(layers, *others.values()), by_role, arch)
 
 
 def origin_of(picture: images.LoadedImage) -> dict[str, Any]:

@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from decouple.features import ChannelMeans, Extractor
+from decouple.config import KERAS
+from decouple.families import Family
+from decouple.features import Features
 from decouple.files import expanded
-from decouple.networks import Chain, network
+from decouple.networks import network
+from decouple.networks.network import Network
+from decouple.registry import function_at
 
 
 @dataclass(frozen=True)
@@ -17,13 +21,13 @@ class Loaded:
 
     Attributes
     ----------
-    chain : down to the last layer that anything looks at
-    extractor : channel means of some of its layers, with the passes compiled so far
+    network : down to the last layer that anything looks at; None where nothing looks at one
+    extractor : features of some of its layers, with the passes compiled so far
     notes : one line each
     """
 
-    chain: Chain
-    extractor: Extractor
+    network: Network | None
+    extractor: Features
     notes: tuple[str, ...]
 
 
@@ -32,36 +36,55 @@ _kept: dict[object, Loaded] = {}
 
 
 def loaded(
-    options: Mapping[str, Any],
-    last: str,
-    layers: tuple[str, ...],
+    options: Mapping[str, Any] | None,
+    last: str | None,
+    layers: Any,
     say: Callable[[str], None],
+    family: Family,
+    settings: Mapping[str, Any],
     device: str = "auto",
 ) -> Loaded:
-    """A network with its weights, loaded now or by the run before.
+    """A network with its weights and the features of its layers, of now or of the run before.
 
     Parameters
     ----------
-    options : of `network`
-    last : where the chain stops
-    layers : whose channel means are looked at
+    options : of `network`; None for features of none
+    last : where VGG stops
+    layers : whose features are looked at
     say : told how the weights were found
-    device : where its numbers lie
+    family, settings : of the features, and its settings
+    device : where the network's numbers lie
 
     Raises
     ------
-    ConfigError, WeightsError : as `network` does.
+    ConfigError, WeightsError : as `network` and the family do.
     """
-    key = (device, last, layers, tuple(sorted(options.items())), _state(str(options["weights"])))
+    options = options or {}
+    files = [_state(str(options.get(key))) for key in ("weights", "model")]
+    key = (device, last, str(layers), str(options), family.build, str(settings), *files)
     if key not in _kept:
         notes: list[str] = []
-        chain = network(last=last, say=notes.append, **options)
+        made = _network(options, last, notes.append)
+        names = layers if made is None else made.resolve_layers(layers)
         forget()
-        _kept[key] = Loaded(chain, ChannelMeans(chain, layers), tuple(notes))
+        extractor = function_at(family.build)(settings, made, names)
+        _kept[key] = Loaded(made, extractor, tuple(notes))
     found = _kept[key]
     for note in found.notes:
         say(note)
     return found
+
+
+def _network(
+    options: Mapping[str, Any], last: str | None, say: Callable[[str], None]
+) -> Network | None:
+    if not options:
+        return None
+    if options["name"] != KERAS:
+        return network(last=last, say=say, **options)
+    from decouple.networks.keras_files import keras_model  # imports Keras, which takes a second
+
+    return keras_model(**{key: value for key, value in options.items() if key != "name"})
 
 
 def forget() -> None:
@@ -69,10 +92,10 @@ def forget() -> None:
     _kept.clear()
 
 
-def _state(weights: str) -> tuple[int, int] | None:
-    """What tells a weights file from another that has taken its place; None if it is no file."""
+def _state(name: str) -> tuple[int, int] | None:
+    """What tells a file from another that has taken its place; None if it is no file."""
     try:
-        about = expanded(weights).stat()
+        about = expanded(name).stat()
     except (OSError, ValueError):
         return None
     return about.st_mtime_ns, about.st_size

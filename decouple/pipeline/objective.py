@@ -39,9 +39,7 @@ def objective_of(inputs: Inputs, statistic: str, start: np.ndarray) -> tuple[Obj
 def balances(inputs: Inputs) -> bool:
     """Whether weights are found from shares of the gradient."""
     weights = inputs.config.gatys.weights
-    return weights == "balanced" or (
-        weights == "auto" and inputs.chain.weights.origin != "imagenet"
-    )
+    return weights == "balanced" or (weights == "auto" and inputs.weights != "imagenet")
 
 
 def plain_objective(inputs: Inputs, statistic: str) -> Objective:

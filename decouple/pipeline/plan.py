@@ -8,7 +8,6 @@ from decouple.features.features import jacobian_limit
 from decouple.flows import Lift
 from decouple.flows.symmetric import Symmetric
 from decouple.memory import available_bytes, gib, peak_memory_bytes, resident_bytes
-from decouple.networks.architecture import Conv
 from decouple.pipeline.forecast import forecast
 from decouple.pipeline.inputs import Inputs
 
@@ -49,15 +48,10 @@ def estimated_peak_bytes(inputs: Inputs) -> int:
     too low, 29 % too high.
     """
     pixels = max(picture.pixels[..., 0].size for picture in inputs.pictures.values())
-    size = np.dtype(inputs.chain.dtype).itemsize
-    positions, activations, widest, weights = float(pixels), 0.0, 0.0, 0
-    for layer in inputs.chain.layers:
-        if isinstance(layer, Conv):
-            activations += layer.filters * positions
-            widest = max(widest, layer.filters * positions)
-            weights += inputs.chain.weights.kernels[layer.name].size
-        else:
-            positions /= 4
+    size = np.dtype(inputs.extractor.dtype).itemsize
+    activations = widest = weights = 0.0
+    if inputs.network is not None:
+        activations, widest, weights = inputs.network.size_at(pixels)
     needed = (_ARRAYS if _forms_gram(inputs) else _ARRAYS_OF_LOSS) * activations * size
     if _forms_gram(inputs):
         features, part = inputs.extractor.size, inputs.extractor

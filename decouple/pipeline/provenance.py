@@ -43,7 +43,7 @@ def provenance(inputs: Inputs) -> dict[str, Any]:
     return {
         "config": plain({k: v for k, v in flat.items() if k not in _WITHOUT_EFFECT}),
         "inputs": digests_of(inputs),
-        "weights": inputs.chain.weights.origin,
+        "weights": inputs.weights,
         **{part: computed[part] for part in ("versions", "device", "numerics")},
     }
 
@@ -51,7 +51,8 @@ def provenance(inputs: Inputs) -> dict[str, Any]:
 def digests_of(inputs: Inputs) -> dict[str, str]:
     """Digests of what a run is made of; another picture or network is another run."""
     digests = {role: origin["digest"] for role, origin in inputs.origins().items()}
-    return {"weights": inputs.chain.weights.digest, **digests}
+    network = {} if inputs.network is None else inputs.network.identity
+    return {"weights": network.get("weights", ""), **digests}
 
 
 def check_same_run(

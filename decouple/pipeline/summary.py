@@ -9,9 +9,10 @@ import numpy as np
 from omegaconf import DictConfig
 
 from decouple.devices import described
-from decouple.features import fidelity
+from decouple.features import Extractor, Features, fidelity
 from decouple.flows import Flow, Gradient, Lift, Projected
-from decouple.networks import Activation, Pooling
+from decouple.networks import Activation, Chain, Pooling
+from decouple.parsing import options_of
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.recorder import Recorder
 from decouple.record.metrics import environment
@@ -34,6 +35,7 @@ def summary(inputs: Inputs, prepared: Prepared | None, recorder: Recorder) -> di
         **({} if prepared is None else {"tolerance": config.tolerance}),
         **inputs.origins(),
         "network": _network(inputs, prepared),
+        "features": options_of(inputs.config.features),
         "image": dict(zip(("height", "width"), inputs.target.shape[:2], strict=True)),
         **({} if prepared is None else {"noise": _noise(prepared)}),
         **motion(inputs.flow, config, inputs.target.shape),
@@ -44,32 +46,29 @@ def summary(inputs: Inputs, prepared: Prepared | None, recorder: Recorder) -> di
 
 
 def _network(inputs: Inputs, prepared: Prepared | None) -> dict[str, Any]:
-    chain = inputs.chain
+    """The network, or the features that are of none, and what of them is used."""
     extractor = inputs.extractor if prepared is None else prepared.extractor
+    own = {"name": inputs.config.features.name, "dtype": extractor.dtype}
     return {
-        "name": chain.architecture.name,
-        "weights": chain.weights.origin,
-        "weights_digest": chain.weights.digest,
-        "activation": chain.activation.value,
-        "width": chain.width,
-        "pooling": chain.pooling.value,
-        "dtype": chain.dtype,
+        **dict.fromkeys(("name", "weights", "weights_digest", "activation", "width", "pooling")),
+        **(own if inputs.network is None else inputs.network.described()),
         "layers": list(extractor.layers),
         "channels": {
             layer: {"used": int(alive.sum()), "of": int(alive.size)}
             for layer, alive in extractor.alive.items()
         },
-        **_fidelity(inputs, prepared),
+        **_fidelity(inputs, extractor),
     }
 
 
-def _fidelity(inputs: Inputs, prepared: Prepared | None) -> dict[str, Any]:
+def _fidelity(inputs: Inputs, extractor: Features) -> dict[str, Any]:
     """How much the smooth network is the one that was trained."""
-    chain = inputs.chain
+    chain = inputs.network
+    if not isinstance(chain, Chain) or not isinstance(extractor, Extractor):
+        return {}
     as_trained = (chain.activation, chain.pooling) == (Activation.RELU, Pooling.MAX)
     if not chain.weights.trained or as_trained:
         return {}
-    extractor = inputs.extractor if prepared is None else prepared.extractor
     found = fidelity(extractor, inputs.source.astype(np.float64))
     return {"fidelity": {layer: values._asdict() for layer, values in found.items()}}
 

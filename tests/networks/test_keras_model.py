@@ -181,14 +181,14 @@ def test_of_keras_applications(image):
 def test_by_what_a_command_line_says(tmp_path, image):
     small("relu").save(tmp_path / "small.keras")
     path = str(tmp_path / "small.keras")
-    as_it_is, smooth = keras_model(path, smooth=False), keras_model(path)
+    as_it_is, smooth = keras_model(path, activation="relu"), keras_model(path)
     assert (as_it_is.smooth, smooth.smooth) == (False, True)
     assert as_it_is.origin == path
     own = ChannelMeans(as_it_is, ["first"]).measure(image)
     np.testing.assert_allclose(
         own, ChannelMeans(keras_network(small("relu")), ["first"]).measure(image)
     )
-    bytes_ = ChannelMeans(keras_model(path, smooth=False, preprocessing="bytes"), ["first"])
+    bytes_ = ChannelMeans(keras_model(path, activation="relu", preprocessing="bytes"), ["first"])
     np.testing.assert_allclose(bytes_.measure(image), 255 * own, rtol=1e-4)  # no bias
     for wrong in ({"preprocessing": "caffee"}, {"model": "ResNet5", "weights": "random"}):
         with pytest.raises(ConfigError, match="did you mean"):

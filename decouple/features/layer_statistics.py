@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from decouple.features.extractor import Extractor
-from decouple.features.layer_statistic import MOST, Statistic
-from decouple.features.layer_statistic import statistic as named
+from decouple.features.features import Features
+from decouple.features.joined import Joined
+from decouple.features.moments import Moments
+from decouple.features.statistic import MOST, Statistic
+from decouple.features.statistic import statistic as named
 from decouple.networks.network import Network
 
 
@@ -63,3 +67,17 @@ class LayerStatistics(Extractor):
         alive: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         super().__init__(network, layers, named(statistic, most), alive)
+
+
+def of_layers(options: Mapping[str, Any], network: Network, layers: Sequence[str]) -> Extractor:
+    """Those that `features=` names; see `decouple.families`."""
+    return LayerStatistics(network, layers, options["name"], options.get("most", MOST))
+
+
+def of_dists(options: Mapping[str, Any], network: Network, layers: Sequence[str]) -> Features:
+    """Means of the image's colours and of the layers' channels.
+
+    On the last convolution of each block these are the means of DISTS (Ding, Ma, Wang & Simoncelli
+    2020, arXiv 2004.07728).
+    """
+    return Joined(Moments(orders=1), ChannelMeans(network, layers))

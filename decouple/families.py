@@ -1,0 +1,142 @@
+"""Families of features by their names, which need no TensorFlow before one is built.
+
+A module of the user's adds one in the same way: see docs/extending.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, make_dataclass
+from typing import TYPE_CHECKING, Any
+
+from decouple.errors import ConfigError, unknown_name
+from decouple.registry import Registry, check_place
+
+if TYPE_CHECKING:
+    from decouple.networks.architecture import Architecture
+
+
+# What the dataclass of a family's settings is called, behind the family's name.
+SCHEMA = "_features"
+
+
+def _nothing(_: Mapping[str, Any]) -> None:
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """A family of features: its settings, and what builds them.
+
+    Attributes
+    ----------
+    name : by which it is known, `features=<name>`
+    build : `module:function` of (options, network, layers): its settings by their names, the
+        network and names of its layers, or None twice; returns `decouple.features.Features`
+    settings : dataclass of its settings, `features.*`; None for none
+    of_network : whether they are features of a network's layers; else `network` and `layers` have
+        no meaning
+    check : of its settings: raises ConfigError where they do not fit
+    layers : of `layers=` and VGG's architecture: the names of the layers; by default those that it
+        says
+    """
+
+    name: str
+    build: str
+    settings: type | None = None
+    of_network: bool = True
+    check: Callable[[Mapping[str, Any]], object] = _nothing
+    layers: Callable[[Any, Architecture], tuple[str, ...]] | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the function is named as it must be; ConfigError where not."""
+        check_place(self.build)
+
+    @property
+    def home(self) -> str:
+        """The module that builds them."""
+        return self.build.partition(":")[0]
+
+    def schema(self) -> type:
+        """The dataclass of `features`: the family's name and settings."""
+        own = (self.settings,) if self.settings is not None else ()
+        name = [("name", str, field(default=self.name))]
+        return make_dataclass(f"{self.name}{SCHEMA}", name, bases=own)
+
+
+FAMILIES: Registry[Family] = Registry("features")
+"""All of them."""
+
+
+def register(family: Family) -> Family:
+    """Make a family known, which is returned; ConfigError if its name is another's."""
+    return FAMILIES.add(family)
+
+
+@dataclass
+class ProductsConfig:
+    """most: features of a layer; of one that has more, as many channels as fit are taken."""
+
+    most: int = 1024
+
+
+@dataclass
+class PixelMomentsConfig:
+    """orders: how many of mean, variance, skewness, orthokurtosis; of: whose.
+
+    colours (R, G, B), luminance, or bands (three octaves of the luminance).
+    """
+
+    orders: int = 4
+    of: str = "colours"
+
+
+# Of `PixelMomentsConfig`.
+VECTORS = ("colours", "luminance", "bands")
+
+
+def _check_products(options: Mapping[str, Any]) -> None:
+    if options["most"] < 1:
+        raise ConfigError(f"features.most={options['most']} is too small: at least 1")
+
+
+def _check_moments(options: Mapping[str, Any]) -> None:
+    if not 1 <= options["orders"] <= 4:
+        raise ConfigError(f"features.orders={options['orders']} must be from 1 to 4")
+    if options["of"] not in VECTORS:
+        raise ConfigError(unknown_name("features.of", options["of"], VECTORS))
+    if options["of"] == "bands" and options["orders"] == 1:
+        raise ConfigError("features.orders=1 leaves nothing of bands: their mean is always 0")
+
+
+def last_of_blocks(value: Any, arch: Architecture) -> tuple[str, ...]:
+    """The last convolutions of VGG's first blocks, as many as a number says; else those named.
+
+    >>> from decouple.networks.architecture import VGG16
+    >>> last_of_blocks(3, VGG16)
+    ('block1_conv2', 'block2_conv2', 'block3_conv3')
+    """
+    firsts = arch.resolve_layers(value)
+    if not isinstance(value, int):
+        return firsts
+    names = [convolution.name for convolution in arch.convolutions]
+    blocks = [first.partition("_")[0] for first in firsts]
+    return tuple(max(n for n in names if n.startswith(f"{block}_")) for block in blocks)
+
+
+_OF_LAYERS = "decouple.features.layer_statistics:of_layers"
+for _family in (
+    Family("means", _OF_LAYERS),
+    Family("moments", _OF_LAYERS),
+    Family("covariance", _OF_LAYERS, ProductsConfig, check=_check_products),
+    Family("gram", _OF_LAYERS, ProductsConfig, check=_check_products),
+    Family("dists", "decouple.features.layer_statistics:of_dists", layers=last_of_blocks),
+    Family(
+        "pixel_moments",
+        "decouple.features.moments:of_pixels",
+        PixelMomentsConfig,
+        of_network=False,
+        check=_check_moments,
+    ),
+):
+    register(_family)

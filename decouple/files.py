@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -12,6 +14,9 @@ from typing import BinaryIO
 
 from decouple.errors import DamagedFile, RunFolderError
 from decouple.legible import ERRORS
+
+# Of files that are being written, by a process that may be killed meanwhile.
+_ASIDE = re.compile(r"\.[0-9a-f]{16}\.part")
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
@@ -51,6 +56,12 @@ def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         yield stream
 
 
+def there(path: str | os.PathLike[str]) -> bool:
+    """Whether a path leads anywhere; that of a name that no file can have does not."""
+    # pathlib raises for names that are too long.
+    return os.path.exists(path)  # noqa: PTH110
+
+
 @contextmanager
 def disk_errors(action: str, path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn an OSError of the block into one line, as `cannot write 'x': No space left on device`.
@@ -67,6 +78,33 @@ def disk_errors(action: str, path: str | os.PathLike[str]) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
         raise RunFolderError(f"cannot {action} {str(path)!r}: {reason}") from error
+    except ValueError as error:
+        if _is_name(path):
+            raise
+        raise RunFolderError(f"cannot {action} {str(path)!r}: no file has such a name") from error
+
+
+def _is_name(path: str | os.PathLike[str]) -> bool:
+    """Whether the system could have a file of that name, as far as its characters go."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+
+
+def opened_plain(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file to be read, if it is a plain one: reading a pipe may wait for ever.
+
+    Raises
+    ------
+    OSError : it is not there, or is no plain file.
+    """
+    waiting_for_nobody = getattr(os, "O_NONBLOCK", 0)  # which Windows does not know
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | waiting_for_nobody))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is not a plain file")
+    return file
 
 
 @contextmanager
@@ -85,7 +123,7 @@ def written_aside(path: str | os.PathLike[str], durable: bool = False) -> Iterat
     path = Path(path)
     # The same folder, because a rename is atomic only within one file system. A short name,
     # because `path.name` may be as long as the file system allows.
-    aside = path.with_name(f".{secrets.token_hex(8)}.part")
+    aside = path.with_name(f".{secrets.token_hex(8)}.part")  # see _ASIDE
     try:
         with disk_errors("write", path):
             yield aside
@@ -105,3 +143,15 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """
     with written_aside(path) as aside:
         aside.write_text(text, encoding="utf-8", errors=ERRORS, newline="\n")
+
+
+def remove_left_aside(folder: str | os.PathLike[str]) -> None:
+    """Remove what `written_aside` left in a folder and below it where its process was killed.
+
+    Only for who is alone with the folder: another's file would go while it is written. Files that
+    cannot be removed stay.
+    """
+    for place, _, names in os.walk(folder):
+        for name in filter(_ASIDE.fullmatch, names):
+            with suppress(OSError):
+                Path(place, name).unlink()

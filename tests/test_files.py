@@ -1,11 +1,20 @@
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from decouple.errors import RunFolderError
-from decouple.files import disk_errors, expanded, write_text, written_aside
+from decouple.files import (
+    disk_errors,
+    expanded,
+    opened_plain,
+    remove_left_aside,
+    there,
+    write_text,
+    written_aside,
+)
 
 
 @pytest.mark.parametrize(
@@ -80,3 +89,48 @@ def test_what_is_flushed_to_the_disk_is_open_for_writing(tmp_path, monkeypatch):
         aside.write_text("kept")
     assert modes == [os.O_RDWR]
     assert (tmp_path / "a").read_text() == "kept"
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800.txt"])
+def test_a_name_that_no_file_can_have_is_one_line(name, tmp_path):
+    with pytest.raises(
+        RunFolderError, match=r"^cannot write .*: no file has such a name$"
+    ) as caught:
+        write_text(tmp_path / name, "text")
+    assert not there(tmp_path / name)
+    assert "\0" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_mistakes_in_a_block_are_not_taken_for_names(tmp_path):
+    with pytest.raises(ValueError, match="mine"), disk_errors("write", tmp_path / "a.txt"):
+        raise ValueError("mine")
+
+
+def test_a_name_that_is_too_long_is_not_there(tmp_path):
+    assert not there(tmp_path / ("a" * 300) / "b")
+    assert there(tmp_path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="not a plain file"):
+        opened_plain(tmp_path / "pipe")
+    (tmp_path / "a.txt").write_text("text")
+    with opened_plain(tmp_path / "a.txt") as file:
+        assert file.read() == b"text"
+
+
+def test_what_a_kill_left_aside_is_removed_and_nothing_else(tmp_path):
+    mine = [".history.csv.part", "a.part", ".0123.part", ".0123456789abcdef.part.txt", "a.txt"]
+    (tmp_path / "images").mkdir()
+    for name in [*mine, ".0123456789abcdef.part", "images/.fedcba9876543210.part"]:
+        (tmp_path / name).write_text("text")
+    with suppress(KeyboardInterrupt), written_aside(tmp_path / "b.txt") as aside:
+        aside.write_text("half")
+        aside.rename(tmp_path / "kept")  # as after a kill, where nothing is removed
+        left = aside.name
+        raise KeyboardInterrupt
+    (tmp_path / "kept").rename(tmp_path / left)
+    remove_left_aside(tmp_path)
+    assert {path.name for path in tmp_path.rglob("*")} == {*mine, "images"}

@@ -56,7 +56,7 @@ examples
   python -m decouple.run +plugin=my_module +experiment=mine     one of your own
 
 flags: -m (sweep), --cfg job (show the composed configuration), --version, --traceback (on errors)
-What each setting means: decouple/config.py, or the README.
+What each setting means: decouple/config.py, decouple/experiments, or the README.
 """
 
 

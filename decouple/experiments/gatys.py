@@ -187,6 +187,7 @@ GATYS = register(
         forecast="decouple.pipeline.gatys:forecast",
         resumed_anew=("stop", "gatys.save_every"),
         objective=True,
+        headline=headline,
         prepositions=("from", "to"),
     )
 )

@@ -128,10 +128,12 @@ def test_labels_out_of_a_file(
         assert f">{label['index']}</td>" in page
     assert {path.name for path in (folder / "images").iterdir()} == {"source.png"}
     # A run that was cut is repeated into its folder; one that has ended is not.
-    (folder / "metrics.json").unlink()
-    assert main([f"resume={folder}"]) == 0
-    again = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    assert again["classify"] == metrics["classify"]
+    for lacking in ("metrics.json", "report.html"):
+        (folder / lacking).unlink()
+        assert main([f"resume={folder}"]) == 0
+        again = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        assert again["classify"] == metrics["classify"]
+        assert (folder / lacking).exists()
     capsys.readouterr()
     assert main([f"resume={folder}"]) == 2
     assert "the run has ended" in capsys.readouterr().err

@@ -155,6 +155,34 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert read(cut)["gatys"]["resumed_after"] == [3]
 
 
+@pytest.mark.parametrize("where", ["plot_losses", "plot_panel", "write_page"])
+def test_a_run_that_is_cut_while_it_is_drawn_is_completed(
+    where: str,
+    run_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """All iterations are behind it, and it is done once it has its page."""
+
+    def interrupted(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    cut = tmp_path / "cut"
+    with monkeypatch.context() as patch:
+        patch.setattr(f"decouple.pipeline.recorder.{where}", interrupted)
+        assert main([*MORENO, "stop.max_iterations=4", f"run_dir={cut}"]) == 130
+    assert f"resume={cut}" in capsys.readouterr().err
+    assert (cut / "metrics.json").exists()
+    assert not (cut / "report.html").exists()
+    assert main([f"resume={cut}"]) == 0
+    verdict = compare_runs(run_dir, cut)
+    assert verdict.identical, verdict
+    assert {p.name for p in cut.rglob("*")} == {p.name for p in run_dir.rglob("*")}
+    assert main([f"resume={cut}"]) == 2
+    assert "stop.max_iterations above 4" in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def scales_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run over three scales, of 16, 23 and 32 px, three iterations each."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from decouple.errors import DecoupleError
@@ -14,6 +15,7 @@ from decouple.pipeline.provenance import check_same_run
 from decouple.record.checkpoint import read_checkpoint
 from decouple.record.folder import RunFolder
 from decouple.record.lock import locked
+from decouple.report.page import PAGE
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Claim:
     journal: Journal
     history_length: int = 0
     changed: dict[str, Any] = field(default_factory=dict)
+
+
+def has_ended(run_dir: str | Path) -> bool:
+    """Whether a run is done: its page is the last that it writes."""
+    return all((Path(run_dir) / name).exists() for name in ("metrics.json", PAGE))
 
 
 @contextmanager

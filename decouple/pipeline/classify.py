@@ -13,11 +13,12 @@ from decouple import images
 from decouple.devices import described
 from decouple.errors import ConfigError
 from decouple.networks.classifier import SIDE, Classifier, Label, classifier, most_probable
+from decouple.pipeline.claims import has_ended
 from decouple.pipeline.inputs import origin_of
 from decouple.pipeline.provenance import write_settings
 from decouple.record.folder import RunFolder
 from decouple.record.lock import locked
-from decouple.record.metrics import environment, read_metrics, write_metrics
+from decouple.record.metrics import environment, write_metrics
 from decouple.record.progress import Progress
 from decouple.report.page import PAGE, write_page
 
@@ -30,7 +31,7 @@ def classify(config: DictConfig) -> Path:
     DecoupleError : anything the user can mend; then no folder is made.
     """
     began = time.perf_counter()
-    if config.resume is not None and read_metrics(config.resume):
+    if config.resume is not None and has_ended(config.resume):
         raise ConfigError(f"there is nothing to go on with in '{config.resume}': the run has ended")
     progress = Progress()
     picture = images.load(config.source, (SIDE, SIDE), config.image.fit)

@@ -16,6 +16,7 @@ from decouple.flows import KerasOptimizer, Optimizer, StopReason, StopRule, opti
 from decouple.gatys import Objective, Optimized, State, optimize
 from decouple.gatys.scales import number_of_scales
 from decouple.parsing import options_of, stop_rules
+from decouple.pipeline.claims import has_ended
 from decouple.pipeline.forecast import Forecast, of_objective
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.objective import objective_of, plain_objective, start_image
@@ -26,7 +27,6 @@ from decouple.record.checkpoint import read_checkpoint, write_checkpoint
 from decouple.record.progress import losses_line
 from decouple.report.contact_sheet import plot_contact_sheet
 from decouple.report.curves import plot_objectives
-from decouple.report.page import PAGE
 from decouple.stages import StageError
 
 
@@ -195,14 +195,14 @@ def check_unfinished(inputs: Inputs) -> None:
 
     Raises
     ------
-    ConfigError : it has its page, and all iterations that are asked for.
+    ConfigError : it has ended, with all iterations that are asked for.
     RunFolderError : there is no checkpoint that can be read.
     """
     folder = inputs.config.resume
     if folder is None:
         return
     arrays, about = read_checkpoint(folder)
-    if not arrays or not (Path(folder) / PAGE).exists():
+    if not arrays or not has_ended(folder):
         return
     iterations = _state(arrays, about).iterations
     if iterations >= inputs.config.stop.max_iterations:

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from decouple.config import config_folder, paths, registered, schema, schemas
 from decouple.experiments import experiment_names
 from decouple.families import FAMILIES
+from decouple.flow_kinds import FLOWS
 
 
 def groups() -> dict[str, list[str]]:
@@ -32,6 +33,7 @@ def _groups(_: tuple[object, ...]) -> dict[str, list[str]]:
     }
     found["experiment"] |= set(experiment_names())
     found["features"] = set(FAMILIES.names())
+    found["flow"] |= set(FLOWS.names())
     return {group: sorted(names) for group, names in found.items()}
 
 
@@ -49,8 +51,8 @@ def _defaults(_: tuple[object, ...]) -> dict[str, Any]:
     assert isinstance(composed, dict)
     settings = dict(_leaves(composed))
     del settings["experiment"]
-    for group, known in schemas().items():
-        for kind in known.values():
+    for group, kinds_of_group in schemas().items():
+        for kind in kinds_of_group.values():
             for key, default in _leaves(OmegaConf.to_container(OmegaConf.structured(kind))):
                 settings.setdefault(f"{group}.{key}", default)
     return {
@@ -89,8 +91,8 @@ def may_be_list(setting: str) -> bool:
 def _kinds(_: tuple[object, ...]) -> dict[str, Any]:
     """{dotted key: the type that the schema gives it}."""
     kinds = dict(_fields(schema()))
-    for group, known in schemas().items():
-        for kind in known.values():
+    for group, kinds_of_group in schemas().items():
+        for kind in kinds_of_group.values():
             kinds.update(_fields(kind, f"{group}."))
     return kinds
 

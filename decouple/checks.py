@@ -10,10 +10,11 @@ from collections.abc import Iterable
 
 from omegaconf import DictConfig, OmegaConf
 
-from decouple.config import FIXED_STEPPERS, KERAS, choices
+from decouple.config import KERAS, choices
 from decouple.errors import ConfigError, unknown_name
 from decouple.experiments import Experiment, experiment_named
 from decouple.families import FAMILIES
+from decouple.flow_kinds import FLOWS, STEPPING
 from decouple.flows.optimizers import optimizer
 from decouple.images import MIN_SIDE
 from decouple.parsing import is_number, options_of, stop_rules
@@ -126,24 +127,12 @@ def _check_network(experiment: Experiment, config: DictConfig, overridden: set[s
 
 
 def _check_flow(config: DictConfig, overridden: set[str]) -> None:
-    lift = config.flow.name == "lift"
-    group = ("optimizer", "stop") if lift else ("stepper", "tolerance")
+    """Refuse what has no meaning for the flow, and what it cannot use."""
+    kind = FLOWS.named(config.flow.name)
+    says = [f"{group}=" for group in kind.steps_by if group != "tolerance"]
+    why = f": it steps as {' and '.join(says)} {'say' if len(says) > 1 else 'says'}" if says else ""
     for name in sorted(overridden):
-        if name.split(".")[0] in group:
-            raise ConfigError(
-                f"{name}= has no meaning with flow={config.flow.name}: "
-                + ("it steps as stepper= says" if lift else "it steps as optimizer= and stop= say")
-            )
-    if not lift:
-        bounded = any(config.optimizer.get(k) is not None for k in ("lower", "upper"))
-        if config.flow.name == "projected" and bounded:
-            raise ConfigError(
-                "optimizer.lower and optimizer.upper have no meaning with flow=projected: the "
-                "held layers decide where the image may go"
-            )
-        return
-    network = config.network
-    kinked = network.get("activation") == "relu" or network.get("pooling") == "max"
-    stepper = "rk4" if config.stepper.name == "auto" and kinked else config.stepper.name
-    if "tolerance" in overridden and stepper in FIXED_STEPPERS:
-        raise ConfigError(f"tolerance= has no meaning with stepper={stepper}: set stepper.steps")
+        group = name.split(".")[0]
+        if group in STEPPING and group not in kind.steps_by:
+            raise ConfigError(f"{name}= has no meaning with flow={kind.name}{why}")
+    kind.check(config, overridden)

@@ -1,9 +1,9 @@
 """The schema of every setting, with its default and what it means.
 
-What all experiments share stands here; an experiment's own settings stand with it, in
-`decouple.experiments`. The YAML files in `configs/` hold only what differs from here. Hydra
-composes them, OmegaConf checks names and types, and `decouple.checks` the ranges and what
-contradicts what. Nothing in this module needs TensorFlow.
+What all runs share stands here; those of an experiment or a flow stand with it, in
+`decouple.experiments` and `decouple.flow_kinds`. The YAML files in `configs/` hold only what
+differs from there. Hydra composes them, OmegaConf checks names and types, and `decouple.checks` the
+ranges and what contradicts what. Nothing in this module needs TensorFlow.
 """
 
 from __future__ import annotations
@@ -19,18 +19,16 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from decouple.errors import ConfigError
-from decouple.experiments import KINDS, Experiment
+from decouple.experiments import KINDS
 from decouple.families import FAMILIES, Family
+from decouple.flow_kinds import FLOWS
 from decouple.flows.integrators import Adaptive, FixedStep
-from decouple.flows.lift import STEPPERS
 from decouple.flows.newton import Newton
 from decouple.flows.optimizers import KerasOptimizer, Lbfgs
 from decouple.flows.stopping import StopRule
 from decouple.flows.symmetric import Symmetric
 from decouple.images import Fit
 
-# Those whose error is set by their number of steps and not by `tolerance`.
-FIXED_STEPPERS = tuple(name for name, kind in STEPPERS.items() if kind is FixedStep)
 # The network that is any Keras model.
 KERAS = "keras"
 # Files and folders, beside those of experiments: a leading ~ is the home folder.
@@ -46,9 +44,6 @@ _CHOICES = {
     "network.pooling": ("auto", "average", "max", "l2", "smooth_max"),
     "network.dtype": ("float32", "float64"),
     "network.preprocessing": ("auto", "unit", "bytes", "caffe", "torch", "tf"),
-    "flow.hold": ("reference", "features"),
-    "flow.path": ("blend", "geometric", "straight"),
-    "flow.projection": ("channel", "layer"),
     "stop.scale": ("absolute", "initial", "imagenet"),
 }
 
@@ -128,37 +123,6 @@ class AutoStepper:
 
 
 @dataclass
-class LiftConfig:
-    """The flow that retraces itself; its stepper has a group of its own.
-
-    path: which features the image has on its way, see `flows.paths`: `blend`, `geometric` or
-    `straight`.
-    """
-
-    name: str = "lift"
-    path: str = "blend"
-
-
-@dataclass
-class GradientConfig:
-    """hold: what imposition pulls earlier layers towards, `reference` (text) or `features` (code).
-
-    Both are the thesis's: METHOD.md, section 2.
-    """
-
-    name: str = "gradient"
-    hold: str = "reference"
-
-
-@dataclass
-class ProjectedConfig:
-    """projection: orthogonal to each held `channel`, or only to each held `layer`'s loss."""
-
-    name: str = "projected"
-    projection: str = "channel"
-
-
-@dataclass
 class StageStop:
     """What differs at one stage from `stop.*`; null where nothing does."""
 
@@ -196,9 +160,8 @@ class CheckpointConfig:
 
 # The dataclasses of steppers, optimizers and stop rules are their schemas: their defaults live
 # with them.
-SCHEMAS: dict[str, dict[str, type]] = {
+_SCHEMAS: dict[str, dict[str, type]] = {
     "network": {"_vgg": NetworkConfig, "_keras": KerasConfig},
-    "flow": {"_lift": LiftConfig, "_gradient": GradientConfig, "_projected": ProjectedConfig},
     "stepper": {
         "_auto": AutoStepper,
         "_symmetric": Symmetric,
@@ -263,13 +226,13 @@ class Common:
 
 def registered() -> tuple[object, ...]:
     """What the schema depends on, as a key to whatever is made from it."""
-    return (*KINDS, *FAMILIES)
+    return (*KINDS, *FLOWS, *FAMILIES)
 
 
 def schemas() -> dict[str, dict[str, type]]:
-    """{group: {name: dataclass}}, with those of features."""
-    families = {family.name: _schema_of(family) for family in FAMILIES}
-    return {**SCHEMAS, "features": families}
+    """{group of which one is chosen: {name: dataclass}}, as its YAML files name them."""
+    flows = {f"_{kind.name}": kind.schema for kind in FLOWS}
+    return {**_SCHEMAS, "flow": flows, "features": {f.name: _schema_of(f) for f in FAMILIES}}
 
 
 @lru_cache(maxsize=64)
@@ -306,8 +269,10 @@ def _schema(_: tuple[object, ...]) -> type:
 
 def choices() -> dict[str, tuple[str, ...]]:
     """{dotted key: the words that it may be}, of settings that take one of a few."""
-    of_experiments = (experiment.choices for experiment in KINDS)
-    return dict(_CHOICES, **{k: words for own in of_experiments for k, words in own.items()})
+    found = dict(_CHOICES)
+    for thing in (*KINDS, *FLOWS):
+        found.update(thing.choices)
+    return found
 
 
 def paths() -> tuple[str, ...]:
@@ -324,20 +289,30 @@ def register() -> None:
             store.store(group=group, name=name, node=node)
     for experiment in KINDS:
         for name in experiment.titles:
-            if not (config_folder() / "experiment" / f"{name}.yaml").exists():
-                preset = _preset(experiment, name)
-                store.store(group="experiment", name=name, node=preset, package="_global_")
+            preset = {"experiment": name}
+            _store_unless_filed("experiment", name, experiment.yaml, preset, "_global_")
+    for kind in FLOWS:
+        _store_unless_filed("flow", kind.name, kind.yaml, {"defaults": [f"_{kind.name}"]})
 
 
-def _preset(experiment: Experiment, name: str) -> dict[str, Any]:
-    """What an experiment without a file in `configs/` has otherwise than the defaults."""
-    if experiment.yaml is None:
-        return {"experiment": name}
-    try:
-        found = OmegaConf.to_container(OmegaConf.load(experiment.yaml))
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ConfigError(f"+experiment={name}: '{experiment.yaml}': {reason}") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"+experiment={name}: '{experiment.yaml}' must hold settings")
-    return {**found, "experiment": name}
+def _store_unless_filed(
+    group: str,
+    name: str,
+    yaml: str | Path | None,
+    preset: dict[str, Any],
+    package: str | None = None,
+) -> None:
+    """A choice that has no file in `configs/`: what its own file holds, and what it must hold."""
+    if (config_folder() / group / f"{name}.yaml").exists():
+        return
+    told: Any = {}
+    if yaml is not None:
+        try:
+            told = OmegaConf.to_container(OmegaConf.load(yaml))
+        except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ConfigError(f"{group}={name}: '{yaml}': {reason}") from error
+        if not isinstance(told, dict):
+            raise ConfigError(f"{group}={name}: '{yaml}' must hold settings")
+    node = {**told, **preset}
+    ConfigStore.instance().store(group=group, name=name, node=node, package=package)

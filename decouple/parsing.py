@@ -23,6 +23,11 @@ def options_of(group: Any) -> dict[str, Any]:
     return {str(key): value for key, value in held.items()}
 
 
+def hold_of(config: Any) -> str:
+    """`flow.hold`, what imposition pulls earlier layers towards; only some flows have it."""
+    return str(config.flow.get("hold", "reference"))
+
+
 def check_passes(setting: str, passes: int | None) -> None:
     """Refuse a budget of network passes below 1; None is no budget."""
     if passes is not None and passes < 1:

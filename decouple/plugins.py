@@ -1,4 +1,4 @@
-"""Modules of the user's own, which add experiments: named on the command line, or installed.
+"""Modules of the user's own, which add experiments and flows: named when called, or installed.
 
 `+plugin=my_module` imports a module that lies in this folder or on PYTHONPATH. A package that is
 installed may announce one as an entry point of the group `decouple.plugins`; it is imported where
@@ -20,7 +20,7 @@ from decouple.families import FAMILIES
 
 ENTRY_POINTS = "decouple.plugins"
 # Groups of settings to which a module may add choices.
-_OPEN = ("experiment", "features")
+_OPEN = ("experiment", "flow", "features")
 
 
 def load(module: str | None) -> None:
@@ -68,11 +68,10 @@ def load_for(words: Iterable[str]) -> None:
 def load_of(config: Mapping[str, Any]) -> None:
     """Import what a run's configuration needs, in whichever process; raises as `load`."""
     load(config.get("plugin"))
-    features = config.get("features") or {}
-    need(
-        ("experiment", str(config.get("experiment"))),
-        ("features", str(features.get("name", FAMILIES.names()[0]))),
-    )
+    chosen = {"experiment": config.get("experiment")}
+    for group, first in (("flow", None), ("features", FAMILIES.names()[0])):
+        chosen[group] = (config.get(group) or {}).get("name", first)
+    need(*((group, str(name)) for group, name in chosen.items()))
 
 
 def need(*choices: tuple[str, str]) -> None:

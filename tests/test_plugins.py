@@ -1,4 +1,4 @@
-"""Experiments of the user's own: one file and its YAML; all else works as with built-in ones."""
+"""Experiments and flows of the user's own: a file each; all else works as with built-in ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decouple import experiments, plugins
+from decouple import experiments, flow_kinds, plugins
 from decouple.record.checkpoint import read_parts
 from decouple.record.folder import RunFolder
 from decouple.record.verification import compare_runs
@@ -38,10 +38,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with modules of the user's; what they register is forgotten afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(experiments.KINDS, "_held", dict(experiments.KINDS._held))
-    known = set(sys.modules)
+    for known in (experiments.KINDS, flow_kinds.FLOWS):
+        monkeypatch.setattr(known, "_held", dict(known._held))
+    before = set(sys.modules)
     yield tmp_path
-    for name in set(sys.modules) - known:
+    for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]
 
@@ -153,6 +154,48 @@ def test_what_is_installed_needs_no_word(
     assert "none, which is installed, cannot be used: plugin=none: there is no module" in said
 
 
+@pytest.fixture
+def legs(home: Path) -> Path:
+    """The one file of the page."""
+    (home / "legs.py").write_text(listing("legs.py"), encoding="utf-8")
+    return home
+
+
+def test_a_flow_of_ones_own(legs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = legs / "run"
+    words = ["+plugin=legs", "+experiment=self_transfer", "flow=legs", "flow.count=3", "layers=1"]
+    words += ["network.weights=calibrated", "image.size=16"]
+    assert main([*words, "tolerance=1e-3", f"run_dir={run}"]) == 0
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["flow"] == {"name": "legs", "count": 3}
+    assert metrics["stepper"] == {"name": "symmetric"}
+    assert metrics["self_transfer"]["psnr_db"] > 40
+    moved = metrics["stages"][1:]
+    assert [row["stop_reason"] for row in moved] == ["reached", "reached"]
+    assert max(row["feature_mse"]["block1_conv1"] for row in moved) < 1e-8
+    page = html.unescape((run / "report.html").read_text(encoding="utf-8"))
+    (command,) = re.findall(r"<code>(python .*?)</code>", page)
+    assert {"plugin=legs", "flow=legs", "flow.count=3"} <= set(command.split())
+    capsys.readouterr()
+    assert main([*words, "plan=true"]) == 0
+    assert "passes cannot be told before" in capsys.readouterr().err
+    assert main([f"verify={run}"]) == 0
+    assert capsys.readouterr().out.startswith("identical")
+
+
+@pytest.mark.usefixtures("legs")
+def test_settings_of_a_flow_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["+plugin=legs", "+experiment=self_transfer"]
+    for more, told in (
+        (["flow=legs", "flow.count=0"], "flow.count=0 is too small"),
+        (["flow=legs", "optimizer=adam"], "optimizer= has no meaning with flow=legs: it steps as"),
+        (["flow=legs", "flow.cuont=2"], "did you mean 'flow.count'"),
+        (["flow.count=2"], "'count' is not an option of liftconfig"),
+        (["flow=leg"], "did you mean 'legs'"),
+    ):
+        assert told in refusal(capsys, *words, *more)
+
+
 EXPERIMENT = "from decouple.experiments import Experiment, register\n"
 BROKEN = {
     "missing": ("plugin=no_such_module", "", "there is no module no_such_module"),
@@ -176,6 +219,12 @@ BROKEN = {
         "plugin=mine",
         EXPERIMENT + "register(Experiment('own', 'run'))\n",
         "'run' must name a function as module:function",
+    ),
+    "a flow that is taken": (
+        "plugin=mine",
+        "from decouple.flow_kinds import FlowKind, register_flow\n"
+        "register_flow(FlowKind('lift', dict, lambda *_: None))\n",
+        "flow 'lift' is taken by decouple.flow_kinds.lift: mine must give it",
     ),
     "a setting that is taken": (
         "plugin=mine",

@@ -65,6 +65,11 @@ class Extractor(Features):
         return {**self.network.identity, "statistic": self.statistic.identity}
 
     @property
+    def origin(self) -> str:
+        """That of the network's weights."""
+        return self.network.origin
+
+    @property
     def size(self) -> int:
         """How many features are used in all."""
         return len(self._kept)

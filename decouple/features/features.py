@@ -156,6 +156,11 @@ class Features(ABC):
         }
         return {**self.identity, **used}
 
+    @property
+    def origin(self) -> str:
+        """Where their numbers come from, in a word or as a file's name."""
+        return "none"
+
     # Shape of the feature vector.
 
     @property
@@ -320,6 +325,11 @@ class Selected(Features):
     def identity(self) -> Mapping[str, str]:
         """See `Features.identity`."""
         return self._whole.identity
+
+    @property
+    def origin(self) -> str:
+        """See `Features.origin`."""
+        return self._whole.origin
 
     def measure(self, image: np.ndarray) -> np.ndarray:
         """See `Features.measure`."""

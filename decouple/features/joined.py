@@ -47,6 +47,11 @@ class Joined(Features):
         """All that its parts are features of."""
         return {k: v for part in self.parts for k, v in part.identity.items()}
 
+    @property
+    def origin(self) -> str:
+        """Of the last of its parts that knows."""
+        return next((p.origin for p in reversed(self.parts) if p.origin != "none"), "none")
+
     def first(self, count: int) -> Features:
         """See `Features.first`."""
         taken: list[Features] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -12,13 +11,12 @@ from decouple.errors import ConfigError, ImageError
 from decouple.experiments import KINDS, experiment_named
 from decouple.experiments.gatys import STARTS
 from decouple.features import Features
-from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
-from decouple.flows.paths import PathKind
+from decouple.flow_kinds import FLOWS
+from decouple.flows import Flow
 from decouple.gatys.scales import number_of_scales, scaled, scales
 from decouple.images.locating import SAMPLE_PREFIX
 from decouple.networks.architecture import Architecture
 from decouple.networks.weights import ORIGINS
-from decouple.parsing import options_of, stop_rules
 from decouple.record.places import absolute
 
 
@@ -80,27 +78,16 @@ def check_scales(
         raise ImageError(f"gatys.scales={count}: {error}, or fewer scales") from error
 
 
-def flow_of(config: DictConfig, extractor: Features, weights: str) -> Flow:
+def flow_of(config: DictConfig, extractor: Features) -> Flow:
     """The flow that `flow`, `stepper`, `optimizer` and `stop` describe.
 
     Parameters
     ----------
     config : checked
     extractor : of what is to be moved
-    weights : origin of the network's, see `StopConfig.scale`
 
     Raises
     ------
     ConfigError : options that do not fit.
     """
-    if config.flow.name == "lift":
-        options = options_of(config.stepper)
-        path = PathKind.named(config.flow.path)
-        if options["name"] == "auto":
-            return replace(Lift.suited_to(extractor), path=path)
-        return Lift(stepper(**options), path)
-    how = optimizer(**options_of(config.optimizer))
-    stop = stop_rules(config.stop, weights)
-    if config.flow.name == "projected":
-        return Projected(how, stop, config.flow.projection)
-    return Gradient(how, stop)
+    return FLOWS.named(config.flow.name).build(config, extractor)

@@ -83,7 +83,8 @@ ROUND_TRIP = {"noisify_source": 1, "impose": 1}
 def forecast(inputs: Inputs) -> Forecast | None:
     """Passes and time of a run; None where they cannot be told before.
 
-    That is so of steppers but `symmetric`, and where the experiment does not say what it walks.
+    That is so of steppers but `symmetric`, of flows that are not built in, and where the experiment
+    does not say what it walks.
     """
     place = inputs.experiment.forecast
     found: Forecast | None = None if place is None else function_at(place)(inputs)
@@ -107,6 +108,8 @@ def of_walks(
     methods : of a comparison, how many there are
     """
     flow = inputs.flow if flow is None else flow
+    if not isinstance(flow, Lift | Gradient | Projected):
+        return None  # one of the user's
     if isinstance(flow, Lift) and not isinstance(flow.stepper, Symmetric):
         return None
     times = 1 if methods is None else methods

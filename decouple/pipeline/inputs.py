@@ -13,6 +13,7 @@ from decouple import images
 from decouple.experiments import Experiment, experiment_named
 from decouple.families import FAMILIES, Family
 from decouple.features import Features, check_features
+from decouple.flow_kinds import FLOWS
 from decouple.flows import Flow
 from decouple.networks import Chain, architecture
 from decouple.networks.architecture import ARCHITECTURES, Architecture
@@ -75,8 +76,7 @@ class Inputs:
             options_of(config.features),
             config.device,
         )
-        weights = found.network.origin if found.network is not None else "none"
-        flow = flow_of(config, found.extractor, weights)
+        flow = flow_of(config, found.extractor)
         inputs = cls(config, pictures, found.network, found.extractor, flow, experiment.objective)
         if inputs.objective:
             return inputs
@@ -84,7 +84,7 @@ class Inputs:
             checked_image(picture.pixels, found.extractor)
         if not found.extractor.proven:
             check_features(found.extractor, inputs.source)
-        if not found.extractor.smooth and config.flow.name == "lift":
+        if not found.extractor.smooth and FLOWS.named(config.flow.name).comes_back:
             say(
                 "The gradient of this network jumps (ReLU or max pooling): the way back is "
                 "limited; softplus with average, l2 or smooth_max pooling is reversible."
@@ -100,7 +100,7 @@ class Inputs:
     @property
     def weights(self) -> str:
         """Where the network's numbers come from, in a word or as a file's name."""
-        return "none" if self.network is None else self.network.origin
+        return self.extractor.origin
 
     @property
     def experiment(self) -> Experiment:

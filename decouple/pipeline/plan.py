@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from decouple.features.features import jacobian_limit
+from decouple.flow_kinds import FLOWS
 from decouple.flows import Lift
 from decouple.flows.symmetric import Symmetric
 from decouple.memory import available_bytes, gib, peak_memory_bytes, resident_bytes
@@ -73,7 +74,8 @@ def _forms_gram(inputs: Inputs) -> bool:
     if inputs.objective:
         return False
     # Among flows that a comparison names there is one that does, or may be.
-    return not inputs.experiment.takes_setting("flow") or inputs.config.flow.name != "gradient"
+    named = inputs.experiment.takes_setting("flow")
+    return not named or FLOWS.named(inputs.config.flow.name).forms_gram
 
 
 def said(inputs: Inputs) -> str:

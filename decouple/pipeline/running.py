@@ -12,15 +12,16 @@ from typing import Any, TypeVar
 import numpy as np
 from omegaconf import DictConfig
 
-from decouple.config import FIXED_STEPPERS
 from decouple.features import Features
-from decouple.flows import Flow, Lift, Observer
+from decouple.flow_kinds import FLOWS
+from decouple.flows import Flow, Observer
+from decouple.parsing import hold_of
 from decouple.pipeline.claims import Claim
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.journal import Journal
 from decouple.pipeline.provenance import provenance, write_settings
 from decouple.pipeline.recorder import Recorder
-from decouple.pipeline.summary import hold, summary
+from decouple.pipeline.summary import summary
 from decouple.record.checkpoint import write_checkpoint
 from decouple.record.closing import closing_table
 from decouple.record.folder import RunFolder
@@ -140,7 +141,7 @@ class Run:
         done = self._kept(
             round_trip,
             image,
-            hold=hold(self.config),
+            hold=hold_of(self.config),
             on_layer=self._saver(saved_as),
             on_noisified=partial(self._keep_features, "noisify_source"),
             say=self.say,
@@ -150,13 +151,13 @@ class Run:
 
     def impose(self, image: np.ndarray, features: DecoupledFeatures) -> Imposed:
         """`stages.impose`, with its rows."""
-        return self._kept(impose, image, features, hold=hold(self.config))
+        return self._kept(impose, image, features, hold=hold_of(self.config))
 
     def impose_retraced(
         self, image: np.ndarray, features: DecoupledFeatures, check_passes: int | None = None
     ) -> Retraced:
         """`stages.impose_retraced`, with its rows."""
-        how = {"hold": hold(self.config), "check_passes": check_passes}
+        how = {"hold": hold_of(self.config), "check_passes": check_passes}
         return self._kept(impose_retraced, image, features, **how)
 
     def _kept(self, carried_out: Callable[..., Done], *what: object, **how: object) -> Done:
@@ -247,7 +248,7 @@ class Run:
     def _miss(self, metrics: dict[str, Any]) -> str | None:
         """What to say where the round trip's error exceeds what was asked for."""
         flow, tolerance = self.inputs.flow, self.config.tolerance
-        controlled = isinstance(flow, Lift) and flow.stepper_name not in FIXED_STEPPERS
+        controlled = FLOWS.named(flow.name).controls_error(flow)
         rms = metrics.get("round_trip_rms")
         if rms is None or not controlled or rms <= tolerance:
             return None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig
 
 from decouple.devices import described
 from decouple.features import Extractor, Features, fidelity
-from decouple.flows import Flow, Gradient, Lift, Projected
+from decouple.flow_kinds import FLOWS
 from decouple.networks import Activation, Chain, Pooling
 from decouple.parsing import options_of
 from decouple.pipeline.inputs import Inputs
@@ -26,7 +24,7 @@ def summary(inputs: Inputs, prepared: Prepared | None, recorder: Recorder) -> di
     ----------
     prepared : what step 0 found; None where no features were moved
     """
-    config = inputs.config
+    config, flow = inputs.config, inputs.flow
     return {
         "experiment": config.experiment,
         "seed": config.seed,
@@ -38,7 +36,7 @@ def summary(inputs: Inputs, prepared: Prepared | None, recorder: Recorder) -> di
         "features": options_of(inputs.config.features),
         "image": dict(zip(("height", "width"), inputs.target.shape[:2], strict=True)),
         **({} if prepared is None else {"noise": _noise(prepared)}),
-        **motion(inputs.flow, config, inputs.target.shape),
+        **FLOWS.named(flow.name).describe(flow, config, inputs.target.shape),
         "stages": list(recorder.stages),
         "clipped_share": recorder.clipped,
         **recorder.results,
@@ -76,25 +74,3 @@ def _fidelity(inputs: Inputs, extractor: Features) -> dict[str, Any]:
 def _noise(prepared: Prepared) -> dict[str, int]:
     reference = prepared.reference
     return {"height": reference.height, "width": reference.width, "draws": reference.draws}
-
-
-def hold(config: DictConfig) -> str:
-    """`flow.hold`; a comparison's flows are not those of its configuration."""
-    return str(config.flow.get("hold", "reference"))
-
-
-def motion(flow: Flow, config: DictConfig, shape: tuple[int, ...]) -> dict[str, Any]:
-    """`flow` and `stepper`, and `stop` of a descent, where the optimizer is what steps."""
-    if isinstance(flow, Lift):
-        stepping = asdict(flow.stepper)  # type: ignore[call-overload]
-        return {"flow": {"name": flow.name, "path": flow.path.value}, "stepper": stepping}
-    assert isinstance(flow, Gradient | Projected)
-    described: dict[str, Any] = {"name": flow.name}
-    if isinstance(flow, Projected):
-        described["projection"] = flow.projection
-    else:
-        described["hold"] = hold(config)
-    stepping = asdict(flow.optimizer)  # type: ignore[call-overload]
-    if "learning_rate" in stepping:
-        stepping["learning_rate"] = flow.optimizer.rate(shape)  # type: ignore[attr-defined]
-    return {"flow": described, "stepper": stepping, "stop": asdict(flow.stop)}

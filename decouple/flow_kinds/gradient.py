@@ -1,0 +1,65 @@
+"""Descent of all layers' losses, as in the thesis."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
+
+from decouple.flow_kinds.registry import FlowKind, register_flow
+from decouple.flows.descent import Gradient
+from decouple.flows.optimizers import Optimizer, optimizer
+from decouple.flows.stopping import StopRules
+from decouple.parsing import hold_of, options_of, stop_rules
+
+if TYPE_CHECKING:
+    from decouple.features.features import Features
+
+
+@dataclass
+class GradientConfig:
+    """hold: what imposition pulls earlier layers towards, `reference` (text) or `features` (code).
+
+    Both are the thesis's: reports/method.md.
+    """
+
+    name: str = "gradient"
+    hold: str = "reference"
+
+
+def descent(config: DictConfig, extractor: Features) -> tuple[Optimizer, StopRules]:
+    """How far to go at a time, and when to end."""
+    stop = stop_rules(config.stop, extractor.origin)
+    return optimizer(**options_of(config.optimizer)), stop
+
+
+def described(how: Any, stop: StopRules, shape: tuple[int, ...]) -> dict[str, Any]:
+    """`stepper` and `stop` of metrics.json: the optimizer is what steps."""
+    stepping = asdict(how)
+    if "learning_rate" in stepping:
+        stepping["learning_rate"] = how.rate(shape)
+    return {"stepper": stepping, "stop": asdict(stop)}
+
+
+def build(config: DictConfig, extractor: Features) -> Gradient:
+    """With the optimizer and the stop rules that `optimizer` and `stop` describe."""
+    return Gradient(*descent(config, extractor))
+
+
+def describe(flow: Gradient, config: DictConfig, shape: tuple[int, ...]) -> dict[str, Any]:
+    """What it holds, its optimizer and its stop rules."""
+    held = {"name": flow.name, "hold": hold_of(config)}
+    return {"flow": held, **described(flow.optimizer, flow.stop, shape)}
+
+
+GRADIENT = register_flow(
+    FlowKind(
+        name="gradient",
+        schema=GradientConfig,
+        build=build,
+        describe=describe,
+        steps_by=("optimizer", "stop"),
+        choices={"flow.hold": ("reference", "features")},
+    )
+)

@@ -306,13 +306,14 @@ def _store_unless_filed(
     if (config_folder() / group / f"{name}.yaml").exists():
         return
     told: Any = {}
+    typed = f"+{group}={name}" if package else f"{group}={name}"
     if yaml is not None:
         try:
             told = OmegaConf.to_container(OmegaConf.load(yaml))
         except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ConfigError(f"{group}={name}: '{yaml}': {reason}") from error
+            raise ConfigError(f"{typed}: '{yaml}': {reason}") from error
         if not isinstance(told, dict):
-            raise ConfigError(f"{group}={name}: '{yaml}' must hold settings")
+            raise ConfigError(f"{typed}: '{yaml}' must hold settings")
     node = {**told, **preset}
     ConfigStore.instance().store(group=group, name=name, node=node, package=package)

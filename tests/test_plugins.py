@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decouple import experiments, flow_kinds, plugins
+from decouple import experiments, flow_kinds, images, plugins
 from decouple.record.checkpoint import read_parts
 from decouple.record.folder import RunFolder
 from decouple.record.verification import compare_runs
@@ -111,6 +111,36 @@ def test_it_goes_on_where_it_was_cut(
     assert main(["+plugin=caricature", f"resume={cut}"]) == 0
     assert compare_runs(whole, cut).identical
     assert {p.name for p in cut.rglob("*")} == {p.name for p in whole.rglob("*")}
+
+
+def test_one_that_measures_and_moves_nothing(home: Path) -> None:
+    """With settings that are no group, and pictures and a figure of its own."""
+    lines = [
+        "from decouple.experiments import Experiment, register",
+        "def grey(folder):",
+        "    (folder / 'plots' / 'grey.txt').write_text('drawn')",
+        "def carry_out(run):",
+        "    mean = run.once('mean', lambda: float(run.source.mean()))",
+        "    run.save('grey', 0 * run.source + mean)",
+        "    run.record(brightness={'mean': run.config.gain * mean})",
+        "    run.draw(grey)",
+        "register(Experiment('brightness', 'brightness:carry_out', settings={'gain': 1.0},",
+        "                    takes=('source', 'image', 'network', 'layers')))",
+    ]
+    (home / "brightness.py").write_text("\n".join(lines), encoding="utf-8")
+    words = ["+plugin=brightness", "+experiment=brightness", "network.weights=calibrated"]
+    words += ["layers=1", "image.size=16", "gain=2"]
+    assert main([*words, "run_dir=run"]) == 0
+    metrics = json.loads(Path("run/metrics.json").read_text(encoding="utf-8"))
+    source = images.load("sample:astronaut", size=16).pixels
+    assert metrics["brightness"]["mean"] == pytest.approx(2 * source.mean())
+    assert {path.stem for path in Path("run/images").iterdir()} == {"source", "grey"}
+    assert Path("run/plots/grey.txt").read_text() == "drawn"
+    page = html.unescape(Path("run/report.html").read_text(encoding="utf-8"))
+    assert "<h1>Brightness</h1>" in page
+    assert "brightness, mean" in page
+    assert 'class="notice"' not in page, "its result is a number"
+    assert not list(Path("run").glob("checkpoint*"))
 
 
 def test_a_sweep_shows_its_headline(caricature: Path) -> None:

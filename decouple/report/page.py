@@ -11,6 +11,7 @@ import yaml
 
 from decouple import files
 from decouple.errors import ConfigError
+from decouple.experiments import KINDS
 from decouple.overrides import differences, read_config, repeat_command, settings, word
 from decouple.record.metrics import read_metrics
 from decouple.record.progress import stage_name
@@ -78,7 +79,7 @@ def write_page(run_dir: str | Path) -> Path:
 def _has_result(run_dir: Path, metrics: Mapping[str, Any]) -> bool:
     """Whether the run came to what it was for, whichever experiment it was."""
     images = run_dir / "images"
-    in_numbers = bool(metrics.get("compare") or metrics.get("classify"))
+    in_numbers = any(metrics.get(experiment.name) for experiment in KINDS)
     return in_numbers or any(images.glob("result*.png"))
 
 

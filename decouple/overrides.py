@@ -30,6 +30,8 @@ from decouple.legible import CONTROLS
 
 # Settings that may themselves be a mapping with names of the user's own.
 _MAPPINGS = frozenset({"strength", "optimizer.options"})
+# What runs had from before there were these settings.
+_BEFORE = {"plugin": None, "features.name": "means"}
 # Where a run wrote, and went on, says nothing of what it computed.
 _OF_ONE_RUN = frozenset({"run_dir", "resume", "plan"})
 # Of a name: bytes that are no UTF-8, as Python keeps them, and what a terminal would obey.
@@ -87,8 +89,7 @@ def differences(config: Mapping[str, Any]) -> list[Difference]:
     ]
     choices = [choice for choice in choices if choice.value != choice.default]
     chosen = [experiment, *(f"{choice.setting}={word(choice.value)}" for choice in choices)]
-    # A run from before there were plugins has none.
-    has, had = {"plugin": None, **settings(config)}, settings(composed(*chosen))
+    has, had = {**_BEFORE, **settings(config)}, settings(composed(*chosen))
     strangers = sorted((has.keys() ^ had.keys()) - _OF_ONE_RUN)
     if strangers:
         raise ConfigError(f"settings of another version of decouple: {', '.join(strangers)}")

@@ -77,7 +77,7 @@ def test_trained_filters_take_longer_behind_the_first_layer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calibrated = forecast.forecast(job_of("layers=2"))
-    monkeypatch.setattr("decouple.networks.chain.Weights.trained", True)
+    monkeypatch.setattr("decouple.networks.parameters.Weights.trained", True)
     trained = forecast.forecast(job_of("layers=2"))
     assert calibrated is not None
     assert trained is not None

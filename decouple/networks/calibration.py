@@ -17,7 +17,7 @@ import tensorflow as tf
 from decouple.cache import cached
 from decouple.networks.activations import Activation
 from decouple.networks.architecture import Architecture, Conv
-from decouple.networks.chain import Weights
+from decouple.networks.parameters import Weights
 from decouple.networks.pooling import Pooling
 
 CALIBRATED = "calibrated"

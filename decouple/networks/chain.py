@@ -9,7 +9,6 @@ this size, and a tape would repeat the forward pass for every batch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,41 +17,10 @@ import tensorflow as tf
 from decouple.errors import ConfigError
 from decouple.networks.activations import Activation
 from decouple.networks.architecture import Architecture, Conv, Pool
-from decouple.networks.fused import fused
+from decouple.networks.convolution import convolved, convolved_scaled, side_by_side_to_batch
 from decouple.networks.network import Network, Size
+from decouple.networks.parameters import Weights
 from decouple.networks.pooling import LEVEL, Pooling, pool_jvp, pool_vjp
-
-# A convolution to so few channels, an image's three, takes 2.5 times as long as a product with its
-# nine positions (512 px).
-_FEW = 4
-
-
-@dataclass(frozen=True)
-class Weights:
-    """The numbers of a network.
-
-    Attributes
-    ----------
-    kernels, biases : per convolution, shapes (3, 3, C_in, C_out) and (C_out,), float32
-    offset : (3,), subtracted from an image in [0, 1] before the first convolution, so that the
-        zero padding stands for this colour
-    widths : per convolution, the unit of its softplus's width: the standard deviation of its
-        pre-activations on the synthetic batch, twice that at the first one of trained networks
-    origin : `calibrated`, `imagenet` or a file's name
-    digest : hexadecimal SHA-256 of kernels, biases and offset
-    """
-
-    kernels: Mapping[str, np.ndarray]
-    biases: Mapping[str, np.ndarray]
-    offset: np.ndarray
-    widths: Mapping[str, float]
-    origin: str
-    digest: str
-
-    @property
-    def trained(self) -> bool:
-        """Whether they were learned from pictures."""
-        return self.origin != "calibrated"
 
 
 class Linearization(NamedTuple):
@@ -249,7 +217,7 @@ class Chain(Network):
         preactivations: list[tf.Tensor] = []
         for layer in self.layers:
             if isinstance(layer, Conv):
-                z = _convolve(h, self._kernels[layer.name]) + self._biases[layer.name]
+                z = convolved(h, self._kernels[layer.name]) + self._biases[layer.name]
                 width, level = self._widths[layer.name], self._levels[layer.name]
                 h = self.activation.value_of(z, width)
                 if store:
@@ -285,7 +253,7 @@ class Chain(Network):
         taken = []
         for layer in self.layers:
             if isinstance(layer, Conv):
-                h = next(slopes) * _convolve(h, self._kernels[layer.name])
+                h = next(slopes) * convolved(h, self._kernels[layer.name])
                 if layer.name in taps:
                     taken.append(h)
             else:
@@ -314,7 +282,7 @@ class Chain(Network):
             if isinstance(layer, Conv):
                 z, slope = preactivations[len(slopes)], point.slopes[len(slopes)]
                 width, level = self._widths[layer.name], self._levels[layer.name]
-                change = _convolve(h, self._kernels[layer.name])
+                change = convolved(h, self._kernels[layer.name])
                 h, secant = self.activation.secant_of(z, slope, change, width)
                 slopes.append(secant)
                 if layer.name in taps:
@@ -348,7 +316,7 @@ class Chain(Network):
         filters = tf.gather(adjoint, channels, axis=2)
         slopes = tf.gather(point.slopes[-1], channels, axis=3)
         g = tf.nn.depthwise_conv2d(slopes, filters, strides=[1, 1, 1, 1], padding="SAME")
-        g = value * _side_by_side_to_batch(g, adjoint.shape[3])
+        g = value * side_by_side_to_batch(g, adjoint.shape[3])
         before = Linearization(point.slopes[:-1], point.routes)
         return self._pulled(self.layers[:-1], before, g, {})
 
@@ -366,10 +334,10 @@ class Chain(Network):
                 own, adjoint = cotangents.get(layer.name), self._adjoints[layer.name]
                 slope = slopes.pop()
                 if g is None and own is not None and tuple(own.shape[1:3]) == (1, 1):
-                    g = _convolve_scaled(slope, own, adjoint)
+                    g = convolved_scaled(slope, own, adjoint)
                 else:
                     g = own if g is None else (g if own is None else g + own)
-                    g = _convolve(slope * g, adjoint)
+                    g = convolved(slope * g, adjoint)
             else:
                 batch = tf.shape(g)[:1]
                 size = tf.shape(slopes[-1])[1:]
@@ -415,51 +383,3 @@ class Chain(Network):
             cut[convolution].append(whole[:, rows, columns] if whole.shape.rank else whole)
             stride *= 1 if convolution else 2
         return Linearization(tuple(cut[True]), tuple(cut[False]))
-
-
-def _convolve_scaled(x: tf.Tensor, scales: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Convolve `x` (1, H, W, C), its channels scaled in B ways (B, 1, 1, C), to (B, H, W, C_out).
-
-    The scales go into the kernel: one convolution to B times as many channels, which costs less
-    than B convolutions to the three of an image.
-    """
-    # (3, 3, C, B, C_out)
-    kernels = kernel[:, :, :, None, :] * tf.transpose(scales[:, 0, 0, :])[:, :, None]
-    y = _convolve(x, tf.reshape(kernels, [3, 3, kernel.shape[2], -1]))
-    return _side_by_side_to_batch(y, kernel.shape[3])
-
-
-def _side_by_side_to_batch(x: tf.Tensor, channels: int) -> tf.Tensor:
-    """(1, H, W, B C) to (B, H, W, C)."""
-    size = tf.shape(x)
-    return tf.transpose(tf.reshape(x, [size[1], size[2], -1, channels]), [2, 0, 1, 3])
-
-
-def _convolve(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Convolve `x` (B, H, W, C) with a kernel (3, 3, C, C_out), with zero padding."""
-
-    def to_many() -> tf.Tensor:
-        return tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
-
-    def to_few() -> tf.Tensor:
-        # Each position of the kernel by itself, in one matrix product to 9 times as many channels.
-        positions = tf.reshape(tf.transpose(kernel, [2, 0, 1, 3]), [kernel.shape[2], -1])
-        return _sum_shifted(tf.tensordot(x, positions, axes=1))
-
-    channels = kernel.shape[3]
-    if channels is None:  # known when it is run
-        return tf.cond(tf.shape(kernel)[3] <= _FEW, to_few, to_many)
-    return to_few() if channels <= _FEW else to_many()
-
-
-@fused
-def _sum_shifted(products: tf.Tensor) -> tf.Tensor:
-    """Sum up what a kernel's 9 positions make of their neighbours: (B, H, W, 9 C) to C channels."""
-    height, width = tf.shape(products)[1], tf.shape(products)[2]
-    padded = tf.pad(products, [[0, 0], [1, 1], [1, 1], [0, 0]])
-    return tf.add_n(
-        [
-            part[:, i // 3 : i // 3 + height, i % 3 : i % 3 + width]
-            for i, part in enumerate(tf.split(padded, 9, axis=3))
-        ]
-    )

@@ -15,9 +15,9 @@ from decouple.keras_settings import keras_as_needed
 from decouple.networks.activations import Activation
 from decouple.networks.architecture import ARCHITECTURES, Architecture, Conv
 from decouple.networks.calibration import calibrate, digest, preactivation_stds
-from decouple.networks.chain import Weights
 from decouple.networks.downloads import is_cached, reachable, time_limit_on_sockets
 from decouple.networks.hdf5 import Content, Stored, opened_layers
+from decouple.networks.parameters import Weights
 from decouple.networks.pooling import Pooling
 
 if TYPE_CHECKING:

@@ -19,6 +19,13 @@ _SMOOTH = (
     *("linear", "softplus", "sigmoid", "tanh", "silu", "swish", "gelu", "elu", "mish"),
     *("exponential", "softsign", "log_sigmoid", "softmax"),
 )
+# Those that `smoothed` knows, and the layers that are one.
+_RELUS: dict[str, dict[str, float]] = {
+    "relu": {},
+    "relu6": {"limit": 6.0},
+    "leaky_relu": {"slope": 0.2},
+}
+_RECTIFIERS = ("ReLU", "LeakyReLU")
 # Layers that are an activation or a pooling with kinks.
 _KINKED = ("ReLU", "LeakyReLU", "PReLU", "MaxPooling2D", "GlobalMaxPooling2D")
 # Softplus in place of ReLU has this width, in standard deviations of what it is applied to.
@@ -29,21 +36,37 @@ _NOISE = 128
 
 @tf.keras.utils.register_keras_serializable("decouple")
 class Softplus:
-    """w log(1 + exp(z / w)): ReLU where w is small, and smooth; as an activation of Keras."""
+    """w log(1 + exp(z / w)): ReLU where w is small, and smooth; as an activation of Keras.
 
-    def __init__(self, width: float) -> None:
-        self.width = width
+    Parameters
+    ----------
+    width : w
+    limit : of a ReLU that grows no further, such as ReLU6, which is made smooth there, too
+    slope : of a leaky ReLU, below 0
+
+    >>> [float(Softplus(0.01, limit=6.0, slope=0.1)(tf.constant(z))) for z in (-1.0, 3.0, 9.0)]
+    [-0.1..., 3.0, 6.0]
+    """
+
+    def __init__(self, width: float, limit: float | None = None, slope: float = 0.0) -> None:
+        self.width, self.limit, self.slope = width, limit, slope
 
     def __call__(self, z: tf.Tensor) -> tf.Tensor:
         """Apply it."""
-        return self.width * tf.nn.softplus(z / self.width)
+        up = self.width * tf.nn.softplus(z / self.width)
+        if self.limit is not None:
+            up -= self.width * tf.nn.softplus((z - self.limit) / self.width)
+        if not self.slope:
+            return up
+        # The rest of a line through 0, as far down as it goes.
+        return up - self.slope * self.width * tf.nn.softplus(-z / self.width)
 
-    def get_config(self) -> dict[str, float]:
+    def get_config(self) -> dict[str, float | None]:
         """What Keras keeps of it."""
-        return {"width": self.width}
+        return {"width": self.width, "limit": self.limit, "slope": self.slope}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, float]) -> Softplus:
+    def from_config(cls, config: Mapping[str, Any]) -> Softplus:
         """The inverse of `get_config`."""
         return cls(**config)
 
@@ -260,8 +283,8 @@ def smoothed(
         if poolings and kind.__name__ == "MaxPooling2D":
             return keras.layers.AveragePooling2D.from_config(config)
         if layer.name in spreads:
-            soft = Softplus(width * spreads[layer.name])
-            if kind.__name__ == "ReLU":
+            soft = Softplus(width * spreads[layer.name], **_bounds(layer))
+            if kind.__name__ in _RECTIFIERS:
                 return keras.layers.Activation(soft, name=layer.name)
             return kind.from_config({**config, "activation": soft})
         return kind.from_config(config)
@@ -308,7 +331,7 @@ def _spreads(model: Any, preprocess: Callable[..., Any], seed: int) -> dict[str,
     rectified = [
         layer
         for layer in model.layers
-        if type(layer).__name__ == "ReLU" or _is_relu(getattr(layer, "activation", None))
+        if type(layer).__name__ in _RECTIFIERS or _activation(layer) in _RELUS
     ]
     if not rectified:
         return {}
@@ -324,8 +347,17 @@ def _spreads(model: Any, preprocess: Callable[..., Any], seed: int) -> dict[str,
     }
 
 
-def _is_relu(activation: Any) -> bool:
-    return getattr(activation, "__name__", None) == "relu"
+def _activation(layer: Any) -> str | None:
+    """The name of a layer's activation."""
+    return getattr(getattr(layer, "activation", None), "__name__", None)
+
+
+def _bounds(layer: Any) -> dict[str, Any]:
+    """`limit` and `slope` of what stands in for a layer's ReLU."""
+    named = _RELUS.get(str(_activation(layer)), {})
+    limit = getattr(layer, "max_value", named.get("limit"))
+    slope = getattr(layer, "negative_slope", named.get("slope", 0.0))
+    return {"limit": None if limit is None else float(limit), "slope": float(slope)}
 
 
 def _cut(model: Any, taps: Sequence[str], dtype: str) -> Any:

@@ -84,6 +84,26 @@ def test_a_smoothed_copy_is_near_and_smooth(image):
     assert 0 < near < far < 0.2 * np.abs(own).max()
 
 
+@pytest.mark.parametrize(
+    "rectifier",
+    [
+        layers.ReLU(0.2, name="r"),
+        layers.ReLU(negative_slope=0.3, name="r"),
+        layers.LeakyReLU(negative_slope=0.1, name="r"),
+        layers.Activation("relu6", name="r"),
+        layers.Activation("leaky_relu", name="r"),
+    ],
+)
+def test_rectifiers_with_limits_and_slopes_are_smoothed(rectifier, image):
+    given = keras.Input((None, None, 3))
+    wide = keras.initializers.RandomNormal(stddev=0.5, seed=2)
+    model = keras.Model(given, rectifier(layers.Conv2D(9, 3, kernel_initializer=wide)(given)))
+    copy = keras_network(smoothed(model, width=0.01))
+    assert (copy.smooth, keras_network(model).smooth) == (True, False)
+    own, near = (ChannelMeans(net, ["r"]).measure(image) for net in (keras_network(model), copy))
+    np.testing.assert_allclose(near, own, atol=2e-3)
+
+
 def test_a_model_of_one_size_takes_others(image):
     fixed = ChannelMeans(keras_network(small(size=24)), ["second"])
     free = ChannelMeans(keras_network(small()), ["second"])

@@ -56,13 +56,16 @@ def stop_rules(stop: Any, weights: str) -> StopRules:
         options["scale"] = "absolute" if weights == "imagenet" else "initial"
         unit = 1.0 if weights == "imagenet" else 1e-2
 
-    def rule(**more: Any) -> StopRule:
+    def rule(stage: str = "", **more: Any) -> StopRule:
         merged = {**options, **more}
-        return StopRule(**{**merged, "loss": unit * merged["loss"]})
+        try:
+            return StopRule(**{**merged, "loss": unit * merged["loss"]})
+        except ConfigError as error:  # which begins with the argument's name
+            raise ConfigError(f"stop.{stage}{error}") from error
 
     # An image that is noisified again is moved as it was the first time.
     stages["noisify_result"] = stages["noisify_source"]
-    return StopRules(rule(), {stage: rule(**more) for stage, more in stages.items()})
+    return StopRules(rule(), {stage: rule(f"{stage}.", **more) for stage, more in stages.items()})
 
 
 def strengths_of(strength: Any, layers: Iterable[str]) -> dict[str, float]:

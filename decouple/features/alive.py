@@ -29,7 +29,7 @@ def alive_on(
     for layer, kept in alive.items():
         if not kept.any():
             raise ConfigError(
-                f"no channel of {layer} can be moved on this image: lower mask.min_slope "
+                f"no channel of {layer} can be moved on this image: lower min_slope "
                 f"({min_slope:g}), take another image or fewer layers"
             )
     return alive

@@ -11,21 +11,21 @@ class StopReason(Enum):
     REACHED = "The features reached their targets."
     COMPLETED = "All iterations, or passes, that were asked for are done."
     OFF_TARGET = (
-        "The steps ended away from their target: take more steps (stepper.steps), or a stepper "
-        "that controls its error."
+        "The steps ended away from their target: take more steps, or a stepper that controls its "
+        "error."
     )
     STEP_LIMIT = "The step limit came before the target; the image is as far as it got."
     UNREACHABLE = (
         "The features stopped moving towards their target: try a larger image, fewer layers "
-        "or a stricter mask (mask.min_slope)."
+        "or a stricter mask (min_slope)."
     )
     STAGNATED = (
-        "The loss stopped falling before its threshold (stop.loss): try another optimizer or "
-        "learning rate, or accept it with a higher stop.loss."
+        "The loss stopped falling before its threshold: try another optimizer or learning rate, or "
+        "accept it with a higher threshold (loss)."
     )
     STEP_COLLAPSE = (
         "The step size collapsed before the target: the path is too sharply bent here; try "
-        "network.activation=softplus, fewer layers or a larger image."
+        "softplus activations, fewer layers or a larger image."
     )
     NOT_FINITE = "Infinite or undefined values appeared; the last finite image was kept."
 

@@ -52,13 +52,13 @@ class StopRule:
         """Refuse values that cannot be."""
         Scale.named(self.scale)
         if not 0 < self.loss < math.inf:
-            raise ConfigError(f"stop.loss={self.loss} must be a positive number")
+            raise ConfigError(f"loss={self.loss} must be a positive number")
         if not 0 <= self.stagnation < 1:
-            raise ConfigError(f"stop.stagnation={self.stagnation} must be from 0 to below 1")
+            raise ConfigError(f"stagnation={self.stagnation} must be from 0 to below 1")
         for name in ("max_iterations", "check_every", "max_passes"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise ConfigError(f"stop.{name}={value} is too small: at least 1")
+                raise ConfigError(f"{name}={value} is too small: at least 1")
 
 
 @dataclass(frozen=True)

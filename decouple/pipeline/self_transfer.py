@@ -38,7 +38,7 @@ def forecast(inputs: Inputs) -> Forecast | None:
 
 
 def _measured(source: np.ndarray, noisified: np.ndarray, result: np.ndarray) -> dict[str, float]:
-    """The acid test's numbers; definitions in DESIGN's contract."""
+    """The acid test's numbers; see reports/method.md."""
     error, excursion = np.linalg.norm(result - source), np.linalg.norm(noisified - source)
     return {
         "psnr_db": images.psnr_db(result, source),

@@ -126,7 +126,7 @@ def noise_reference(
     ImageError : the size is too small for the layers.
     """
     if draws < 1:
-        raise ConfigError(f"noise.draws must be at least 1, not {draws}")
+        raise ConfigError(f"draws={draws} is too small: at least 1")
     extractor.check_size(*size)
     measured = [extractor.measure(noise_image(*size, seed, draw)) for draw in range(draws)]
     features = extractor.split(np.mean(measured, axis=0))

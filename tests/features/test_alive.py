@@ -57,7 +57,7 @@ def test_slopes_are_shares_of_active_positions_for_relu(extractor, chain, image)
 
 
 def test_nothing_left_is_told(extractor, image):
-    with pytest.raises(ConfigError, match=r"no channel of block1_conv1.*mask\.min_slope"):
+    with pytest.raises(ConfigError, match=r"no channel of block1_conv1.*min_slope"):
         alive_on(extractor(2), [image], min_slope=1.0)
 
 

@@ -23,7 +23,6 @@ from decouple.catalogue import defaults, groups
 from decouple.checks import check
 from decouple.errors import ConfigError
 from decouple.experiments import ANEW, experiment_named
-from decouple.families import SCHEMA
 from decouple.overrides import overrides as words_of
 from decouple.overrides import read_config
 from decouple.plugins import load_of as load_plugins_of
@@ -175,9 +174,7 @@ def _first_line(error: Exception) -> str:
         option, *kind = lines[0].split("'")[1::2]
         if not kind:  # of a mapping without a schema, such as hydra.job.env_set
             return f"'{option}' is not there to be changed: a new entry takes a plus sign"
-        owner = kind[0].lower()
-        if owner.endswith(SCHEMA):
-            owner = f"features={owner.removesuffix(SCHEMA)}"
+        owner = kind[0].removesuffix("Config").lower()
         return f"'{option}' is not an option of {owner}: it would be ignored"
     key = next((line[len("full_key: ") :] for line in lines if line.startswith("full_key:")), "")
     return f"{key}: {lines[0]}" if key and key not in lines[0] else lines[0]

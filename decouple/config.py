@@ -20,7 +20,7 @@ from yaml import YAMLError
 
 from decouple.errors import ConfigError
 from decouple.experiments import KINDS
-from decouple.families import FAMILIES, Family
+from decouple.families import FAMILIES
 from decouple.flow_kinds import FLOWS
 from decouple.flows.integrators import Adaptive, FixedStep
 from decouple.flows.newton import Newton
@@ -232,12 +232,7 @@ def registered() -> tuple[object, ...]:
 def schemas() -> dict[str, dict[str, type]]:
     """{group of which one is chosen: {name: dataclass}}, as its YAML files name them."""
     flows = {f"_{kind.name}": kind.schema for kind in FLOWS}
-    return {**_SCHEMAS, "flow": flows, "features": {f.name: _schema_of(f) for f in FAMILIES}}
-
-
-@lru_cache(maxsize=64)
-def _schema_of(family: Family) -> type:
-    return family.schema()
+    return {**_SCHEMAS, "flow": flows, "features": {f.name: f.schema for f in FAMILIES}}
 
 
 def schema() -> type:
@@ -264,7 +259,17 @@ def _schema(_: tuple[object, ...]) -> type:
                 if kind
                 else (name, Any, field(default=default))
             )
-    return make_dataclass("Config", made)
+    config = make_dataclass("Config", made)
+    # Runs in other processes take it by its name: by its value it would come back as another class.
+    config.__module__ = __name__
+    globals()["Config"] = config
+    return config
+
+
+def __getattr__(name: str) -> type:
+    if name == "Config":
+        return schema()
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
 def choices() -> dict[str, tuple[str, ...]]:

@@ -6,7 +6,7 @@ A module of the user's adds one in the same way: see docs/extending.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from decouple.errors import ConfigError, unknown_name
@@ -14,10 +14,6 @@ from decouple.registry import Registry, check_place
 
 if TYPE_CHECKING:
     from decouple.networks.architecture import Architecture
-
-
-# What the dataclass of a family's settings is called, behind the family's name.
-SCHEMA = "_features"
 
 
 def _nothing(_: Mapping[str, Any]) -> None:
@@ -33,7 +29,7 @@ class Family:
     name : by which it is known, `features=<name>`
     build : `module:function` of (options, network, layers): its settings by their names, the
         network and names of its layers, or None twice; returns `decouple.features.Features`
-    settings : dataclass of its settings, `features.*`; None for none
+    schema : dataclass of its settings, `features.*`; its `name` is this one by default
     of_network : whether they are features of a network's layers; else `network` and `layers` have
         no meaning
     check : of its settings: raises ConfigError where they do not fit
@@ -43,7 +39,7 @@ class Family:
 
     name: str
     build: str
-    settings: type | None = None
+    schema: type
     of_network: bool = True
     check: Callable[[Mapping[str, Any]], object] = _nothing
     layers: Callable[[Any, Architecture], tuple[str, ...]] | None = None
@@ -57,12 +53,6 @@ class Family:
         """The module that builds them."""
         return self.build.partition(":")[0]
 
-    def schema(self) -> type:
-        """The dataclass of `features`: the family's name and settings."""
-        own = (self.settings,) if self.settings is not None else ()
-        name = [("name", str, field(default=self.name))]
-        return make_dataclass(f"{self.name}{SCHEMA}", name, bases=own)
-
 
 FAMILIES: Registry[Family] = Registry("features")
 """All of them."""
@@ -74,10 +64,39 @@ def register(family: Family) -> Family:
 
 
 @dataclass
-class ProductsConfig:
+class MeansConfig:
+    """The mean of each channel."""
+
+    name: str = "means"
+
+
+@dataclass
+class MomentsConfig:
+    """The mean of each channel, and of its square."""
+
+    name: str = "moments"
+
+
+@dataclass
+class CovarianceConfig:
     """most: features of a layer; of one that has more, as many channels as fit are taken."""
 
+    name: str = "covariance"
     most: int = 1024
+
+
+@dataclass
+class GramConfig(CovarianceConfig):
+    """most: as of covariance."""
+
+    name: str = "gram"
+
+
+@dataclass
+class DistsConfig:
+    """Means of the image's colours and of the last convolution of each block."""
+
+    name: str = "dists"
 
 
 @dataclass
@@ -87,6 +106,7 @@ class PixelMomentsConfig:
     colours (R, G, B), luminance, or bands (three octaves of the luminance).
     """
 
+    name: str = "pixel_moments"
     orders: int = 4
     of: str = "colours"
 
@@ -126,11 +146,16 @@ def last_of_blocks(value: Any, arch: Architecture) -> tuple[str, ...]:
 
 _OF_LAYERS = "decouple.features.layer_statistics:of_layers"
 for _family in (
-    Family("means", _OF_LAYERS),
-    Family("moments", _OF_LAYERS),
-    Family("covariance", _OF_LAYERS, ProductsConfig, check=_check_products),
-    Family("gram", _OF_LAYERS, ProductsConfig, check=_check_products),
-    Family("dists", "decouple.features.layer_statistics:of_dists", layers=last_of_blocks),
+    Family("means", _OF_LAYERS, MeansConfig),
+    Family("moments", _OF_LAYERS, MomentsConfig),
+    Family("covariance", _OF_LAYERS, CovarianceConfig, check=_check_products),
+    Family("gram", _OF_LAYERS, GramConfig, check=_check_products),
+    Family(
+        "dists",
+        "decouple.features.layer_statistics:of_dists",
+        DistsConfig,
+        layers=last_of_blocks,
+    ),
     Family(
         "pixel_moments",
         "decouple.features.moments:of_pixels",

@@ -154,7 +154,7 @@ def test_a_keras_model_on_the_command_line(
         (["features=pixel_moments", "features.orders=5"], "from 1 to 4"),
         (["features=pixel_moments", "features.of=band"], "did you mean 'bands'"),
         (["features=pixel_moments", "features.of=bands", "features.orders=1"], "always 0"),
-        (["features.most=3"], "'most' is not an option of features=means"),
+        (["features.most=3"], "'most' is not an option of means"),
     ],
 )
 def test_what_does_not_fit_is_refused(

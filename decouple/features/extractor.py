@@ -50,7 +50,7 @@ class Extractor(Features):
         self.statistic = statistic
         self.dtype, self.smooth = network.dtype, network.smooth
         self.row_channels = self.network.row_channels
-        self.proven = network.proven
+        self.proven = self.exact_secant = network.proven
         self._totals = self.sizes
         if alive is not None:
             self.alive = {layer: np.asarray(alive[layer], bool) for layer in names}

@@ -96,6 +96,7 @@ class Features(ABC):
         give
     dtype : in which they are computed
     smooth : whether their gradients are continuous, without which no motion can be retraced
+    exact_secant : whether `secant` rounds relative to the change, and not to the features
     proven : whether they are known to do what is promised here; others are tried on an image
         before they are used
     row_channels : how many channels of an image's size a row of the Jacobian takes on its way
@@ -111,6 +112,7 @@ class Features(ABC):
     smooth: bool = True
     spatial_means: bool = False
     row_channels: int = 3
+    exact_secant: bool = False
     proven: bool = False
 
     def __init__(self, groups: Mapping[str, int]) -> None:
@@ -317,6 +319,7 @@ class Selected(Features):
         self.alive = {layer: kept & whole.alive[layer] for layer, kept in alive.items()}
         self.passes, self.dtype, self.smooth = whole.passes, whole.dtype, whole.smooth
         self.spatial_means, self.proven = whole.spatial_means, whole.proven
+        self.exact_secant = whole.exact_secant
         used = [whole.alive[layer] for layer in self.layers]
         kept = [self.alive[layer][own] for layer, own in zip(self.layers, used, strict=True)]
         self._kept = np.flatnonzero(np.concatenate(kept))

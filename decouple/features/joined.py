@@ -37,6 +37,7 @@ class Joined(Features):
         # The coarser precision is what is left of both.
         self.dtype = max((part.dtype for part in parts), key=lambda dtype: np.finfo(dtype).eps)
         self.smooth = all(part.smooth for part in parts)
+        self.exact_secant = all(part.exact_secant for part in parts)
         self.proven = all(part.proven for part in parts)
         self.spatial_means = all(part.spatial_means for part in parts)
         self.row_channels = max(part.row_channels for part in parts)

@@ -125,9 +125,11 @@ class StepSolver:
         """
         equations = _Equations(self.extractor, x0, wanted, self.begin)
         self.begin = None  # not held beside that in float64
-        lost = _CANCELLED * factor.rounding(wanted, self.extractor.epsilon)
+        # A plain difference loses what the features round to, and not what their change does.
+        rounded = wanted if self.extractor.exact_secant else equations.begin.features
+        lost = _CANCELLED * factor.rounding(rounded, self.extractor.epsilon)
         last = self.extractor.in_float64() if lost > asked else self.extractor
-        tolerance = max(asked, factor.rounding(wanted, last.epsilon))
+        tolerance = max(asked, factor.rounding(rounded, last.epsilon))
         multipliers, x1 = predict(equations.begin)
         size = len(multipliers)
         if self._anderson is not None and self._learnt_with is factor:

@@ -364,7 +364,8 @@ def _cut(model: Any, taps: Sequence[str], dtype: str) -> Any:
     """A copy up to some layers, for images of any size, in a precision."""
 
     def in_precision(layer: Any) -> Any:
-        return type(layer).from_config({**layer.get_config(), "dtype": dtype})
+        own = isinstance(layer, tf.keras.layers.Layer)  # and no sum or product without a type
+        return type(layer).from_config({**layer.get_config(), **({"dtype": dtype} if own else {})})
 
     part = tf.keras.Model(model.inputs[0], [model.get_layer(name).output for name in taps])
     copy = tf.keras.models.clone_model(

@@ -36,7 +36,8 @@ class Network(ABC):
     dtype : `float32` or `float64`, of all computations
     batches : whether `jvp` and `vjp` take several changes of one image at once, and there is
         `vjp_of_channels`
-    proven : whether its derivatives are known to be right, whatever its numbers
+    proven : whether its derivatives are known to be right, whatever its numbers, and its secants
+        round relative to the change
     stride : pixels from one position of the last layer to the next, where `window` can cut a part
         of an image; 1 where it cannot
     row_channels : how many channels of an image's size one cotangent takes on its way back

@@ -215,3 +215,19 @@ def test_by_what_a_command_line_says(tmp_path, image):
             keras_model(**{"model": path, **wrong})
     with pytest.raises(ConfigError, match="weights of a model"):
         keras_model("MobileNetV2", weights="some.h5")
+
+
+def test_in_float32_steps_are_finished_in_float64(image):
+    """A plain difference of large features in float32 says nothing of a short step."""
+    given = keras.Input((None, None, 3))
+    wide = keras.initializers.RandomNormal(stddev=0.5, seed=2)
+    shifted = layers.Conv2D(
+        12, 5, kernel_initializer=wide, bias_initializer=keras.initializers.Constant(3000.0)
+    )(given)
+    bent = layers.Conv2D(12, 5, kernel_initializer=wide, activation="softplus")(given)
+    features = ChannelMeans(
+        keras_network(keras.Model(given, layers.Add(name="sum")([0.01 * shifted, bent]))), ["sum"]
+    )
+    assert not features.exact_secant
+    reference = noise_reference(features, image.shape[:2])
+    assert round_trip(image, features, reference, tolerance=1e-5).rms < 1e-5  # 100 dB

@@ -13,7 +13,7 @@ from typing import Any, get_origin, get_type_hints
 from hydra import compose
 from omegaconf import OmegaConf
 
-from decouple.config import config_folder, paths, registered, schema, schemas
+from decouple.config import Config, config_folder, own_settings, paths, registered, schemas
 from decouple.experiments import experiment_names
 from decouple.families import FAMILIES
 from decouple.flow_kinds import FLOWS
@@ -90,7 +90,10 @@ def may_be_list(setting: str) -> bool:
 @lru_cache(maxsize=8)
 def _kinds(_: tuple[object, ...]) -> dict[str, Any]:
     """{dotted key: the type that the schema gives it}."""
-    kinds = dict(_fields(schema()))
+    kinds = dict(_fields(Config))
+    for name, default in own_settings().items():
+        grouped = isinstance(default, type) and is_dataclass(default)
+        kinds.update(_fields(default, f"{name}.") if grouped else [(name, Any)])
     for group, kinds_of_group in schemas().items():
         for kind in kinds_of_group.values():
             kinds.update(_fields(kind, f"{group}."))

@@ -169,6 +169,13 @@ def _first_line(error: Exception) -> str:
     while isinstance(cause.__cause__, (HydraException, OmegaConfBaseException)):
         cause = cause.__cause__
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    if lines[0].endswith("raised while composing config:"):
+        return f"{lines[0].partition(':')[0]}: {_reason(lines[1:])}"  # of a file of the user's
+    return _reason(lines)
+
+
+def _reason(lines: list[str]) -> str:
+    """What the lines of a message say is wrong."""
     if "not in" in lines[0] and lines[0].startswith("Key"):
         # A setting that exists, but not with the choices made.
         option, *kind = lines[0].split("'")[1::2]

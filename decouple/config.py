@@ -8,13 +8,12 @@ ranges and what contradicts what. Nothing in this module needs TensorFlow.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -175,8 +174,8 @@ _SCHEMAS: dict[str, dict[str, type]] = {
 
 
 @dataclass
-class Common:
-    """What a run of any experiment can be told.
+class Config:
+    """What a run of any experiment can be told; `schema` adds what single ones can.
 
     experiment: what to do; plugin: a module of your own with experiments or features in it (see
     docs/extending.md); source: a file or sample:NAME, whose features are taken; target: the picture
@@ -235,41 +234,32 @@ def schemas() -> dict[str, dict[str, type]]:
     return {**_SCHEMAS, "flow": flows, "features": {f.name: f.schema for f in FAMILIES}}
 
 
-def schema() -> type:
-    """The dataclass of all settings, with those of the experiments that there are."""
-    return _schema(registered())
+def own_settings() -> dict[str, Any]:
+    """{name: dataclass of a group, or a default}, of the settings that experiments add.
 
-
-@lru_cache(maxsize=8)
-def _schema(_: tuple[object, ...]) -> type:
-    hints = get_type_hints(Common)
-    made: list[tuple[str, Any, Any]] = [
-        (f.name, hints[f.name], field(default=f.default, default_factory=f.default_factory))
-        for f in fields(Common)
-    ]
-    known = {name for name, *_ in made}
+    Raises
+    ------
+    ConfigError : two experiments add one of the same name, or there is one already.
+    """
+    known = {setting.name for setting in fields(Config)}
+    found: dict[str, Any] = {}
     for experiment in KINDS:
         for name, default in experiment.settings.items():
             if name in known:
                 raise ConfigError(f"setting {name} of {experiment.home} exists already")
             known.add(name)
-            kind = isinstance(default, type) and is_dataclass(default)
-            made.append(
-                (name, default, field(default_factory=default))
-                if kind
-                else (name, Any, field(default=default))
-            )
-    config = make_dataclass("Config", made)
-    # Runs in other processes take it by its name: by its value it would come back as another class.
-    config.__module__ = __name__
-    globals()["Config"] = config
-    return config
+            found[name] = default
+    return found
 
 
-def __getattr__(name: str) -> type:
-    if name == "Config":
-        return schema()
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+def schema() -> DictConfig:
+    """All settings with their types and defaults; a class made for them would not be found again
+    by the processes of a sweep."""
+    node: DictConfig = OmegaConf.structured(Config)
+    with open_dict(node):
+        for name, default in own_settings().items():
+            node[name] = OmegaConf.structured(default) if is_dataclass(default) else default
+    return node
 
 
 def choices() -> dict[str, tuple[str, ...]]:

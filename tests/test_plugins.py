@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
@@ -143,6 +145,25 @@ def test_one_that_measures_and_moves_nothing(home: Path) -> None:
     assert not list(Path("run").glob("checkpoint*"))
 
 
+@pytest.mark.slow
+def test_a_sweep_in_other_processes(caricature: Path) -> None:
+    """Which have to be told of the module, and of the settings that it adds."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs the extra `cluster`")
+    command = [sys.executable, "-m", "decouple.run", "-m", *OWN, *FEW, "caricature.by=0.5,2"]
+    done = subprocess.run(
+        [*command, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
+        cwd=caricature,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PAGE.parents[1]), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = Path("runs/caricature").glob("*/metrics.json")
+    psnr = [json.loads(path.read_text("utf-8"))["caricature"]["psnr_db"] for path in found]
+    assert len(set(psnr)) == 2
+
+
 def test_a_sweep_shows_its_headline(caricature: Path) -> None:
     assert main(["-m", *OWN, *FEW, "caricature.by=0.5,2"]) == 0
     (page,) = Path("runs/sweeps").glob("*/report.html")
@@ -165,6 +186,9 @@ def test_help_and_refusals_are_as_of_built_in_ones(capsys: pytest.CaptureFixture
         (["target=sample:coffee"], "target= has no meaning in caricature"),
     ):
         assert told in refusal(capsys, *OWN, *words)
+    with Path("caricature.yaml").open("a", encoding="utf-8") as file:
+        file.write("layrs: 1\n")
+    assert "In 'experiment/caricature': 'layrs' is not an option of config" in refusal(capsys, *OWN)
     assert "caricature.by= has no meaning in mix" in refusal(
         capsys, "+plugin=caricature", "+experiment=mix", "caricature.by=2"
     )

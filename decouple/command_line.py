@@ -181,7 +181,7 @@ def _reason(lines: list[str]) -> str:
         option, *kind = lines[0].split("'")[1::2]
         if not kind:  # of a mapping without a schema, such as hydra.job.env_set
             return f"'{option}' is not there to be changed: a new entry takes a plus sign"
-        owner = kind[0].removesuffix("Config").lower()
+        owner = kind[0].removesuffix("Config").lower() or "config"
         return f"'{option}' is not an option of {owner}: it would be ignored"
     key = next((line[len("full_key: ") :] for line in lines if line.startswith("full_key:")), "")
     return f"{key}: {lines[0]}" if key and key not in lines[0] else lines[0]

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from decouple.errors import ConfigError, FeaturesError
 from decouple.features import Features, FunctionFeatures, Point, check_features
-from decouple.stages import noise_reference, round_trip
+from decouple.stages import decoupling_defect, noise_reference, round_trip
 
 
 def two_means(image):
@@ -70,6 +70,13 @@ def test_the_decoupled_square_is_the_variance(features, image):
     taken = done.noisified.features.values["square"]
     np.testing.assert_allclose(taken, expected, rtol=1e-12)
     assert done.rms < 1e-10  # 200 dB
+
+
+def test_moving_along_the_mean_leaves_the_decoupled_square_as_it_is(features, image):
+    reference = noise_reference(features, image.shape[:2])
+    defect = decoupling_defect(image, features, reference, tolerance=1e-9)
+    assert defect.matrix()[0, 1] < 1e-9
+    assert defect.own["square"].ratio == pytest.approx(1, abs=1e-6)
 
 
 def test_a_users_filters_come_back(bank, image):

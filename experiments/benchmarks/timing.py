@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from decouple.features import Extractor
+from decouple.features import Features
 from decouple.networks import Chain
 from decouple.networks.architecture import Conv
 
@@ -50,7 +50,7 @@ def turn_about(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
     }
 
 
-def evaluation(extractor: Extractor, image: np.ndarray) -> Callable[[], object]:
+def evaluation(extractor: Features, image: np.ndarray) -> Callable[[], object]:
     """What the lift's steps consist of: linearize, then, again and again, secant and VJP."""
     cotangent = np.ones(extractor.size)
     change = np.random.default_rng(0).normal(scale=1e-3, size=image.shape)

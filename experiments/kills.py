@@ -83,7 +83,7 @@ def killed_and_resumed(whole: Path, seconds: float, name: str) -> list[str]:
         after = drawn.uniform(0, seconds)
         if killed(folder, after):
             break
-    kept = sum(len(about["motions"]) for _, about in read_parts(folder))
+    kept = sum(len(about["entries"]) for _, about in read_parts(folder))
     resumed = started(f"resume={folder}")
     verdict = str(compare_runs(whole, folder)) if resumed.wait() == 0 else "not resumed"
     moved = sum(stage["layer"] is not None for stage in read_metrics(whole)["stages"])

@@ -80,7 +80,7 @@ def test_pictures_span_their_range(run_dir: Path, metrics: dict) -> None:
     """Rounded and over the full range; clipped at save only, and said to be."""
     pixels = np.asarray(Image.open(run_dir / "images" / "result.png"))
     arrays, _ = read_checkpoint(run_dir)
-    best = arrays["watch_best"]
+    best = arrays["state.watch.best"]
     np.testing.assert_array_equal(pixels, images.to_8bit(best))
     assert best.min() < 0
     assert pixels.min() == 0
@@ -145,7 +145,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not (cut / "metrics.json").exists()
     # The fourth iteration was reported, but its state was not written.
     assert len(read_history(cut / "history.csv")) == 4
-    assert int(read_checkpoint(cut)[0]["watch_iterations"]) == 3
+    assert int(read_checkpoint(cut)[0]["state.watch.iterations"]) == 3
     assert main([f"resume={cut}"]) == 0
     rows, whole_rows = (read_history(folder / "history.csv") for folder in (cut, whole))
     assert [row.step for row in rows] == [1, 2, 3, 4, 5, 6]
@@ -207,7 +207,7 @@ def test_each_scale_begins_where_the_one_before_ended(scales_dir: Path, tmp_path
     assert metrics["gatys"]["weights"] == single["gatys"]["weights"]
     begun, unprepared = (m["stages"][-1]["losses_before"]["total"] for m in (metrics, single))
     assert begun < 0.5 * unprepared
-    start = read_checkpoint(scales_dir)[0]["start"]
+    start = read_checkpoint(scales_dir)[0]["state.start"]
     coarse = images.load(scales_dir / "images" / "scale_2.png").pixels
     np.testing.assert_allclose(
         np.clip(start, 0, 1), images.resized(coarse, start.shape[:2]), atol=0.3
@@ -323,7 +323,7 @@ def test_a_start_from_a_file_and_the_style(run_dir: Path, tmp_path: Path) -> Non
     words = [*MORENO, "stop.max_iterations=1", "gatys.start=style"]
     assert main([*words, f"run_dir={tmp_path / 'style'}"]) == 0
     source = images.load(tmp_path / "style" / "images" / "source.png").pixels
-    np.testing.assert_array_equal(read_checkpoint(tmp_path / "style")[0]["start"], source)
+    np.testing.assert_array_equal(read_checkpoint(tmp_path / "style")[0]["state.start"], source)
 
 
 def test_gatys_settings_mean_nothing_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,6 +42,12 @@ class Factor:
     pixels : N, how many values an image has
     ridge : what is added to the diagonal of K, as a share of it
 
+    Attributes
+    ----------
+    lower : (C, C), the factor; what stands above its diagonal says nothing
+    pixels : N
+    per_unit : how large a change of the image one unit of the features is, in the unit above
+
     Raises
     ------
     numpy.linalg.LinAlgError : K is not positive definite (dead or dependent features).
@@ -51,10 +57,17 @@ class Factor:
         if not np.isfinite(gram).all():
             raise LinAlgError("K is not finite")
         ridged = gram + ridge * np.diag(np.diag(gram))
-        self._cholesky = cho_factor(ridged, lower=True, overwrite_a=True)
-        self._pixels = pixels
-        inverse_root = solve_triangular(self._cholesky[0], np.eye(len(gram)), lower=True)
-        self._per_unit = float(np.linalg.norm(inverse_root) / np.sqrt(self._pixels))
+        self.lower, _ = cho_factor(ridged, lower=True, overwrite_a=True)
+        self.pixels = pixels
+        inverse_root = solve_triangular(self.lower, np.eye(len(gram)), lower=True)
+        self.per_unit = float(np.linalg.norm(inverse_root) / np.sqrt(pixels))
+
+    @classmethod
+    def known(cls, lower: np.ndarray, pixels: int, per_unit: float) -> Factor:
+        """The factor that has these attributes."""
+        factor = cls.__new__(cls)
+        factor.lower, factor.pixels, factor.per_unit = lower, pixels, per_unit
+        return factor
 
     @classmethod
     def at(cls, extractor: Features, point: Point, ridge: float = _RIDGE) -> Factor:
@@ -69,14 +82,14 @@ class Factor:
     def rounding(self, change: np.ndarray, epsilon: float) -> float:
         """What is lost of a change (C,) of the features in a precision, in the unit above."""
         size = rms(change)
-        return _ROUNDING * epsilon * size * self._per_unit
+        return _ROUNDING * epsilon * size * self.per_unit
 
     def solve(self, residual: np.ndarray) -> np.ndarray:
         """K⁻¹ r for r of shape (C,)."""
         # NaN is for the caller to notice: it has the words for it.
-        return cho_solve(self._cholesky, residual, check_finite=False)
+        return cho_solve((self.lower, True), residual, check_finite=False)
 
     def distance(self, residual: np.ndarray, solved: np.ndarray | None = None) -> float:
         """sqrt(rᵀ K⁻¹ r / N); `solved` is K⁻¹ r where it is known."""
         solved = self.solve(residual) if solved is None else solved
-        return float(np.sqrt(np.abs(residual @ solved) / self._pixels))
+        return float(np.sqrt(np.abs(residual @ solved) / self.pixels))

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from decouple.errors import ConfigError
-from decouple.flows.optimizers import Optimizer
+from decouple.flows.optimizers import Descent, Optimizer
 from decouple.flows.stop import StopReason
 from decouple.flows.stopping import StopRule, Watch
 from decouple.flows.trace import LayerTrace, Observer, StepReport, ignore
@@ -140,7 +140,7 @@ def optimize(
         measured.passes = PASSES
         over = watch.begin(before["total"], start)
     else:
-        _check_fits(state, np.shape(image), descent)
+        check_fits(state, np.shape(image), descent)
         x, start, before = state.image, state.start, state.losses
         # Evaluated as it was when the state was made, but counted then.
         measured.losses(x)
@@ -224,12 +224,18 @@ class _Measured:
         return self._value
 
 
-def _check_fits(state: State, shape: tuple[int, ...], descent: object) -> None:
+def check_fits(state: State, shape: tuple[int, ...], descent: Descent) -> None:
+    """Let a descent go on from a state.
+
+    Raises
+    ------
+    ConfigError : the state is of another optimizer, or not of images of this shape (H, W, 3).
+    """
     if state.image.shape != shape:
         raise ConfigError(
             f"the state is of an image of shape {state.image.shape}, but this one has {shape}"
         )
     try:
-        descent.restore(state.optimizer)  # type: ignore[attr-defined]
+        descent.restore(state.optimizer)
     except ValueError as error:
         raise ConfigError(str(error)) from error

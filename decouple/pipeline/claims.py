@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from decouple import files
 from decouple.errors import DecoupleError
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.journal import Journal
 from decouple.pipeline.provenance import check_same_run
-from decouple.record.checkpoint import read_checkpoint
+from decouple.pipeline.state import check_fits_run, kept_in
+from decouple.record.checkpoint import NAME, read_checkpoint, remove_checkpoint
 from decouple.record.folder import RunFolder
+from decouple.record.history import NOTHING, Extent
 from decouple.record.lock import locked
 from decouple.report.page import PAGE
 
@@ -26,19 +29,14 @@ class Claim:
     ----------
     folder : of the run
     journal : of what had ended
-    history_length : bytes of history.csv to go on after
+    known_rows : of history.csv, to go on after
     changed : what metrics.json is to say of a setting that is another than it was
     """
 
     folder: RunFolder
     journal: Journal
-    history_length: int = 0
+    known_rows: Extent = NOTHING
     changed: dict[str, Any] = field(default_factory=dict)
-
-
-def has_ended(run_dir: str | Path) -> bool:
-    """Whether a run is done: its page is the last that it writes."""
-    return all((Path(run_dir) / name).exists() for name in ("metrics.json", PAGE))
 
 
 @contextmanager
@@ -60,7 +58,7 @@ def claimed(inputs: Inputs, say: Callable[[str], None]) -> Iterator[Claim]:
     folder = RunFolder.create(config.experiment, config.run_dir)
     try:
         with locked(folder.path):
-            yield Claim(folder, Journal(config.checkpoint.every_seconds, []))
+            yield Claim(folder, Journal(config.checkpoint.every_seconds))
     except DecoupleError:
         folder.remove_if_empty()
         raise
@@ -68,13 +66,30 @@ def claimed(inputs: Inputs, say: Callable[[str], None]) -> Iterator[Claim]:
 
 def _reopened(inputs: Inputs, run_dir: str, say: Callable[[str], None]) -> Claim:
     """The folder of the run to go on with; what does not fit is refused, and nothing written."""
+    if _ended(run_dir):
+        remove_checkpoint(run_dir)
     _, about = read_checkpoint(run_dir)
     changed = check_same_run(inputs, about, run_dir, say)
     journal = Journal.read(run_dir, inputs.config.checkpoint.every_seconds)
+    known_rows = _known_rows(inputs, run_dir, journal)
     if not inputs.objective:
         say(f"Going on after {journal.known} layers' motions")
-    # A state that replaces the one before knows its own rows.
-    length = int(about.get("history", journal.length))
-    if inputs.experiment.of_methods:  # then the history is of the method under way
-        length = 0
-    return Claim(RunFolder.open(run_dir), journal, length, changed)
+    files.remove_left_aside(run_dir)
+    return Claim(RunFolder.open(run_dir), journal, known_rows, changed)
+
+
+def _ended(run_dir: str) -> bool:
+    """Whether all is there, and what is left of a checkpoint was about to be removed."""
+    folder = Path(run_dir)
+    return (folder / PAGE).exists() and not (folder / NAME).exists()
+
+
+def _known_rows(inputs: Inputs, run_dir: str, journal: Journal) -> Extent:
+    """The rows of the run's own history that stay; those of a method are the journal's to know."""
+    if inputs.objective:
+        kept = kept_in(run_dir)
+        if kept is None:
+            return NOTHING
+        check_fits_run(inputs, kept, run_dir)
+        return kept.history
+    return NOTHING if inputs.experiment.of_methods else journal.rows

@@ -13,9 +13,9 @@ from decouple import images
 from decouple.devices import described
 from decouple.errors import ConfigError
 from decouple.networks.classifier import SIDE, Classifier, Label, classifier, most_probable
-from decouple.pipeline.claims import has_ended
 from decouple.pipeline.inputs import origin_of
 from decouple.pipeline.provenance import write_settings
+from decouple.pipeline.state import has_ended
 from decouple.record.folder import RunFolder
 from decouple.record.lock import locked
 from decouple.record.metrics import environment, write_metrics

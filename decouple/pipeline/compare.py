@@ -23,7 +23,10 @@ from decouple.pipeline.asked import layers_of
 from decouple.pipeline.forecast import BOTH, Forecast, of_walks
 from decouple.pipeline.gatys import stylize
 from decouple.pipeline.inputs import Inputs
+from decouple.pipeline.kept import IMAGE, RESULTS
 from decouple.pipeline.running import Run
+from decouple.record.compounds import Fields, Maybe, Record, Table
+from decouple.record.forms import Array, Count, Number, Text
 from decouple.record.table import write_table
 from decouple.stages import DecoupledFeatures, StageError, noise_image, noisify
 
@@ -104,32 +107,58 @@ class _Done:
 
     method: str
     image: np.ndarray | None
-    cost: dict[str, Any]
-    ending: dict[str, str]
+    cost: Mapping[str, Any]
+    ending: Mapping[str, str]
 
 
 def _of_method(run: Run, ruler: _Ruler, method: str, passes: int | None) -> _Done:
     """One method's image, saved and made known; carried out unless it had ended already."""
     told = run.once(method, partial(_carried_out, run, method, passes))
-    image, name = told["image"], f"result_{method.replace(':', '_')}"
-    if image is not None:
-        run.save(name, image)
-    for role, values in told["features"].items():
+    name = f"result_{method.replace(':', '_')}"
+    if told.image is not None:
+        run.save(name, told.image)
+    for role, values in told.features.items():
         # What measuring would find out once more.
         ruler.know(run.inputs.pictures[role].pixels, DecoupledFeatures(values))
-    cost = {"clipped_share": run.recorder.clipped.get(name), **told["cost"]}
-    return _Done(method, image, cost, told["ending"])
+    cost = {"clipped_share": run.recorder.clipped.get(name), **told.cost}
+    return _Done(method, told.image, cost, told.ending)
 
 
-def _carried_out(run: Run, method: str, passes: int | None) -> dict[str, Any]:
-    """Run one method, within a budget of passes; see `Journal.once` for what may be returned.
+@dataclass(frozen=True)
+class _Compared:
+    """What a method left, for the journal.
 
-    Returns
-    -------
+    Attributes
+    ----------
     image : (H, W, 3) float64, None where it failed
     features : {role of a picture: {layer: its decoupled features}}, as far as the lift found them
     cost, ending : parts of the method's row
     """
+
+    image: np.ndarray | None
+    features: Mapping[str, Mapping[str, np.ndarray]]
+    cost: Mapping[str, Any]
+    ending: Mapping[str, str]
+
+
+RESULTS.add(
+    Record(
+        _Compared,
+        1,
+        {
+            "image": Maybe(IMAGE),
+            "features": Table(Table(Array((None,)))),
+            "cost": Fields(
+                {"evaluations": Count(), "seconds": Number(), "peak_memory_bytes": Maybe(Count())}
+            ),
+            "ending": Table(Text()),
+        },
+    )
+)
+
+
+def _carried_out(run: Run, method: str, passes: int | None) -> _Compared:
+    """Run one method, within a budget of passes."""
     kind, how = split_compared(method)
     failure = image = None
     features: dict[str, Mapping[str, np.ndarray]] = {}
@@ -156,7 +185,7 @@ def _carried_out(run: Run, method: str, passes: int | None) -> dict[str, Any]:
         "folder": str(Path("methods") / one.recorder.folder.path.name),
         **({"failure": failure} if failure else {}),
     }
-    return {"image": image, "features": features, "cost": cost, "ending": ending}
+    return _Compared(image, features, cost, ending)
 
 
 def transfer_flow(inputs: Inputs, kind: str, how: str, passes: int | None) -> Flow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
 from decouple.parsing import stop_rules
 from decouple.pipeline.forecast import ROUND_TRIP, Forecast, of_walks
 from decouple.pipeline.inputs import Inputs
+from decouple.pipeline.kept import RESULTS
 from decouple.pipeline.running import Run
 from decouple.pipeline.self_transfer import self_transfer
+from decouple.record.compounds import Record, Table
+from decouple.record.forms import Count, Plain
 from decouple.record.table import write_table
 from decouple.report.flows import plot_flows
 from decouple.stages import StageError
@@ -27,10 +31,10 @@ def compare_flows(run: Run) -> None:
     for method in settings.methods:
         run.progress.finish()
         run.say(f"{method}:")
-        row, spent = run.once(method, partial(_row, run, method, passes))
-        rows.append(row)
+        done = run.once(method, partial(_row, run, method, passes))
+        rows.append(done.row)
         if passes is None:
-            passes = spent
+            passes = done.passes
     run.record(compare={"rows": rows, "passes_per_layer": passes})
     write_table(run.recorder.folder, "compare_flows", rows)
     run.draw(plot_flows)
@@ -56,8 +60,19 @@ def method_flow(inputs: Inputs, method: str, passes: int | None) -> Flow:
     return Projected(optimizer(how), stop, flow.removeprefix("projected_"))
 
 
-def _row(run: Run, method: str, passes: int | None) -> tuple[dict[str, Any], int]:
-    """One method's row, and the passes it took a stage and layer on average."""
+@dataclass(frozen=True)
+class _Row:
+    """One method's `row`, and the `passes` that it took a stage and layer on average."""
+
+    row: dict[str, Any]
+    passes: int
+
+
+RESULTS.add(Record(_Row, 1, {"row": Table(Plain()), "passes": Count()}))
+
+
+def _row(run: Run, method: str, passes: int | None) -> _Row:
+    """Carry out one method."""
     failure = None
     with run.method(method, method_flow(run.inputs, method, passes)) as one:
         try:
@@ -87,4 +102,4 @@ def _row(run: Run, method: str, passes: int | None) -> tuple[dict[str, Any], int
         failure = "the image was never moved: its first step already failed or was not needed"
     if failure is not None:
         row["failure"] = failure
-    return row, -(-spent // max(len(stages), 1))
+    return _Row(row, -(-spent // max(len(stages), 1)))

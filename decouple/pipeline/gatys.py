@@ -10,20 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from decouple.errors import ConfigError
 from decouple.features.distances import KINDS, layer_statistics
 from decouple.flows import KerasOptimizer, Optimizer, StopReason, StopRule, optimizer
 from decouple.gatys import Objective, Optimized, State, optimize
 from decouple.gatys.scales import number_of_scales
 from decouple.parsing import options_of, stop_rules
-from decouple.pipeline.claims import has_ended
 from decouple.pipeline.forecast import Forecast, of_objective
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.objective import objective_of, plain_objective, start_image
-from decouple.pipeline.provenance import provenance
 from decouple.pipeline.running import Run
 from decouple.pipeline.scales import warm_start
-from decouple.record.checkpoint import read_checkpoint, write_checkpoint
+from decouple.pipeline.state import Kept, keep, kept_in
 from decouple.record.progress import losses_line
 from decouple.report.contact_sheet import plot_contact_sheet
 from decouple.report.curves import plot_objectives
@@ -72,26 +69,27 @@ def stylize(
     scales : how many sizes to go through, coarse to fine
     """
     settings = run.config.gatys
-    state, about = _resumed(run)
+    # A comparison that goes on has no checkpoint of a single method's iterations.
+    goes_on = run.config.resume is not None and run.checkpoints
+    kept = kept_in(run.config.resume) if goes_on else None
     start = start_image(run.inputs)
-    if state is None:
+    if kept is None:
         warm = warm_start(run, statistic, how, rule, scales)
         objective, weighting = objective_of(run.inputs, statistic, start)
         start = start if warm is None else warm
     else:
         # Not balanced anew: the very same numbers.
-        tree = plain_objective(run.inputs, statistic).tree.with_weights(about["weights"])
-        objective, weighting = Objective(run.inputs.chain, tree), about["weighting"]
-        coarser = about.get("scales", [])
-        seconds = state.seconds + sum(row["seconds"] for row in coarser)
-        run.recorder.go_on_after(coarser, about["clipped"], seconds)
-        run.say(f"Going on after {state.iterations} iterations")
+        tree = plain_objective(run.inputs, statistic).tree.with_weights(kept.weights)
+        objective, weighting = Objective(run.inputs.chain, tree), kept.weighting
+        run.recorder.go_on_after(kept.scales, kept.clipped, kept.seconds)
+        run.say(f"Going on after {kept.state.iterations} iterations")
     run.say(*repr(objective).splitlines(), f"weights: {weighting}")
     # Of a picture its name alone: which it was, and its digest, stand among the run's pictures.
     name = Path(settings.start).name
     run.record(**_motion(statistic, name, how, rule, run.target.shape))
-    recorder = _Iterations(run, objective, weighting, rule, about)
+    recorder = _Iterations(run, objective, weighting, rule, kept)
     # `recorder` acts on a Ctrl-C, once the iteration has its state.
+    state = None if kept is None else kept.state
     done = optimize(objective, start, how, rule, run.told, recorder.after, state)
     recorder.close(done)
     run.recorder.add_stages(done.trace)
@@ -124,12 +122,12 @@ class _Iterations:
         objective: Objective,
         weighting: str,
         rule: StopRule,
-        about: Mapping[str, Any],
+        kept: Kept | None,
     ) -> None:
         self._run, self._objective, self._weighting, self._rule = run, objective, weighting, rule
         # {number of iterations: loss} of the pictures that were saved.
-        self.iterations: dict[str, float] = dict(about.get("iterations", {}))
-        self.resumed_after: list[int] = list(about.get("resumed_after", []))
+        self.iterations: dict[str, float] = dict(kept.iterations) if kept else {}
+        self.resumed_after: list[int] = list(kept.resumed_after) if kept else []
         # Where it first happened, and to which terms.
         self.not_finite: dict[str, Any] | None = None
         self._written = time.monotonic()
@@ -167,73 +165,19 @@ class _Iterations:
     def _write(self, state: State) -> None:
         if not self._run.checkpoints:
             return
-        arrays = {
-            "image": state.image,
-            "start": state.start,
-            **{f"watch_{name}": value for name, value in state.watch.items()},
-            **{f"optimizer_{k:03d}": value for k, value in enumerate(state.optimizer)},
-        }
-        about = {
-            **provenance(self._run.inputs),
-            "history": self._run.recorder.flush(),
-            "weighting": self._weighting,
-            "weights": {name: p.weight for name, p in self._objective.tree.parts.items()},
-            "losses": state.losses,
-            "passes": state.passes,
-            "seconds": state.seconds,
-            "iterations": self.iterations,
-            "resumed_after": [*self.resumed_after, state.iterations],
-            "clipped": self._run.recorder.clipped,
-            "scales": self._run.recorder.stages,
-        }
-        write_checkpoint(self._run.recorder.folder.path, arrays, about)
-        self._written = time.monotonic()
-
-
-def check_unfinished(inputs: Inputs) -> None:
-    """Refuse to go on with a run that has nothing left to do.
-
-    Raises
-    ------
-    ConfigError : it has ended, with all iterations that are asked for.
-    RunFolderError : there is no checkpoint that can be read.
-    """
-    folder = inputs.config.resume
-    if folder is None:
-        return
-    arrays, about = read_checkpoint(folder)
-    if not arrays or not has_ended(folder):
-        return
-    iterations = _state(arrays, about).iterations
-    if iterations >= inputs.config.stop.max_iterations:
-        raise ConfigError(
-            f"the run in '{folder}' has all its {iterations} iterations behind it: give "
-            f"stop.max_iterations above {iterations}"
+        recorder = self._run.recorder
+        kept = Kept(
+            state=state,
+            history=recorder.flush(),
+            weighting=self._weighting,
+            weights={name: p.weight for name, p in self._objective.tree.parts.items()},
+            iterations=self.iterations,
+            resumed_after=(*self.resumed_after, state.iterations),
+            clipped=recorder.clipped,
+            scales=recorder.stages,
         )
-
-
-def _resumed(run: Run) -> tuple[State | None, dict[str, Any]]:
-    """The state to go on from, if this run is to, and what else its checkpoint holds."""
-    # A comparison that goes on has no checkpoint of a single method's iterations.
-    if run.config.resume is None or not run.checkpoints:
-        return None, {}
-    arrays, about = read_checkpoint(run.config.resume)
-    if not arrays:  # it was cut before the first state at full size: from its beginning
-        return None, {}
-    return _state(arrays, about), about
-
-
-def _state(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> State:
-    """What `_Iterations` has written."""
-    return State(
-        image=arrays["image"],
-        start=arrays["start"],
-        losses=about["losses"],
-        optimizer=[arrays[k] for k in sorted(arrays) if k.startswith("optimizer_")],
-        watch={k.removeprefix("watch_"): v for k, v in arrays.items() if k.startswith("watch_")},
-        passes=about["passes"],
-        seconds=about["seconds"],
-    )
+        keep(recorder.folder.path, self._run.inputs, kept)
+        self._written = time.monotonic()
 
 
 def _distances(inputs: Inputs, image: np.ndarray) -> dict[str, dict[str, float]]:

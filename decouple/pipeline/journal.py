@@ -8,28 +8,25 @@ Where a run compares methods, what a method came to is kept in the same way, `on
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import numpy as np
 
 from decouple.errors import RunFolderError
-from decouple.flows import StopReason, Way
-from decouple.flows.motion import Flow, Motion, Moved
-from decouple.flows.paths import Curve
-from decouple.flows.preconditioner import Factor
+from decouple.flows.motion import Flow, Moved
+from decouple.flows.motion import Motion as Asked
 from decouple.flows.trace import LayerTrace, Observer
+from decouple.pipeline.kept import PART, Method, Motion
+from decouple.record import forms
 from decouple.record.checkpoint import read_parts, write_checkpoint
+from decouple.record.history import NOTHING, Extent, earlier_rows
 from decouple.stages.layerwise import move_layer
 
 Done = TypeVar("Done")
-# Nothing else is ever made from a checkpoint.
-_KINDS: dict[str, type] = {kind.__name__: kind for kind in (Moved, LayerTrace, Way, Curve, Factor)}
 
 
 class Journal:
@@ -44,67 +41,78 @@ class Journal:
 
     Attributes
     ----------
-    length : of the history.csv that the last of the known motions is in, in bytes, at its end
+    rows : how far the history.csv goes that the last of the known motions is in, at its end
     seconds : that the run had taken until then
     known : how many motions had ended
     """
 
-    def __init__(
-        self, every_seconds: float, known: list[tuple[dict[str, np.ndarray], dict[str, Any]]]
-    ) -> None:
+    def __init__(self, every_seconds: float, known: Sequence[Mapping[str, Any]] = ()) -> None:
         self._every = every_seconds
         self._parts = len(known)
-        # Of a motion (Moved, LayerTrace), of a method (its name, what it came to).
-        self._results: list[tuple[Any, Any]] = []
-        self.length, self.seconds = 0, 0.0
-        for arrays, about in known:
-            self._results += decoded(about["motions"], arrays)
-            self.length, self.seconds = int(about["history"]), float(about["seconds"])
-        self.known = sum(isinstance(first, Moved) for first, _ in self._results)
+        self._results: list[Motion | Method] = [done for part in known for done in part["entries"]]
+        # Of `rows`: the folder, below the run's.
+        self._rows_in = PurePosixPath(known[-1]["history"]["folder"] if known else "")
+        self.rows: Extent = known[-1]["history"]["extent"] if known else NOTHING
+        self.seconds: float = known[-1]["seconds"] if known else 0.0
+        self.known = sum(isinstance(done, Motion) for done in self._results)
         self._next = 0
-        self._pending: list[tuple[Any, Any]] = []
+        self._pending: list[Motion | Method] = []
         self._written = self._began = time.monotonic()
         self._folder: Path | None = None
-        self._flush: Callable[[], int] = lambda: 0
+        self._within = PurePosixPath()
+        self._flush: Callable[[], Extent] = lambda: NOTHING
 
     @classmethod
     def read(cls, folder: str | Path, every_seconds: float) -> Journal:
-        """That of an earlier run.
+        """That of an earlier run, all of which is as it was written.
 
         Raises
         ------
-        RunFolderError : a part of it cannot be read.
+        RunFolderError : a part of it, or the history that it goes on with, cannot be read.
         """
-        try:
-            return cls(every_seconds, list(read_parts(folder)))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RunFolderError(
-                f"the checkpoint in '{folder}' is damaged, or of another version: {error!r}"
-            ) from error
+        known = []
+        for number, (arrays, about) in enumerate(read_parts(folder), 1):
+            try:
+                known.append(forms.read(PART, about, arrays))
+            except forms.Misfit as error:
+                raise RunFolderError(
+                    f"checkpoint.{number}.npz in '{folder}' is damaged, or of another version: "
+                    f"{error}"
+                ) from error
+        if known and known[-1]["entries"] and isinstance(known[-1]["entries"][-1], Motion):
+            history = known[-1]["history"]
+            within = PurePosixPath(history["folder"])
+            if within.is_absolute() or ".." in within.parts:
+                raise RunFolderError(
+                    f"the checkpoint in '{folder}' is damaged: it names '{within}'"
+                )
+            earlier_rows(Path(folder) / within, history["extent"])
+        return cls(every_seconds, known)
 
     @property
-    def length_under_way(self) -> int:
-        """`length`, if the next motion is known; 0 where a history begins anew."""
-        return self.length if self._next < len(self._results) else 0
+    def rows_under_way(self) -> Extent:
+        """`rows`, if the next motion is known; nothing where a history begins anew."""
+        return self.rows if self._next < len(self._results) else NOTHING
 
     @contextmanager
-    def kept_in(self, folder: Path, flush: Callable[[], int]) -> Iterator[None]:
+    def kept_in(self, folder: Path, flush: Callable[[], Extent]) -> Iterator[None]:
         """Say whose motions follow.
 
         Parameters
         ----------
         folder : of the run; that of a method within it is not written to
-        flush : brings the run's, or the method's, history.csv to the disk and tells its bytes
+        flush : brings the run's, or the method's, history.csv to the disk and tells how far it goes
         """
-        former = self._folder, self._flush
+        former = self._folder, self._within, self._flush
         self._folder, self._flush = self._folder or folder, flush
+        self._within = PurePosixPath(folder.relative_to(self._folder).as_posix())
         try:
             yield
         finally:
-            self._folder, self._flush = former
+            self._folder, self._within, self._flush = former
 
     def move(
-        self, image: np.ndarray, motion: Motion, flow: Flow, observer: Observer
+        self, image: np.ndarray, motion: Asked, flow: Flow, observer: Observer
     ) -> tuple[Moved, LayerTrace]:
         """`move_layer`, or what it had come to.
 
@@ -113,24 +121,22 @@ class Journal:
         RunFolderError : the checkpoint is of another run, or cannot be written.
         """
         if self._next < len(self._results):
-            moved, trace = self._results[self._next]
-            place = (motion.stage, motion.extractor.layers[-1])
-            if not isinstance(moved, Moved) or (trace.stage, trace.layer) != place:
-                of = f"{trace.stage}, {trace.layer}" if isinstance(moved, Moved) else moved
+            done = self._results[self._next]
+            if not isinstance(done, Motion) or not _fits(done, image, motion):
                 raise RunFolderError(
-                    f"the checkpoint does not fit this run: its entry {self._next + 1} is of {of}, "
-                    f"not of {', '.join(place)}"
+                    f"the checkpoint does not fit this run: its entry {self._next + 1} is of "
+                    f"{done}, not of {motion.stage}, {motion.extractor.layers[-1]} of this image"
                 )
             self._next += 1
-            return moved, trace
-        done = move_layer(image, motion, flow, observer)
+            return done.moved, done.trace
+        moved, trace = move_layer(image, motion, flow, observer)
         # Now: rows of the next motion will have to be dropped.
-        self.length = self._flush()
-        self._keep(done)
-        return done
+        self.rows, self._rows_in = self._flush(), self._within
+        self._keep(Motion(moved, trace))
+        return moved, trace
 
     def once(self, name: str, carry_out: Callable[[], Done]) -> Done:
-        """What a method came to: plain values and arrays, in mappings, lists and tuples.
+        """What a method came to: an object of a class that `kept.RESULTS` has a record of.
 
         Parameters
         ----------
@@ -138,15 +144,15 @@ class Journal:
         carry_out : called if it had not ended; its motions may be known all the same
         """
         for place in range(self._next, len(self._results)):
-            known, result = self._results[place]
-            if known == name:
+            known = self._results[place]
+            if isinstance(known, Method) and known.name == name:
                 self._next = place + 1
-                return result
+                return known.result  # type: ignore[return-value]
         done = carry_out()
-        self._keep((name, done))
+        self._keep(Method(name, done))
         return done
 
-    def _keep(self, done: tuple[Any, Any]) -> None:
+    def _keep(self, done: Motion | Method) -> None:
         self._pending.append(done)
         if time.monotonic() - self._written >= self._every:
             self.write()
@@ -155,73 +161,26 @@ class Journal:
         """Write what has ended since the last time."""
         if self._folder is None or not self._pending:
             return
-        arrays: dict[str, np.ndarray] = {}
-        about = {
-            "motions": encoded(self._pending, arrays),
-            "history": self.length,
-            "seconds": self.seconds + time.monotonic() - self._began,
-        }
+        about, arrays = forms.written(
+            PART,
+            {
+                "entries": self._pending,
+                "history": {"folder": str(self._rows_in), "extent": self.rows},
+                "seconds": self.seconds + time.monotonic() - self._began,
+            },
+        )
         write_checkpoint(self._folder, arrays, about, part=self._parts + 1)
         self._parts += 1
         self._pending = []
         self._written = time.monotonic()
 
 
-def encoded(value: Any, arrays: dict[str, np.ndarray]) -> Any:
-    """A value as JSON, its arrays put into `arrays` and named in their place.
-
-    Raises
-    ------
-    TypeError : a value of a kind that no motion has.
-    """
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, np.ndarray):
-        name = f"array_{len(arrays)}"
-        arrays[name] = value
-        return {"array": name}
-    if isinstance(value, float | np.floating):
-        number = float(value)
-        return number if math.isfinite(number) else {"float": str(number)}
-    if isinstance(value, int | np.integer):
-        return int(value)
-    if isinstance(value, StopReason):
-        return {"reason": value.name}
-    if isinstance(value, list):
-        return [encoded(item, arrays) for item in value]
-    if isinstance(value, tuple):
-        return {"tuple": [encoded(item, arrays) for item in value]}
-    if isinstance(value, Mapping):
-        return {"mapping": {str(key): encoded(item, arrays) for key, item in value.items()}}
-    if type(value) in _KINDS.values():
-        kind = type(value)
-        fields = {
-            name: encoded(item, arrays)
-            for name, item in vars(value).items()
-            # What is only worked out when it is asked for is no part of a value.
-            if not isinstance(getattr(kind, name, None), cached_property)
-        }
-        return {"kind": kind.__name__, "fields": fields}
-    raise TypeError(f"a checkpoint has no place for a {type(value).__name__}")
-
-
-def decoded(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-    """The inverse of `encoded`; KeyError, TypeError or ValueError where there is none."""
-    if isinstance(value, list):
-        return [decoded(item, arrays) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if "array" in value:
-        return arrays[value["array"]]
-    if "float" in value:
-        return float(value["float"])
-    if "reason" in value:
-        return StopReason[value["reason"]]
-    if "tuple" in value:
-        return tuple(decoded(item, arrays) for item in value["tuple"])
-    if "mapping" in value:
-        return {key: decoded(item, arrays) for key, item in value["mapping"].items()}
-    kind = _KINDS[value["kind"]]
-    made: object = object.__new__(kind)
-    vars(made).update({name: decoded(item, arrays) for name, item in value["fields"].items()})
-    return made
+def _fits(done: Motion, image: np.ndarray, motion: Asked) -> bool:
+    """Whether that is what a motion of an image came to, as far as can be told without it."""
+    place, way = (motion.stage, motion.extractor.layers[-1]), done.moved.way
+    channels = None if way is None or way.curve is None else way.curve.values.shape[1]
+    return (
+        (done.trace.stage, done.trace.layer) == place
+        and done.moved.image.shape == image.shape
+        and channels in (None, len(motion.start))
+    )

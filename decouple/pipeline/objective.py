@@ -42,8 +42,15 @@ def balances(inputs: Inputs) -> bool:
     return weights == "balanced" or (weights == "auto" and inputs.weights != "imagenet")
 
 
+def terms_of(inputs: Inputs) -> list[str]:
+    """Names of the objective's terms; one whose weight, or share, is 0 is left out."""
+    used = "share" if balances(inputs) else "weight"
+    names = ("content", "style", "variation")
+    return [name for name in names if inputs.config.gatys[name][used] > 0]
+
+
 def plain_objective(inputs: Inputs, statistic: str) -> Objective:
-    """The objective with raw weights; a term whose weight, or share, is 0 is left out."""
+    """The objective of those terms with raw weights."""
     settings, chain = inputs.config.gatys, inputs.chain
     wanted, texture, smooth = settings.content, settings.style, settings.variation
     layers = layers_of(wanted.layers, chain.architecture)
@@ -59,12 +66,7 @@ def plain_objective(inputs: Inputs, statistic: str) -> Objective:
         "style": lambda: style(chain, inputs.source, inputs.extractor.layers, **described),
         "variation": lambda: TotalVariation(smooth.form, scale=scale, **exponent),
     }
-    used = "share" if balances(inputs) else "weight"
-    weighted = {
-        name: Weighted(settings[name].weight, make())
-        for name, make in parts.items()
-        if settings[name][used] > 0
-    }
+    weighted = {name: Weighted(settings[name].weight, parts[name]()) for name in terms_of(inputs)}
     return Objective(chain, weighted)
 
 

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from decouple.devices import described
-from decouple.errors import ConfigError
+from decouple.errors import ConfigError, RunFolderError
 from decouple.experiments import experiment_named
 from decouple.networks.calibration import CALIBRATED
 from decouple.overrides import settings
 from decouple.parsing import options_of
 from decouple.pipeline.asked import files_of
+from decouple.record.compounds import Fields, Table
 from decouple.record.folder import RunFolder
+from decouple.record.forms import Form, Misfit, Plain, Text, read
 from decouple.record.metrics import CHANGED, changes, environment
 from decouple.record.places import write_places
 from decouple.record.plain import plain
@@ -27,6 +29,15 @@ _WITHOUT_EFFECT = (
     *("plugin", "run_dir", "resume", "plan"),
     *("checkpoint.every_seconds", "record.tensorboard"),
 )
+# Of `provenance`.
+_FORMS: dict[str, Form] = {
+    "config": Table(Plain()),
+    "inputs": Table(Text()),
+    "weights": Text(),
+    "versions": Table(Plain()),
+    "device": Plain(),
+    "numerics": Table(Plain()),
+}
 
 
 def write_settings(folder: RunFolder, config: DictConfig) -> None:
@@ -60,8 +71,9 @@ def check_same_run(
 ) -> dict[str, str]:
     """Compare what a run is made of with the `provenance` of the run that it goes on with.
 
-    Other versions of the libraries, and what else the last bits depend on, are said. Calibrated
-    filters may then be others in their last bits, too.
+    It is a part of `about`, of which nothing is known yet. Other versions of the libraries, and
+    what else the last bits depend on, are said. Calibrated filters may then be others in their last
+    bits, too.
 
     Returns
     -------
@@ -70,9 +82,14 @@ def check_same_run(
     Raises
     ------
     ConfigError : it has other pictures, another network or other settings; the line names them.
+    RunFolderError : `about` does not say.
     """
+    try:
+        before = read(Fields(_FORMS), {key: about.get(key) for key in _FORMS}, {})
+    except Misfit as error:
+        raise RunFolderError(f"the checkpoint in '{run_dir}' is damaged: {error}") from error
     own = provenance(inputs)
-    told, settled = own["config"], about["config"]
+    told, settled = own["config"], before["config"]
     experiment = experiment_named(inputs.config.experiment)
     kept = [k for k in dict.fromkeys([*settled, *told]) if not experiment.may_change(k)]
     # A file may be named otherwise from another folder; its digest tells whether it is the same.
@@ -88,10 +105,10 @@ def check_same_run(
             f"the configuration in '{run_dir}' is not what its checkpoint was made with: "
             + "; ".join(changed)
         )
-    others = changes(about, own)
-    anew = bool(others) and own["weights"] == about.get("weights") == CALIBRATED
+    others = changes(before, own)
+    anew = bool(others) and own["weights"] == before["weights"] == CALIBRATED
     for name, digest in own["inputs"].items():
-        if about["inputs"].get(name) != digest and not (name == "weights" and anew):
+        if before["inputs"].get(name) != digest and not (name == "weights" and anew):
             what = "network.weights are" if name == "weights" else f"{name} is"
             raise ConfigError(f"{what} not what the run in '{run_dir}' was made with")
     if not others:

@@ -15,7 +15,7 @@ import numpy as np
 from decouple import __version__, files
 from decouple.flows.trace import LayerTrace, StepReport
 from decouple.record.folder import RunFolder
-from decouple.record.history import History
+from decouple.record.history import NOTHING, Extent, History
 from decouple.record.metrics import stage_row, write_metrics
 from decouple.record.tensorboard import TensorBoard
 from decouple.report.curves import plot_losses
@@ -34,7 +34,7 @@ class Recorder:
     folder : of the run
     layers : whose features are moved
     losses : names of an objective's parts
-    history_length : bytes of an earlier process's history.csv to go on after
+    known_rows : of an earlier process's history.csv, which stay
     made_of : what the result's file says, in its text chunks, of how it was made; plain values
     tensorboard : whether scalars and pictures are written for TensorBoard, too
     began : `time.perf_counter()` when the run began
@@ -46,13 +46,13 @@ class Recorder:
         layers: Sequence[str],
         losses: Sequence[str] = (),
         *,
-        history_length: int = 0,
+        known_rows: Extent = NOTHING,
         made_of: Mapping[str, Any] | None = None,
         tensorboard: bool = False,
         began: float | None = None,
     ) -> None:
         self.folder = folder
-        self._history = History(folder.path, layers, losses, history_length)
+        self._history = History(folder.path, layers, losses, known_rows)
         self._board = TensorBoard(folder.path) if tensorboard else None
         self._text = {key: json.dumps(value) for key, value in (made_of or {}).items()}
         self._began = time.perf_counter() if began is None else began
@@ -88,8 +88,8 @@ class Recorder:
         if self._board is not None:
             self._board(report)
 
-    def flush(self) -> int:
-        """Bring the rows of history.csv to the disk; their bytes."""
+    def flush(self) -> Extent:
+        """Bring the rows of history.csv to the disk; how far they go."""
         return self._history.flush()
 
     # What there is so far.

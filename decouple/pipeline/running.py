@@ -25,6 +25,7 @@ from decouple.pipeline.summary import summary
 from decouple.record.checkpoint import write_checkpoint
 from decouple.record.closing import closing_table
 from decouple.record.folder import RunFolder
+from decouple.record.history import Extent
 from decouple.record.interrupts import Interrupts
 from decouple.record.observers import fan_out
 from decouple.record.progress import Progress
@@ -218,8 +219,8 @@ class Run:
         folder = self._folder_of(name)
         write_settings(folder, inputs.config)
         with ExitStack() as opened:
-            length = self.journal.length_under_way
-            recorder = opened.enter_context(_recorder(inputs, folder, length))
+            known = self.journal.rows_under_way
+            recorder = opened.enter_context(_recorder(inputs, folder, known))
             opened.enter_context(self.journal.kept_in(folder.path, recorder.flush))
             prepared = None if objective else self.prepared
             one = replace(
@@ -274,7 +275,7 @@ def begun(inputs: Inputs, claim: Claim, progress: Progress, began: float) -> Ite
     if inputs.config.resume is None:
         write_checkpoint(folder.path, {}, provenance(inputs))
     with ExitStack() as opened:
-        recorder = opened.enter_context(_recorder(inputs, folder, claim.history_length, began))
+        recorder = opened.enter_context(_recorder(inputs, folder, claim.known_rows, began))
         recorder.record(**claim.changed)
         opened.enter_context(progress)
         progress.say(f"{inputs.sentence()}, into {folder.path}")
@@ -290,14 +291,14 @@ def begun(inputs: Inputs, claim: Claim, progress: Progress, began: float) -> Ite
 
 @contextmanager
 def _recorder(
-    inputs: Inputs, folder: RunFolder, history_length: int, began: float | None = None
+    inputs: Inputs, folder: RunFolder, known_rows: Extent, began: float | None = None
 ) -> Iterator[Recorder]:
     """A recorder that has the pictures as they were used."""
     recorder = Recorder(
         folder,
         () if inputs.objective else inputs.extractor.layers,
         LOSSES if inputs.objective else (),
-        history_length=history_length,
+        known_rows=known_rows,
         made_of=provenance(inputs),
         tensorboard=inputs.config.record.tensorboard,
         began=began,

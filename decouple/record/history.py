@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import io
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from decouple import files
 from decouple.errors import RunFolderError
+from decouple.record.compounds import Record
+from decouple.record.forms import Count, Text
 
 if TYPE_CHECKING:
     from decouple.flows.trace import StepReport
@@ -21,6 +25,18 @@ _FIXED = ("stage", "layer", "step", "fraction", "evaluations", "seconds")
 _MSE = "mse_"
 _LOSS = "loss_"
 _FLUSH_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How far a history.csv goes: its `size` in bytes, and their SHA-256 `digest`."""
+
+    size: int = 0
+    digest: str = hashlib.sha256().hexdigest()
+
+
+EXTENT = Record(Extent, 1, {"size": Count(), "digest": Text()})
+NOTHING = Extent()
 
 
 @dataclass(frozen=True)
@@ -47,19 +63,19 @@ class History:
     While the context is open the rows lie in `.history.csv.part`, flushed every few seconds;
     on leaving, by an exception too, that file becomes `history.csv`. A resumed run goes on after
     the rows that its checkpoint knows of; those that came later are dropped, as their steps are
-    taken again.
+    taken again. They are dropped when the first new row comes, and not before.
 
     Parameters
     ----------
     folder : the run folder
     layers : the layers whose feature MSE may be reported, in the network's order
     losses : the parts of an objective that may be reported
-    length : of the file to go on after, in bytes, as `flush` told it; 0 begins anew
+    known : what to go on after, as `flush` told it; by default nothing, and the file begins anew
 
     Raises
     ------
     RunFolderError
-        when a row cannot be written, or the earlier rows are fewer or about other layers.
+        when a row cannot be written, or the earlier rows are others than `known` says.
     """
 
     def __init__(
@@ -67,19 +83,22 @@ class History:
         folder: str | Path,
         layers: Sequence[str],
         losses: Sequence[str] = (),
-        length: int = 0,
+        known: Extent = NOTHING,
     ) -> None:
         """Write nothing yet."""
         self.path = Path(folder) / "history.csv"
         self.layers, self.losses = tuple(layers), tuple(losses)
-        self._part = self.path.with_name(".history.csv.part")
+        self._part = _part(folder)
         self._columns = [
             *_FIXED,
             *(_MSE + layer for layer in self.layers),
             *(_LOSS + name for name in self.losses),
         ]
-        self._file: TextIO | None = None
-        self._length = length
+        self._file: BinaryIO | None = None
+        self._known = known
+        # Of all rows so far, and whether rows may still lie behind them that are to be dropped.
+        self._size, self._digest = 0, hashlib.sha256()
+        self._behind = False
         self._place = ("", "")
         self._step = 0
         self._evaluations = 0
@@ -87,27 +106,24 @@ class History:
 
     def __enter__(self) -> History:
         """Open the file, with the rows of an earlier run that are to stay."""
+        earlier = b"" if self._known == NOTHING else earlier_rows(self.path.parent, self._known)
+        if earlier:
+            self._know(earlier)
         with files.disk_errors("write", self.path):
             if not self._part.exists() and self.path.exists():
                 os.replace(self.path, self._part)  # noqa: PTH105
-            if self._length:
-                self._go_on()
+            self._file = self._part.open("r+b" if earlier else "wb")
+            if earlier:
+                self._file.seek(len(earlier))
             else:
-                self._file = self._part.open("w", encoding="utf-8", newline="")
                 self._write(self._columns)
                 self._file.flush()
         self._flushed = time.monotonic()
         return self
 
-    def _go_on(self) -> None:
-        """Check the earlier rows, drop those that came after `length`, and know the last one."""
-        earlier = self._part.read_bytes() if self._part.exists() else b""
-        if len(earlier) < self._length:
-            raise RunFolderError(
-                f"'{self.path}' is damaged: it has {len(earlier)} of the {self._length} bytes that "
-                "the checkpoint knows of"
-            )
-        rows = list(csv.reader(earlier[: self._length].decode("utf-8", "replace").splitlines()))
+    def _know(self, earlier: bytes) -> None:
+        """Go on after these rows, if they have the same columns."""
+        rows = list(csv.reader(earlier.decode("utf-8", "replace").splitlines()))
         if rows[0] != self._columns:
             raise RunFolderError(
                 f"'{self.path}' has other columns than this run would write; "
@@ -117,8 +133,8 @@ class History:
         if last is not None:
             self._place = (last.stage, last.layer)
             self._step, self._evaluations = last.step, last.evaluations
-        os.truncate(self._part, self._length)
-        self._file = self._part.open("a", encoding="utf-8", newline="")
+        self._size, self._behind = len(earlier), True
+        self._digest.update(earlier)
 
     def __call__(self, report: StepReport) -> None:
         """Append one row."""
@@ -151,18 +167,29 @@ class History:
                 self._file.flush()
                 self._flushed = time.monotonic()
 
-    def flush(self) -> int:
-        """Bring all rows to the disk, so that no checkpoint is ahead of them; their bytes."""
+    def flush(self) -> Extent:
+        """Bring all rows to the disk, so that no checkpoint is ahead of them; how far they go."""
         if self._file is None:
             raise RuntimeError("open the history first: with History(...) as history")
         with files.disk_errors("write", self.path):
             self._file.flush()
             os.fsync(self._file.fileno())
-            return self._part.stat().st_size
+        return Extent(self._size, self._digest.hexdigest())
 
     def _write(self, row: Sequence[object]) -> None:
         assert self._file is not None
-        csv.writer(self._file, lineterminator="\n").writerow(row)
+        self._drop_behind(self._file)
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow(row)
+        line = text.getvalue().encode("utf-8")
+        self._file.write(line)
+        self._size += len(line)
+        self._digest.update(line)
+
+    def _drop_behind(self, file: BinaryIO) -> None:
+        if self._behind:
+            file.truncate()
+            self._behind = False
 
     def __exit__(
         self,
@@ -177,12 +204,40 @@ class History:
         try:
             with files.disk_errors("write", self.path):
                 try:
+                    if error is None:
+                        self._drop_behind(file)
                     file.close()
                 finally:  # what reached the disk before it was full is still worth its name
                     os.replace(self._part, self.path)  # noqa: PTH105
         except RunFolderError:
             if error is None:  # else the error on its way says more
                 raise
+
+
+def earlier_rows(folder: str | Path, known: Extent) -> bytes:
+    """The rows of a folder's history.csv as far as is known, which stay as they are.
+
+    Raises
+    ------
+    RunFolderError : they are not there, or are others.
+    """
+    path = _part(folder)
+    if not path.exists():
+        path = Path(folder) / "history.csv"
+    with files.disk_errors("read", path), files.opened_plain(path) as file:
+        earlier = file.read(known.size)
+    if len(earlier) < known.size:
+        raise RunFolderError(
+            f"'{path}' is damaged: it has {len(earlier)} of the {known.size} bytes that the "
+            "checkpoint knows of"
+        )
+    if hashlib.sha256(earlier).hexdigest() != known.digest:
+        raise RunFolderError(f"'{path}' is damaged: its rows are not those that were written")
+    return earlier
+
+
+def _part(folder: str | Path) -> Path:
+    return Path(folder) / ".history.csv.part"
 
 
 def _parse(columns: Sequence[str], values: Sequence[str]) -> HistoryRow | None:

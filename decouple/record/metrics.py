@@ -45,7 +45,7 @@ _WHERE_IT_APPLIES: dict[str, tuple[str, ...]] = {
     "transfer": ("feature_mse_to_source", "decoupled_feature_mse"),
     "compare": ("rows",),
 }
-_STAGE_ROW = (
+STAGE_ROW = (
     "stage",
     "layer",
     "stop_reason",
@@ -69,7 +69,7 @@ def check_metrics(metrics: Mapping[str, Any]) -> None:
     for key, parts in {**_REQUIRED, **_WHERE_IT_APPLIES}.items():
         if parts and key in metrics:
             missing += _missing(metrics[key], parts, key)
-    missing += _missing_in_rows(metrics.get("stages", ()), _STAGE_ROW, "stages")
+    missing += _missing_in_rows(metrics.get("stages", ()), STAGE_ROW, "stages")
     compare = metrics.get("compare")
     rows = compare.get("rows", ()) if isinstance(compare, Mapping) else ()
     missing += _missing_in_rows(rows, _COMPARE_ROW, "compare.rows")

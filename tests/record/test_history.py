@@ -1,6 +1,7 @@
 import errno
 import math
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -97,14 +98,14 @@ def test_resumed_run_takes_over_at_its_checkpoint(tmp_path, killed):
         for evaluations in (1, 2, 3):
             history(report(evaluations))
         history(report(1, "block2_conv1"))
-        length = history.flush()
+        known = history.flush()
         for evaluations in (2, 3, 4):
             history(report(evaluations, "block2_conv1"))
     if killed:  # the file has no name yet, and its last row is cut short
         text = (tmp_path / "history.csv").read_text()
         (tmp_path / "history.csv").unlink()
         (tmp_path / ".history.csv.part").write_text(text[:-12])
-    with History(tmp_path, LAYERS, length=length) as history:
+    with History(tmp_path, LAYERS, known=known) as history:
         history(report(7, "block2_conv1"))
     assert names(tmp_path) == ["history.csv"]
     rows = read_history(tmp_path / "history.csv")
@@ -117,8 +118,8 @@ def test_resumed_run_takes_over_at_its_checkpoint(tmp_path, killed):
 def test_the_same_layer_begun_anew_counts_from_one(tmp_path):
     with History(tmp_path, LAYERS) as history:
         history(report(5))
-        length = history.flush()
-    with History(tmp_path, LAYERS, length=length) as history:
+        known = history.flush()
+    with History(tmp_path, LAYERS, known=known) as history:
         history(report(1))
     assert [row.step for row in read_history(tmp_path / "history.csv")] == [1, 1]
 
@@ -134,21 +135,72 @@ def test_without_a_checkpoint_the_rows_begin_anew(tmp_path):
 def test_fewer_rows_than_the_checkpoint_knows_of_are_refused(tmp_path):
     with History(tmp_path, LAYERS) as history:
         history(report(1))
-        length = history.flush()
+        known = history.flush()
     with (
         pytest.raises(RunFolderError, match="damaged"),
-        History(tmp_path, LAYERS, length=length + 1),
+        History(tmp_path, LAYERS, known=replace(known, size=known.size + 1)),
     ):
         pass
+
+
+@pytest.fixture
+def cut(tmp_path):
+    """What the checkpoint knows of a history that goes on behind it: its first row."""
+    with History(tmp_path, LAYERS) as history:
+        history(report(1))
+        known = history.flush()
+        history(report(2))
+    return known
+
+
+def rows(folder):
+    return [row.evaluations for row in read_history(folder / "history.csv")]
+
+
+def entered(folder, known, *reports):
+    with History(folder, LAYERS, known=known) as history:
+        for step in reports:
+            history(step)
+
+
+@pytest.mark.parametrize("name", ["history.csv", ".history.csv.part"])
+def test_other_rows_than_the_checkpoint_knows_of_are_refused_and_stay(tmp_path, cut, name):
+    text = (tmp_path / "history.csv").read_bytes().replace(b"1.25", b"1.26", 1)
+    (tmp_path / "history.csv").unlink()
+    (tmp_path / name).write_bytes(text)
+    with pytest.raises(RunFolderError, match="its rows are not those that were written"):
+        entered(tmp_path, cut, report(9))
+    assert names(tmp_path) == [name]
+    assert (tmp_path / name).read_bytes() == text
+
+
+def test_rows_are_dropped_when_the_first_new_one_comes(tmp_path, cut):
+    def failing():
+        with History(tmp_path, LAYERS, known=cut) as history:
+            assert history.flush() == cut
+            raise RunFolderError("found out later")
+
+    with pytest.raises(RunFolderError, match="later"):
+        failing()
+    assert rows(tmp_path) == [1, 2]
+    entered(tmp_path, cut, report(7))
+    assert rows(tmp_path) == [1, 7]
+
+
+def test_rows_are_dropped_where_none_comes_any_more(tmp_path, cut):
+    entered(tmp_path, cut)
+    assert rows(tmp_path) == [1]
+    with History(tmp_path, LAYERS, known=cut) as history:
+        assert history.flush() == cut
 
 
 def test_resumed_with_other_layers_is_refused(tmp_path):
     with History(tmp_path, LAYERS) as history:
         history(report(1))
-        length = history.flush()
+        known = history.flush()
     with (
         pytest.raises(RunFolderError, match="other columns"),
-        History(tmp_path, LAYERS[:1], length=length),
+        History(tmp_path, LAYERS[:1], known=known),
     ):
         pass
 

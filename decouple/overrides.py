@@ -14,7 +14,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -23,9 +22,11 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from decouple import files
 from decouple.catalogue import groups
 from decouple.config import config_folder, register, registered
-from decouple.errors import ConfigError
+from decouple.documents import read_yaml
+from decouple.errors import ConfigError, RunFolderError
 from decouple.legible import CONTROLS
 
 # Settings that may themselves be a mapping with names of the user's own.
@@ -40,13 +41,20 @@ _MAYBE_PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./:%@+-]*")
 
 
 def read_config(run_dir: str | Path) -> dict[str, Any]:
-    """config.yaml in plain containers; empty where there is none."""
+    """config.yaml in plain containers; empty where there is none.
+
+    Raises
+    ------
+    RunFolderError : it cannot be read, or holds something else than settings.
+    """
     path = Path(run_dir) / "config.yaml"
-    if not path.exists():
+    if not files.there(path):
         return {}
     # Not OmegaConf.load: values are resolved, and a `${` in them is a name's own.
-    found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return dict(found) if isinstance(found, dict) else {}
+    found = read_yaml(path)
+    if not isinstance(found, dict):
+        raise RunFolderError(f"'{path}' is damaged: it holds no settings")
+    return found
 
 
 @dataclass(frozen=True)

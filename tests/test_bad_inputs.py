@@ -200,12 +200,29 @@ SETTINGS: dict[str, tuple[list[str], list[str]]] = {
     "removed setting": ([SELF, "~seed"], ["seed"]),
     "group of a traversal": ([SELF, "network=../config"], ["../config"]),
     "resume of nothing": (["resume=nowhere"], ["nowhere"]),
+    "resume of a long name": ([f"resume={'a' * 300}"], ["there is no run folder"]),
+    "resume of a long path": ([f"resume={'a/' * 3000}"], ["there is no run folder"]),
+    "resume of a NUL": (["resume=a\0b"], ["there is no run folder"]),
+    "verify of a long name": ([f"verify=runs/{'a' * 300}/b"], ["there is no run folder"]),
+    "verify of a NUL": (["verify=a\0b"], ["there is no run folder"]),
     "resume of numbers": (["resume=2024_01_05"], ["2024_01_05: there is no run folder"]),
     "verify of numbers": (["verify=2024_01_05"], ["2024_01_05: there is no run folder"]),
     "run_dir of numbers": ([SELF, *COMMON, "run_dir=2024_01"], ["run_dir '2024_01' is a file"]),
     "run_dir that is a file": ([SELF, *COMMON, "run_dir=file"], ["file", "is a file"]),
     "run_dir that is taken": ([SELF, *COMMON, "run_dir=taken"], ["taken", "not empty"]),
     "run_dir below a file": ([SELF, *COMMON, "run_dir=file/run"], ["file"]),
+    "run_dir of a long name": (
+        [SELF, *COMMON, f"run_dir=new/{'a' * 300}/run"],
+        ["cannot use run_dir 'new/aaa", "File name too long"],
+    ),
+    "run_dir of a long path": (
+        [SELF, *COMMON, f"run_dir={'/'.join(['a' * 200] * 30)}"],
+        ["cannot use run_dir 'aaa", "File name too long"],
+    ),
+    "run_dir of a NUL": (
+        [SELF, *COMMON, "run_dir=new/a\0b"],
+        ["cannot use run_dir 'new/a\\x00b'", "no file has such a name"],
+    ),
 }
 
 

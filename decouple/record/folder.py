@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +49,24 @@ def claim_folder(path: Path, setting: str, first: str) -> None:
     RunFolderError : it holds something already, or cannot be made.
     """
     taken = f"{setting} '{path}' is not empty; name a new folder or remove what is in it"
-    if path.exists() and not path.is_dir():
+    if files.there(path) and not path.is_dir():
         raise RunFolderError(f"{setting} '{path}' is a file; name a folder")
-    with files.disk_errors(f"use {setting}", path):
-        path.mkdir(parents=True, exist_ok=True)
-        if any(path.iterdir()):
-            raise RunFolderError(taken)
-        try:
-            # Exclusive: of two that both saw the folder empty, one gets past here.
-            (path / first).mkdir()
-        except FileExistsError:
-            raise RunFolderError(taken) from None
+    new = [folder for folder in (path, *path.parents) if not files.there(folder)]
+    try:
+        with files.disk_errors(f"use {setting}", path):
+            path.mkdir(parents=True, exist_ok=True)
+            if any(path.iterdir()):
+                raise RunFolderError(taken)
+            try:
+                # Exclusive: of two that both saw the folder empty, one gets past here.
+                (path / first).mkdir()
+            except FileExistsError:
+                raise RunFolderError(taken) from None
+    except RunFolderError:
+        for folder in new:  # as far as they were made, and nobody has put anything there
+            with suppress(OSError, ValueError):
+                folder.rmdir()
+        raise
 
 
 class RunFolder:

@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from decouple.files import expanded
+from decouple.documents import read_yaml
+from decouple.files import expanded, there
 from decouple.record.folder import RunFolder
 
 NAME = "files.yaml"
@@ -30,6 +31,10 @@ def seen_from_here(config: Mapping[str, Any], run_dir: str | Path) -> dict[str, 
     ----------
     config : plain containers, as config.yaml has them
     run_dir : the run folder
+
+    Raises
+    ------
+    RunFolderError : the file that says where they lay is damaged.
     """
     found = {key: dict(held) if isinstance(held, Mapping) else held for key, held in config.items()}
     for setting, place in _places(Path(run_dir) / NAME).items():
@@ -37,7 +42,7 @@ def seen_from_here(config: Mapping[str, Any], run_dir: str | Path) -> dict[str, 
         held = found.get(group) if group else found
         if not isinstance(held, dict) or not isinstance(held.get(key), str):
             continue
-        if os.path.exists(place) and absolute(held[key]) != place:  # noqa: PTH110
+        if there(place) and absolute(held[key]) != place:
             held[key] = place
     return found
 
@@ -48,7 +53,5 @@ def absolute(name: str) -> str:
 
 
 def _places(path: Path) -> dict[str, str]:
-    if not path.exists():
-        return {}
-    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    found = read_yaml(path) if there(path) else None
     return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}

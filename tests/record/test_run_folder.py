@@ -207,3 +207,30 @@ def test_full_disk_while_saving_an_image(tmp_path, monkeypatch):
         folder.save_image("result.png", np.zeros((10, 10, 3)))
     assert_one_line(error, "No space left on device", "result.png")
     assert list((folder.path / "images").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("a" * 300, "File name too long"),
+        (f"b/c/{'a' * 300}/d", "File name too long"),
+        ("/".join(["a" * 200] * 30), "File name too long"),
+        ("b/a\0c", "no file has such a name"),
+        ("b/\ud800", "no file has such a name"),
+    ],
+)
+def test_a_name_that_no_folder_can_have_is_one_line_and_leaves_no_other(tmp_path, name, reason):
+    with pytest.raises(RunFolderError) as error:
+        RunFolder.create("x", tmp_path / name)
+    assert_one_line(error, "cannot use run_dir", reason)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_was_there_stays(tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    for path in (tmp_path / "mine" / ("a" * 300), tmp_path / "mine"):
+        if path.name == "mine":
+            monkeypatch.setattr(Path, "iterdir", no_space)
+        with pytest.raises(RunFolderError):
+            RunFolder.create("x", path)
+    assert (tmp_path / "mine").is_dir()

@@ -62,7 +62,7 @@ What each setting means: decouple/config.py, decouple/experiments, or the README
 def compose_checked(overrides: list[str]) -> DictConfig:
     """The configuration, checked; ConfigError in one line."""
     config, parsed = _composed(overrides)
-    with _one_line():
+    with one_line():
         missing = OmegaConf.missing_keys(config)
         if "experiment" in missing:
             names = ", ".join(groups()["experiment"])
@@ -81,12 +81,12 @@ def check_names(overrides: list[str]) -> None:
 def _composed(overrides: list[str]) -> tuple[DictConfig, list[Override]]:
     """The configuration of one run, and the settings that were named."""
     parsed = read(overrides)
-    with _one_line():
+    with one_line():
         return compose("config", overrides=_resumed(parsed)), parsed
 
 
 @contextmanager
-def _one_line() -> Iterator[None]:
+def one_line() -> Iterator[None]:
     """Say in one line what Hydra and OmegaConf say in several."""
     try:
         yield

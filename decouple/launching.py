@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 
+from decouple.command_line import one_line
 from decouple.config import config_folder
 from decouple.errors import ConfigError
 
@@ -26,6 +28,8 @@ OF_SWEEPS = (
     *("hydra/launcher", "hydra.launcher", "hydra.sweep.dir", "hydra.sweeper.max_batch_size"),
     *("hydra.job.name", "hydra.job.env_set", "hydra.job.env_copy"),
 )
+# Hydra's variable: errors are raised with all that belongs to them.
+_RAISING = "HYDRA_FULL_ERROR"
 # {Hydra's setting: what has the effect that it has elsewhere}
 _OURS = {
     "hydra.run.dir": "run_dir=DIR",
@@ -104,6 +108,25 @@ def _installed(module: str) -> bool:
     with suppress(ModuleNotFoundError):  # of the package that all plugins lie in
         return find_spec(module) is not None
     return False
+
+
+@contextmanager
+def raising_errors() -> Iterator[None]:
+    """Let Hydra raise what goes wrong; else it prints it, and ends the process.
+
+    Raises
+    ------
+    ConfigError : Hydra does not take a setting, such as one of the launcher's.
+    """
+    former = os.environ.get(_RAISING)
+    os.environ[_RAISING] = "1"
+    try:
+        with one_line():
+            yield
+    finally:
+        os.environ.pop(_RAISING)
+        if former is not None:
+            os.environ[_RAISING] = former
 
 
 def hand_to_hydra(arguments: Sequence[str], task: Any = lambda _: None) -> None:

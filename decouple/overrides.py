@@ -121,6 +121,15 @@ def overrides(config: Mapping[str, Any]) -> list[str]:
     return [experiment, *(f"{change.setting}={word(change.value)}" for change in found)]
 
 
+def same_run(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two configurations, in plain containers, compute the same."""
+    computed = [
+        {name: value for name, value in settings(config).items() if name not in _OF_ONE_RUN}
+        for config in (one, other)
+    ]
+    return computed[0] == computed[1]
+
+
 def repeat_command(config: Mapping[str, Any]) -> str:
     """The command that repeats a run; see `command`.
 

@@ -68,6 +68,55 @@ def test_a_run_that_broke_off_is_on_the_sweeps_page(
     assert "it broke off" in text
 
 
+# Its second run, in a process of its own, is killed; the others end at once. A function of the
+# program itself travels to the processes as it is.
+KILLED = """
+import os, signal, sys
+from decouple import sweeps
+from decouple.run import main
+
+one_cell = sweeps.run_cell
+
+def cell(config):
+    from decouple import sweeps
+    from decouple.errors import DecoupleError
+
+    def carry_out(config):
+        if config.seed == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise DecoupleError("no run in this test")
+
+    sweeps.carry_out = carry_out
+    one_cell(config)
+
+sweeps.run_cell = cell
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_a_process_of_a_sweep_is_killed(tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs the extra `cluster`")
+    words = ["-m", *FEW, "seed=0,1,2", "hydra/launcher=joblib"]
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, *words, "hydra.launcher.n_jobs=2"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "error: the launcher gave up: A worker" in done.stderr
+    assert "go on with: python -m decouple.run -m" in done.stderr
+    (page,) = (tmp_path / "runs" / "sweeps").glob("*/report.html")
+    text = page.read_text(encoding="utf-8")
+    assert "0 of 3 runs finished" in text
+    assert "Run 2 was cut (seed=1)" in text
+    assert done.stderr.splitlines()[-1].endswith(str(page.relative_to(tmp_path)))
+
+
 @pytest.mark.parametrize("launcher", launching.LAUNCHERS)
 def test_what_is_not_installed_is_one_line(
     launcher: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

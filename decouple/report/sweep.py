@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from itertools import count, groupby
 from pathlib import Path
 from typing import Any
@@ -34,20 +35,30 @@ _ACROSS = 3
 _LABEL = 70  # characters of a legend entry
 
 
+class Ended(str, Enum):
+    """How a run of the sweep ended that did not finish."""
+
+    FAILED = "failed"
+    CUT = "was cut"
+    NOT_RUN = "was not run"
+
+
 @dataclass(frozen=True)
 class Failure:
-    """A run of the sweep that ended in an error.
+    """A run of the sweep that did not finish.
 
     Attributes
     ----------
     config : its configuration in plain containers
-    reason : the error's one line
+    reason : in one line
     folder : its run folder, where it left one
+    ended : how
     """
 
     config: Mapping[str, Any]
     reason: str
     folder: Path | None = None
+    ended: Ended = Ended.FAILED
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,7 @@ class _Cell:
     metrics: Mapping[str, Any]
     folder: Path | None = None
     reason: str = ""
+    ended: str = ""
     differing: str = ""
 
     @property
@@ -76,13 +88,16 @@ class _Tile:
     address: str = ""
 
 
-def write_sweep_page(outcomes: Sequence[str | Path | Failure], path: str | Path) -> Path:
+def write_sweep_page(
+    outcomes: Sequence[str | Path | Failure], path: str | Path, go_on: str | None = None
+) -> Path:
     """Write one page for all runs of a sweep.
 
     Parameters
     ----------
     outcomes : in the order of the runs, the run folder of each, or how it failed
     path : of the page; runs are linked to by relative addresses
+    go_on : the command that goes on with the sweep, where runs are left
 
     Returns
     -------
@@ -117,6 +132,7 @@ def write_sweep_page(outcomes: Sequence[str | Path | Failure], path: str | Path)
         window=window,
         results=_results(columns, values, cells, path),
         failures=[(cell, _address(cell, path)) for cell in failed],
+        go_on=go_on,
         curves=_curves(runs),
         runs=len(runs),
         most=_MOST_CURVES,
@@ -129,7 +145,9 @@ def write_sweep_page(outcomes: Sequence[str | Path | Failure], path: str | Path)
 
 def _cell(number: int, outcome: str | Path | Failure) -> _Cell:
     if isinstance(outcome, Failure):
-        return _Cell(number, outcome.config, {}, outcome.folder, outcome.reason)
+        return _Cell(
+            number, outcome.config, {}, outcome.folder, outcome.reason, outcome.ended.value
+        )
     folder = Path(outcome)
     return _Cell(number, read_config(folder), read_metrics(folder), folder)
 

@@ -17,7 +17,7 @@ from decouple.flows.stop import StopReason
 from decouple.overrides import composed
 from decouple.record.history import HistoryRow, read_history
 from decouple.report.page import write_page
-from decouple.report.sweep import Failure, overview_figure, write_sweep_page
+from decouple.report.sweep import Ended, Failure, overview_figure, write_sweep_page
 from decouple.report.sweep_pictures import grid_of, telling_window
 
 SEEDS = {0: 100.0, 1: 110.5}
@@ -265,3 +265,22 @@ def test_the_losses_of_objectives_are_drawn_and_compared() -> None:
     assert axes.get_title() == "optimization"
     assert axes.get_ylabel() == "weighted loss"
     assert list(axes.lines[0].get_ydata()) == [9.0, 4.5, 3.0]
+
+
+def test_what_is_left_stands_with_the_command_that_goes_on(
+    runs: list[Path], tmp_path: Path
+) -> None:
+    config = composed("+experiment=self_transfer", "layers=1", "seed=7")
+    cut = Failure(config, "no word of it", runs[1], Ended.CUT)
+    waiting = Failure(config, "before its turn", None, Ended.NOT_RUN)
+    path = tmp_path / "report.html"
+    page = Page(write_sweep_page([runs[0], cut, waiting], path, "go <on>"))
+    check_needs_nothing_else(page)
+    assert page.text("p")[0].startswith("1 of 3 runs finished.")
+    assert page.text("p")[1:3] == [
+        "Run 2 was cut (seed=7): no word of it",
+        "Run 3 was not run (seed=7): before its turn",
+    ]
+    assert "go <on>" in page.text("code")
+    whole = Page(write_sweep_page([runs[0], cut], path))
+    assert whole.text("code") == []

@@ -7,7 +7,7 @@ which can be carried on in several calls of `run`, and in another process by `re
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -30,10 +30,10 @@ class Descent(Protocol):
     def run(self, loss: Loss, image: np.ndarray, callback: Callback) -> np.ndarray | None:
         """Descend from `image` until `callback` says so; the image then, None if stuck."""
 
-    def state(self) -> list[np.ndarray]:
-        """What the next iteration depends on beside the image; see `restore`."""
+    def state(self) -> list[np.ndarray] | None:
+        """What the next iteration depends on beside the image; see `restore`. None: not told."""
 
-    def restore(self, state: list[np.ndarray]) -> None:
+    def restore(self, state: Sequence[np.ndarray]) -> None:
         """Go on as the descent whose state this was; ValueError if it does not fit."""
 
 
@@ -199,7 +199,7 @@ class KerasDescent:
         """Keras's own variables: iterations, rate, moments; see `Descent.state`."""
         return [np.copy(variable.numpy()) for variable in self._keras.variables]
 
-    def restore(self, state: list[np.ndarray]) -> None:
+    def restore(self, state: Sequence[np.ndarray]) -> None:
         """See `Descent.restore`."""
         variables = self._keras.variables
         if [np.shape(value) for value in state] != [tuple(v.shape) for v in variables]:
@@ -272,11 +272,11 @@ class _LbfgsDescent:
     def __init__(self, optimizer: Lbfgs) -> None:
         self._optimizer = optimizer
 
-    def state(self) -> list[np.ndarray]:
-        """Nothing: a call of SciPy depends on the image alone."""
-        return []
+    def state(self) -> list[np.ndarray] | None:
+        """Nothing where each iteration is a call of SciPy; within one, SciPy does not tell it."""
+        return None if self._optimizer.evaluations is None else []
 
-    def restore(self, state: list[np.ndarray]) -> None:
+    def restore(self, state: Sequence[np.ndarray]) -> None:
         """See `Descent.restore`."""
         if state:
             raise ValueError("the state is of another optimizer")

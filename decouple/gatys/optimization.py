@@ -7,14 +7,14 @@ The loop is that of every descent here (`decouple.flows`): the optimizer says ho
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
 
 from decouple.errors import ConfigError
-from decouple.flows.optimizers import Descent, Optimizer
+from decouple.flows.optimizers import Loss, Optimizer
 from decouple.flows.stop import StopReason
 from decouple.flows.stopping import StopRule, Watch
 from decouple.flows.trace import LayerTrace, Observer, StepReport, ignore
@@ -24,6 +24,8 @@ from decouple.images import digest, psnr_db
 STAGE = "optimize"
 # A forward pass and the way back of the gradient.
 PASSES = 2
+# Of gradients that are remembered, in bytes.
+_LARGEST_MEMORY = 2**28
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,8 @@ class State:
     image : (H, W, 3) float64, where the optimizer is
     start : (H, W, 3) float64, where it began
     losses : at the start
-    optimizer : see `Descent.state`; empty for L-BFGS, which begins anew at each iteration
+    optimizer : see `Descent.state`; where that is not told, the losses (E,) and gradients
+        (E, H, W, 3) that the optimizer was given, of which the first may be enough
     watch : see `Watch.state`
     passes, seconds : taken so far
     """
@@ -43,7 +46,7 @@ class State:
     image: np.ndarray
     start: np.ndarray
     losses: Mapping[str, float]
-    optimizer: list[np.ndarray]
+    optimizer: Sequence[np.ndarray]
     watch: Mapping[str, np.ndarray]
     passes: int
     seconds: float
@@ -89,8 +92,9 @@ def optimize(
 
     A run that is cut in two by `state` does what the uncut run does, number for number where the
     network's passes are deterministic, if it was cut after a multiple of `rule.check_every`
-    iterations and the optimizer tells its state: Keras's do, L-BFGS if it begins anew at each
-    iteration (`Lbfgs.evaluations`).
+    iterations. Keras's optimizers tell their state, and L-BFGS has none that begins anew at each
+    iteration (`Lbfgs.evaluations`). Else its curvature lies within SciPy: it is led from the start
+    to where it was by the losses and gradients that it was given then.
 
     >>> import decouple as dc
     >>> from decouple.flows import Lbfgs, StopRule
@@ -124,6 +128,7 @@ def optimize(
     """
     measured = _Measured(objective)
     descent = optimizer.begin(np.shape(image))
+    remembered = None if descent.state() is not None else _Remembered(measured, objective)
     began = time.perf_counter()
 
     def seconds() -> float:
@@ -140,27 +145,34 @@ def optimize(
         measured.passes = PASSES
         over = watch.begin(before["total"], start)
     else:
-        check_fits(state, np.shape(image), descent)
+        check_fits(state, np.shape(image), optimizer)
+        (remembered or descent).restore(state.optimizer)
         x, start, before = state.image, state.start, state.losses
         # Evaluated as it was when the state was made, but counted then.
         measured.losses(x)
         measured.passes = state.passes
         over = watch.resume(state.watch)
     last = x
+    led = 0
+    if state is not None and remembered is not None:
+        x, led = start, state.iterations
 
     def after(loss: float, x: np.ndarray) -> bool:
-        nonlocal last
+        nonlocal last, led
         last = x.copy()
+        if state is not None and led > 0:
+            led -= 1
+            measured.passes = state.passes  # what was forgotten has been evaluated once more
+            return False
         over = watch.step(loss, x)
         on_iteration(watch.iterations, last, measured.losses(x), snapshot)
         return over
 
     def snapshot() -> State:
-        return State(
-            last, start, before, descent.state(), watch.state(), measured.passes, seconds()
-        )
+        own = descent.state() if remembered is None else remembered.state()
+        return State(last, start, before, own or [], watch.state(), measured.passes, seconds())
 
-    if not over and descent.run(measured, x, after) is None:
+    if not over and descent.run(remembered or measured, x, after) is None:
         watch.stuck()
     reason = watch.reason or StopReason.STAGNATED
     trace = LayerTrace(
@@ -224,8 +236,53 @@ class _Measured:
         return self._value
 
 
-def check_fits(state: State, shape: tuple[int, ...], descent: Descent) -> None:
-    """Let a descent go on from a state.
+class _Remembered:
+    """A `Loss` that remembers what it said, for an optimizer that does not tell its state.
+
+    Given the same answers it takes the same steps, in the time of a few passes. What is more than
+    `_LARGEST_MEMORY` is forgotten, and evaluated again.
+    """
+
+    def __init__(self, loss: Loss, objective: Objective) -> None:
+        self._loss, self._dtype = loss, objective.chain.dtype
+        self._losses: list[float] = []
+        self._gradients: list[np.ndarray] = []
+        self._asked = 0
+
+    def __call__(self, image: np.ndarray) -> tuple[float, np.ndarray]:
+        """Loss and gradient (H, W, 3), float64."""
+        place, self._asked = self._asked, self._asked + 1
+        if place < len(self._losses):
+            return self._losses[place], self._gradients[place].astype(np.float64)
+        loss, gradient = self._loss(image)
+        kept = gradient.astype(self._dtype)  # no digit is lost: it comes from there
+        if place == len(self._losses) and (place + 1) * kept.nbytes <= _LARGEST_MEMORY:
+            self._losses.append(loss)
+            self._gradients.append(kept)
+        return loss, gradient
+
+    def state(self) -> list[np.ndarray]:
+        """What it said so far; see `State.optimizer`."""
+        return [np.array(self._losses), np.array(self._gradients)] if self._losses else []
+
+    def restore(self, state: Sequence[np.ndarray]) -> None:
+        """Say the same again."""
+        losses, gradients = state or ((), ())
+        self._losses, self._gradients = [float(loss) for loss in losses], list(gradients)
+
+    @staticmethod
+    def check(state: Sequence[np.ndarray], shape: tuple[int, ...]) -> None:
+        """Raise ValueError if it is no state of this, of images of a shape."""
+        if not state:
+            return
+        sizes = [array.shape for array in state]
+        count = sizes[0][:1]
+        if sizes != [count, (*count, *shape)] or any(array.dtype.kind != "f" for array in state):
+            raise ValueError("the state is of another optimizer")
+
+
+def check_fits(state: State, shape: tuple[int, ...], optimizer: Optimizer) -> None:
+    """Compare a state with the optimizer that is to go on from it.
 
     Raises
     ------
@@ -235,7 +292,11 @@ def check_fits(state: State, shape: tuple[int, ...], descent: Descent) -> None:
         raise ConfigError(
             f"the state is of an image of shape {state.image.shape}, but this one has {shape}"
         )
+    descent = optimizer.begin(shape)
     try:
-        descent.restore(state.optimizer)
+        if descent.state() is None:
+            _Remembered.check(state.optimizer, shape)
+        else:
+            descent.restore(state.optimizer)
     except ValueError as error:
         raise ConfigError(str(error)) from error

@@ -146,7 +146,7 @@ def check_fits_run(inputs: Inputs, kept: Kept, folder: str | Path) -> None:
     if kept.weights.keys() != terms or kept.state.losses.keys() != {"total", *terms}:
         raise RunFolderError(f"the checkpoint in '{folder}' is of other terms")
     how, shape = optimizer(**options_of(inputs.config.optimizer)), inputs.target.shape
-    check_fits(kept.state, shape, how.begin(shape))
+    check_fits(kept.state, shape, how)
     earlier_rows(folder, kept.history)
 
 

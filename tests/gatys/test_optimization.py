@@ -9,7 +9,7 @@ import pytest
 
 from decouple.errors import ConfigError, ImageError
 from decouple.flows import KerasOptimizer, Lbfgs, StopReason, StopRule
-from decouple.gatys import Objective, TotalVariation, content, optimize, style
+from decouple.gatys import Objective, TotalVariation, content, optimization, optimize, style
 
 SIDE = 24
 RESTARTED = Lbfgs(evaluations=20)
@@ -110,11 +110,13 @@ def test_infinite_values_end_it(objective, start):
     [
         RESTARTED,
         Lbfgs(evaluations=8, lower=0.0, upper=1.0),
+        Lbfgs(),
+        Lbfgs(memory=3, lower=0.0, upper=1.0),
         KerasOptimizer("adam", decay="steps", decay_iterations=3),
         KerasOptimizer("sgd", learning_rate=0.05, options={"momentum": 0.9}),
         KerasOptimizer("rmsprop"),
     ],
-    ids=["lbfgs", "lbfgs_bounded", "adam", "momentum", "rmsprop"],
+    ids=["restarted", "restarted_bounded", "lbfgs", "lbfgs_bounded", "adam", "momentum", "rmsprop"],
 )
 def test_a_run_in_two_parts_is_the_uncut_run(objective, start, how):
     whole = optimize(objective, start, how, rule(7))
@@ -126,6 +128,36 @@ def test_a_run_in_two_parts_is_the_uncut_run(objective, start, how):
     np.testing.assert_array_equal(second.state.image, whole.state.image)
     for name in ("steps", "evaluations", "losses", "losses_before", "image_change_psnr_db"):
         assert getattr(second.trace, name) == getattr(whole.trace, name), name
+
+
+@pytest.mark.parametrize("remembered", [0, 1, 3, 1000])
+def test_what_is_forgotten_is_evaluated_again(objective, start, remembered, monkeypatch):
+    whole = optimize(objective, start, Lbfgs(), rule(6))
+    size = start.size * np.dtype(objective.chain.dtype).itemsize
+    monkeypatch.setattr(optimization, "_LARGEST_MEMORY", remembered * size)
+    states = []
+    first = optimize(
+        objective, start, Lbfgs(), rule(4), on_iteration=lambda *told: states.append(told[3]())
+    )
+    kept = first.state.optimizer
+    assert (len(kept[0]) if kept else 0) == min(remembered, first.trace.evaluations // 2)
+    for state in (states[0], first.state):
+        rest = optimize(objective, start, Lbfgs(), rule(6), state=state)
+        np.testing.assert_array_equal(rest.image, whole.image)
+        assert rest.trace.evaluations == whole.trace.evaluations
+        assert rest.state.iterations == 6
+
+
+def test_what_it_remembers_is_not_evaluated_again(objective, start, monkeypatch):
+    first = optimize(objective, start, Lbfgs(), rule(4))
+    asked = []
+    evaluate = type(objective).loss_and_gradient
+    monkeypatch.setattr(
+        type(objective), "loss_and_gradient", lambda *what: asked.append(1) or evaluate(*what)
+    )
+    rest = optimize(objective, start, Lbfgs(), rule(5), state=first.state)
+    # Where it was, the evaluations of one iteration, and the best image.
+    assert len(asked) <= 2 + (rest.trace.evaluations - first.trace.evaluations) // 2
 
 
 def test_a_state_taken_on_the_way_is_as_good_as_one_at_the_end(objective, start):
@@ -148,6 +180,8 @@ def test_what_does_not_fit_is_refused(objective, start):
         optimize(objective, start, RESTARTED, rule(2), state=state)
     with pytest.raises(ConfigError, match="another optimizer"):
         optimize(objective, start, KerasOptimizer("sgd"), rule(2), state=state)
+    with pytest.raises(ConfigError, match="another optimizer"):
+        optimize(objective, start, Lbfgs(), rule(2), state=state)
     with pytest.raises(ConfigError, match="shape"):
         optimize(objective, start[1:], KerasOptimizer("adam"), rule(2), state=state)
     with pytest.raises(ImageError):

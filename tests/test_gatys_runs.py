@@ -106,7 +106,10 @@ def test_figures_and_page(run_dir: Path, metrics: dict) -> None:
     assert single not in page
 
 
-@pytest.mark.parametrize("experiment", [MORENO, COURSE], ids=["lbfgs", "adam"])
+LBFGS = [*MORENO, "optimizer=lbfgs", "gatys.save_every=3"]
+
+
+@pytest.mark.parametrize("experiment", [MORENO, COURSE, LBFGS], ids=["restarted", "adam", "lbfgs"])
 def test_a_run_cut_in_two_is_the_uncut_run(experiment: list[str], tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert main([*experiment, "stop.max_iterations=5", f"run_dir={whole}"]) == 0
@@ -123,6 +126,8 @@ def test_a_run_cut_in_two_is_the_uncut_run(experiment: list[str], tmp_path: Path
     assert [row.step for row in rows] == [1, 2, 3, 4, 5]
     assert [row.losses for row in rows] == [row.losses for row in whole_rows]
     assert [row.evaluations for row in rows] == [row.evaluations for row in whole_rows]
+    assert [row.fraction for row in rows] == [row.fraction for row in whole_rows]
+    assert compare_runs(cut, whole).identical
     done, undivided = read(cut)["gatys"], read(whole)["gatys"]
     assert done["resumed_after"] == [2]
     assert {**done, "resumed_after": []} == undivided

@@ -13,7 +13,7 @@ from decouple.errors import DecoupleError
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.journal import Journal
 from decouple.pipeline.provenance import check_same_run
-from decouple.pipeline.state import check_fits_run, kept_in
+from decouple.pipeline.state import check_fits_run, kept_in, lengthen_history
 from decouple.record.checkpoint import NAME, read_checkpoint, remove_checkpoint
 from decouple.record.folder import RunFolder
 from decouple.record.history import NOTHING, Extent
@@ -91,5 +91,5 @@ def _known_rows(inputs: Inputs, run_dir: str, journal: Journal) -> Extent:
         if kept is None:
             return NOTHING
         check_fits_run(inputs, kept, run_dir)
-        return kept.history
+        return lengthen_history(inputs, kept, run_dir).history
     return NOTHING if inputs.experiment.of_methods else journal.rows

@@ -128,9 +128,21 @@ class _Iterations:
         # {number of iterations: loss} of the pictures that were saved.
         self.iterations: dict[str, float] = dict(kept.iterations) if kept else {}
         self.resumed_after: list[int] = list(kept.resumed_after) if kept else []
+        self._forget_former_end()
         # Where it first happened, and to which terms.
         self.not_finite: dict[str, Any] | None = None
         self._written = time.monotonic()
+
+    def _forget_former_end(self) -> None:
+        """Drop the picture of an iteration that was the last then, and is one of many now."""
+        for count in [count for count in self.iterations if not self._saves(int(count))]:
+            del self.iterations[count]
+            self._run.recorder.forget(f"iteration_{count}")
+
+    def _saves(self, count: int) -> bool:
+        """Whether the picture after so many iterations is to be saved."""
+        every = self._run.config.gatys.save_every
+        return every is not None and (count % every == 0 or count == self._rule.max_iterations)
 
     def after(
         self,
@@ -145,9 +157,7 @@ class _Iterations:
             terms = [name for name, v in losses.items() if name != "total" and not np.isfinite(v)]
             self.not_finite = {"iteration": count, "terms": terms or ["total"]}
             return
-        every = settings.gatys.save_every
-        due = every is not None and (count % every == 0 or count == self._rule.max_iterations)
-        if due and np.isfinite(image).all():
+        if self._saves(count) and np.isfinite(image).all():
             run.save(f"iteration_{count}", image)
             self.iterations[str(count)] = losses["total"]
             run.say(f"iteration {count}: {losses_line(losses)}")

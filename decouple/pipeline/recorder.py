@@ -142,6 +142,13 @@ class Recorder:
         if self._board is not None:
             self._board.image(name, image)
 
+    def forget(self, name: str) -> None:
+        """Remove a picture that an earlier process had saved; raises RunFolderError."""
+        self._clipped.pop(name, None)
+        path = self.folder.path / "images" / f"{name}.png"
+        with files.disk_errors("remove", path):
+            path.unlink(missing_ok=True)
+
     def keep_array(self, name: str, values: np.ndarray) -> None:
         """Keep an array in full precision, in result.npz."""
         self._arrays[name] = values

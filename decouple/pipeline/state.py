@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from decouple.errors import ConfigError, RunFolderError
 from decouple.flows import optimizer
 from decouple.gatys import State
-from decouple.gatys.optimization import check_fits
-from decouple.parsing import options_of
+from decouple.gatys.optimization import STAGE, check_fits
+from decouple.parsing import options_of, stop_rules
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.kept import IMAGE
 from decouple.pipeline.objective import terms_of
@@ -19,7 +19,7 @@ from decouple.pipeline.provenance import provenance
 from decouple.record.checkpoint import read_checkpoint, write_checkpoint
 from decouple.record.compounds import Fields, Record, Several, Table
 from decouple.record.forms import Array, Count, Misfit, Number, Plain, Text, read, written
-from decouple.record.history import EXTENT, Extent, earlier_rows
+from decouple.record.history import EXTENT, Extent, earlier_rows, put_fractions_anew
 from decouple.record.metrics import STAGE_ROW
 from decouple.report.page import PAGE
 
@@ -153,6 +153,28 @@ def check_fits_run(inputs: Inputs, kept: Kept, folder: str | Path) -> None:
 def has_ended(run_dir: str | Path) -> bool:
     """Whether a run is done: its page is the last that it writes."""
     return all((Path(run_dir) / name).exists() for name in ("metrics.json", PAGE))
+
+
+def lengthen_history(inputs: Inputs, kept: Kept, folder: str | Path) -> Kept:
+    """Let the earlier rows of a run that goes on say their share of the iterations it has now.
+
+    Before the history is opened; `stop.max_iterations` may be another than it was.
+
+    Raises
+    ------
+    RunFolderError : history.csv, or the checkpoint that is to know of it, cannot be written.
+    """
+    rule = stop_rules(inputs.config.stop, inputs.weights).common
+
+    def fraction_at(step: int) -> float:
+        return min(step * rule.check_every, kept.state.iterations) / rule.max_iterations
+
+    history = put_fractions_anew(folder, kept.history, STAGE, fraction_at)
+    if history == kept.history:
+        return kept
+    lengthened = replace(kept, history=history)
+    keep(folder, inputs, lengthened)
+    return lengthened
 
 
 def check_unfinished(inputs: Inputs) -> None:

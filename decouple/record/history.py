@@ -7,7 +7,7 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,7 @@ from decouple.record.forms import Count, Text
 if TYPE_CHECKING:
     from decouple.flows.trace import StepReport
 
+_NAME, _PART = "history.csv", ".history.csv.part"
 _FIXED = ("stage", "layer", "step", "fraction", "evaluations", "seconds")
 _MSE = "mse_"
 _LOSS = "loss_"
@@ -86,7 +87,7 @@ class History:
         known: Extent = NOTHING,
     ) -> None:
         """Write nothing yet."""
-        self.path = Path(folder) / "history.csv"
+        self.path = Path(folder) / _NAME
         self.layers, self.losses = tuple(layers), tuple(losses)
         self._part = _part(folder)
         self._columns = [
@@ -106,12 +107,13 @@ class History:
 
     def __enter__(self) -> History:
         """Open the file, with the rows of an earlier run that are to stay."""
-        earlier = b"" if self._known == NOTHING else earlier_rows(self.path.parent, self._known)
-        if earlier:
+        place, earlier = self._part if self._part.exists() else self.path, b""
+        if self._known != NOTHING:
+            place, earlier = _located(self.path.parent, self._known)
             self._know(earlier)
         with files.disk_errors("write", self.path):
-            if not self._part.exists() and self.path.exists():
-                os.replace(self.path, self._part)  # noqa: PTH105
+            if place != self._part and place.exists():
+                os.replace(place, self._part)  # noqa: PTH105
             self._file = self._part.open("r+b" if earlier else "wb")
             if earlier:
                 self._file.seek(len(earlier))
@@ -221,9 +223,71 @@ def earlier_rows(folder: str | Path, known: Extent) -> bytes:
     ------
     RunFolderError : they are not there, or are others.
     """
-    path = _part(folder)
-    if not path.exists():
-        path = Path(folder) / "history.csv"
+    return _located(folder, known)[1]
+
+
+def put_fractions_anew(
+    folder: str | Path, known: Extent, stage: str, fraction_at: Callable[[int], float]
+) -> Extent:
+    """Let a stage's earlier rows say how far they are on a path of another length.
+
+    Of a run that goes on with more iterations than it was first given. The former rows stay in
+    history.csv until the run ends: they are found if it is cut before anything knows of the new.
+
+    Parameters
+    ----------
+    folder : the run folder
+    known : what is to be put anew, and stays
+    stage : whose rows
+    fraction_at : of the whole path, at a row's `step`
+
+    Returns
+    -------
+    How far the new rows go; `known` where nothing is to be changed.
+
+    Raises
+    ------
+    RunFolderError : the rows are not there, or are others; the file cannot be written.
+    """
+    place, earlier = _located(folder, known)
+    anew = _with_fractions(earlier.decode("utf-8", "replace"), stage, fraction_at).encode()
+    if anew == earlier:
+        return known
+    path, part = Path(folder) / _NAME, _part(folder)
+    if place == part:
+        with files.disk_errors("write", path):
+            os.replace(part, path)  # noqa: PTH105
+    with files.written_aside(part, durable=True) as aside:
+        aside.write_bytes(anew)
+    return Extent(len(anew), hashlib.sha256(anew).hexdigest())
+
+
+def _with_fractions(text: str, stage: str, fraction_at: Callable[[int], float]) -> str:
+    header, *lines = text.splitlines(keepends=True) or [""]
+    columns = header.rstrip("\n").split(",")
+    for number, line in enumerate(lines):
+        cells = line.rstrip("\n").split(",")
+        row = _parse(columns, cells)
+        if row is not None and row.stage == stage:
+            cells[columns.index("fraction")] = f"{fraction_at(row.step):.9g}"
+            lines[number] = ",".join(cells) + "\n"
+    return "".join((header, *lines))
+
+
+def _located(folder: str | Path, known: Extent) -> tuple[Path, bytes]:
+    """The file that holds the rows, and those; see `earlier_rows`."""
+    part, path = _part(folder), Path(folder) / _NAME
+    # Both, where a run was cut while rows were put anew.
+    first, *others = [place for place in (part, path) if place.exists()] or [path]
+    try:
+        return first, _rows_in(first, known)
+    except RunFolderError:
+        for place in others:
+            return place, _rows_in(place, known)
+        raise
+
+
+def _rows_in(path: Path, known: Extent) -> bytes:
     with files.disk_errors("read", path), files.opened_plain(path) as file:
         earlier = file.read(known.size)
     if len(earlier) < known.size:
@@ -237,7 +301,7 @@ def earlier_rows(folder: str | Path, known: Extent) -> bytes:
 
 
 def _part(folder: str | Path) -> Path:
-    return Path(folder) / ".history.csv.part"
+    return Path(folder) / _PART
 
 
 def _parse(columns: Sequence[str], values: Sequence[str]) -> HistoryRow | None:

@@ -7,7 +7,13 @@ import pytest
 
 from decouple.errors import RunFolderError
 from decouple.flows.trace import StepReport
-from decouple.record.history import History, iterate_history, read_history
+from decouple.record.history import (
+    History,
+    earlier_rows,
+    iterate_history,
+    put_fractions_anew,
+    read_history,
+)
 from decouple.record.observers import fan_out
 
 LAYERS = ("block1_conv1", "block2_conv1")
@@ -229,3 +235,54 @@ def test_fan_out_hands_on_in_order():
     step = report(1)
     observe(step)
     assert seen == [("a", step), ("b", step)]
+
+
+def test_fractions_of_a_longer_path_take_the_place_of_the_former(tmp_path):
+    def rows(limit, steps):
+        return [StepReport("optimize", "", n / limit, 2 * n, 1.0, {}, {"total": n}) for n in steps]
+
+    cut, whole, extents = tmp_path / "cut", tmp_path / "whole", []
+    for folder, reports in ((cut, rows(3, (1, 2, 3))), (whole, rows(7, range(1, 8)))):
+        folder.mkdir()
+        with History(folder, (), ("total",)) as history:
+            history(StepReport("scale_1", "", 0.5, 2, 1.0, {}, {"total": 1.0}))
+            for report in reports:
+                history(report)
+            extents.append(history.flush())
+    known, _ = extents
+    before = (cut / "history.csv").read_bytes()
+    for _ in range(2):  # as where the run was cut before the checkpoint knew of it
+        anew = put_fractions_anew(cut, known, "optimize", lambda step: step / 7)
+        assert earlier_rows(cut, known) == before
+        assert len(earlier_rows(cut, anew)) == anew.size
+    assert put_fractions_anew(cut, anew, "optimize", lambda step: step / 7) == anew
+    with History(cut, (), ("total",), anew) as history:
+        for report in rows(7, (4, 5, 6, 7)):
+            history(report)
+    assert (cut / "history.csv").read_bytes() == (whole / "history.csv").read_bytes()
+    assert {path.name for path in cut.iterdir()} == {"history.csv"}
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_former_fractions_are_gone_on_with_if_nothing_knows_of_the_new(tmp_path, killed):
+    with History(tmp_path, (), ("total",)) as history:
+        history(StepReport("optimize", "", 1.0, 2, 1.0, {}, {"total": 1.0}))
+        known = history.flush()
+    rows = (tmp_path / "history.csv").read_bytes()
+    if killed:  # rows of a process that was killed are still under their first name
+        (tmp_path / "history.csv").rename(tmp_path / ".history.csv.part")
+    put_fractions_anew(tmp_path, known, "optimize", lambda step: step / 2)
+    with History(tmp_path, (), ("total",), known):
+        pass
+    assert (tmp_path / "history.csv").read_bytes() == rows
+    assert {path.name for path in tmp_path.iterdir()} == {"history.csv"}
+
+
+def test_damaged_rows_are_not_put_anew(tmp_path):
+    with History(tmp_path, (), ("total",)) as history:
+        history(StepReport("optimize", "", 1.0, 2, 1.0, {}, {"total": 1.0}))
+        known = history.flush()
+    (tmp_path / "history.csv").write_text("stage\n")
+    with pytest.raises(RunFolderError, match="damaged"):
+        put_fractions_anew(tmp_path, known, "optimize", lambda step: step / 2)
+    assert {path.name for path in tmp_path.iterdir()} == {"history.csv"}

@@ -23,8 +23,8 @@ from decouple.catalogue import defaults, groups
 from decouple.checks import check
 from decouple.errors import ConfigError
 from decouple.experiments import ANEW, experiment_named
+from decouple.overrides import literal, read_config
 from decouple.overrides import overrides as words_of
-from decouple.overrides import read_config
 from decouple.plugins import load_of as load_plugins_of
 from decouple.record.places import seen_from_here
 from decouple.words import read
@@ -100,7 +100,7 @@ def _resumed(parsed: list[Override]) -> list[str]:
     run_dir = named.get("resume")
     if run_dir is None:
         return [override.input_line or "" for override in parsed]
-    config = _settings_of("resume", str(run_dir))
+    config = _settings_of("resume", literal(str(run_dir)))
     for key in _OF_THE_RUN:
         if named.get(key, config.get(key)) != config.get(key):
             raise ConfigError(f"resume={run_dir} is a run of +{key}={config.get(key)}")
@@ -131,7 +131,7 @@ def verified_run(overrides: list[str]) -> tuple[str, DictConfig] | None:
             raise ConfigError(
                 f"{override.key_or_group}= cannot be set with verify=: a run is repeated as it was"
             )
-    run_dir = str(parsed[-1].value())
+    run_dir = literal(str(parsed[-1].value()))
     return run_dir, compose_checked(words_of(_settings_of("verify", run_dir)))
 
 

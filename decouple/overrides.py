@@ -199,9 +199,27 @@ def word(value: Any) -> str:
         return str(value)
     if _MAYBE_PLAIN.fullmatch(value) and _reads_as_itself(value):
         return value
-    # A dollar and a brace would be an interpolation, in quotes too.
-    escaped = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
-    return QuotedString(escaped, Quote.single).with_quotes()
+    return QuotedString(escaped(value), Quote.single).with_quotes()
+
+
+def escaped(text: str) -> str:
+    r"""Text as OmegaConf holds it: a dollar and a brace would be an interpolation, in quotes too.
+
+    >>> print(escaped("${seed}.jpg"), escaped("\${seed}.jpg"))
+    \${seed}.jpg \\\${seed}.jpg
+    """
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
+
+
+def literal(held: str) -> str:
+    r"""What is left of text that OmegaConf would hold, if nothing in it is an interpolation.
+
+    The inverse of `escaped`, which takes what was not escaped as it stands.
+
+    >>> print(literal("\\${seed}.jpg"), literal("${seed}.jpg"))
+    ${seed}.jpg ${seed}.jpg
+    """
+    return re.sub(r"(\\*)\$\{", lambda found: found[1][: len(found[1]) // 2] + "${", held)
 
 
 def _reads_as_itself(text: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatch
 from glob import glob
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,13 @@ from decouple.catalogue import defaults, groups, is_text, may_be_list
 from decouple.config import choices, paths
 from decouple.errors import ConfigError, unknown_name
 from decouple.files import expanded
-from decouple.overrides import quoted, word
+from decouple.overrides import literal, quoted, word
 
 # Of one setting in a sweep; a range may have no end.
 _MOST_VALUES = 10_000
 _NUMBERS = (OverrideLexer.INT, OverrideLexer.FLOAT, OverrideLexer.BOOL)
-# What stands beside a value that is a single token; None is the end.
-_EDGES = {None, OverrideLexer.COMMA, OverrideLexer.POPEN, OverrideLexer.PCLOSE}
+# What stands beside a value.
+_EDGES = {OverrideLexer.COMMA, OverrideLexer.POPEN, OverrideLexer.PCLOSE}
 
 
 def read(words: Iterable[str], sweeping: bool = False) -> list[Override]:
@@ -94,7 +94,8 @@ def _parsed(typed: str) -> Override:
 
 def _as_text(name: str, value: str) -> str:
     """A value that is text, in Hydra's grammar; what that cannot read is text as it stands."""
-    place = _at_home if name.lstrip("+~") in paths() else str
+    setting = name.lstrip("+~")
+    place = _at_home if setting in paths() else str
     try:
         parsed = _parsed(f"{name}={value}")
     except HydraException as error:
@@ -103,12 +104,33 @@ def _as_text(name: str, value: str) -> str:
         return word(place(value))
     if parsed.is_range_sweep() or parsed.is_interval_sweep():
         return value
-    tokens = _tokens(value)
-    kinds = [None, *(token.type for token in tokens), None]
-    return "".join(
-        _token_as_text(token, place) if {before, after} <= _EDGES else token.text
-        for before, token, after in zip(kinds, tokens, kinds[2:], strict=False)
-    )
+    named = setting in paths() and not setting.startswith("hydra.")
+    return "".join(_part_as_text(part, place, named) for part in _parts(_tokens(value)))
+
+
+def _parts(tokens: Iterable[Any]) -> Iterator[list[Any]]:
+    """What stands between commas and parentheses, and these."""
+    for is_edge, tokens_of in groupby(tokens, lambda token: token.type in _EDGES):
+        part = list(tokens_of)
+        yield from ([token] for token in part) if is_edge else [part]
+
+
+def _part_as_text(part: list[Any], place: Callable[[str], str], named: bool) -> str:
+    """Such a part in Hydra's grammar.
+
+    Parameters
+    ----------
+    part : its tokens
+    place : puts a path where it lies
+    named : whether it names a file or a folder: `${` begins nothing in it, or what it stood for,
+        such as a part of the environment, would be written into every record
+    """
+    text = "".join(token.text for token in part)
+    if named and "${" in text:
+        if len(part) == 1 and part[0].type == OverrideLexer.QUOTED_VALUE:
+            text = literal(str(_parsed(f"text={text}").value()))
+        return word(place(text))
+    return _token_as_text(part[0], place) if len(part) == 1 else text
 
 
 def _tokens(value: str) -> list[Any]:
@@ -213,7 +235,7 @@ def _check_name(override: Override) -> None:
 
 
 def _plain(text: str | QuotedString) -> str:
-    return text.text if isinstance(text, QuotedString) else text
+    return literal(text.text if isinstance(text, QuotedString) else text)
 
 
 def _no_setting(typed: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hydra import initialize_config_dir
 
-from decouple.command_line import cells, compose_checked
+from decouple.command_line import cells, compose_checked, verified_run
 from decouple.config import config_folder, register
 from decouple.errors import ConfigError
 from decouple.words import read
@@ -69,8 +69,7 @@ def test_text_is_what_was_typed(setting: str, typed: str) -> None:
         ("source='1_2'", "1_2"),
         ('run_dir="a b"', "a b"),
         (r"source=a\,b.png", "a,b.png"),
-        ("source='${oc.env:HOME}/a.png'", "/home/me/a.png"),
-        ("source=${oc.env:HOME}/a.png", "/home/me/a.png"),
+        ("seed=${image.size}", 150),
         ("run_dir=null", None),
     ],
 )
@@ -79,13 +78,43 @@ def test_what_hydra_reads_stays(word: str, value: object) -> None:
     assert type(values(word)[0]) is type(value)
 
 
+@pytest.mark.parametrize("setting", ["run_dir", "source", "network.weights"])
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ("${oc.env:HOME}/a.png", ["${oc.env:HOME}/a.png"]),
+        ("'${oc.env:HOME}/a.png'", ["${oc.env:HOME}/a.png"]),
+        (r"'\${oc.env:HOME}/a.png'", ["${oc.env:HOME}/a.png"]),
+        ('"my ${now:%H} runs"', ["my ${now:%H} runs"]),
+        ("my ${now:%H} runs", ["my ${now:%H} runs"]),
+        ("~/${oc.env:HOME}", ["/home/me/${oc.env:HOME}"]),
+        ("${oc.env:NO_SUCH_THING}", ["${oc.env:NO_SUCH_THING}"]),
+        ("${oc.env:${oc.env:HOME}}", ["${oc.env:${oc.env:HOME}}"]),
+        ("${seed}", ["${seed}"]),
+        ("${", ["${"]),
+        ("a${seed}.png,'b, ${seed}',007", ["a${seed}.png", "b, ${seed}", "007"]),
+        ("choice('${now:%H}',a)", ["${now:%H}", "a"]),
+    ],
+)
+def test_names_are_text_in_which_nothing_is_put(setting: str, typed: str, names: list[str]) -> None:
+    assert values(f"{setting}={typed}") == names
+
+
+@pytest.mark.parametrize("setting", ["resume", "verify"])
+def test_a_run_is_named_by_text(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "value")
+    for typed in ("${oc.env:SECRET}", "'${oc.env:SECRET}'", r"'\${oc.env:SECRET}'"):
+        with pytest.raises(ConfigError, match=r"=\$\{oc.env:SECRET\}: there is no run folder"):
+            (verified_run if setting == "verify" else compose_checked)([f"{setting}={typed}"])
+
+
 @pytest.mark.parametrize(
     ("word", "value"),
     [
         ("run_dir=~/out", "/home/me/out"),
         ("run_dir='~/out'", "/home/me/out"),
         ('source="~/my pictures/a.png"', "/home/me/my pictures/a.png"),
-        ("source='~/${seed}.png'", "/home/me/0.png"),
+        ("source='~/${seed}.png'", "/home/me/${seed}.png"),
         ("network.weights=~/vgg.h5", "/home/me/vgg.h5"),
         ("gatys.start=~/a (1).png", "/home/me/a (1).png"),
         ("target=~", "/home/me"),
@@ -117,7 +146,7 @@ def test_a_tilde_is_the_home_folder_for_what_no_configuration_holds() -> None:
     [
         ("run_dir=1_2,1e5", ["1_2", "1e5"]),
         ("source='~/a.png',1_2,choice", ["/home/me/a.png", "1_2", "choice"]),
-        ("source=choice(1_2,007,'it, too',${seed}.png)", ["1_2", "007", "it, too", "0.png"]),
+        ("source=choice(1_2,007,'it, too',${seed}.png)", ["1_2", "007", "it, too", "${seed}.png"]),
         ("run_dir=sort(2_0,1_0)", ["1_0", "2_0"]),
         ("seed=1_0,2", [10, 2]),
         ("seed=range(1,4)", [1, 2, 3]),

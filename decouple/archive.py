@@ -23,7 +23,7 @@ import numpy as np
 
 from decouple import files
 from decouple.documents import json_of
-from decouple.errors import RunFolderError
+from decouple.errors import DamagedFile, RunFolderError
 from decouple.record.plain import plain
 
 ABOUT = "about.json"
@@ -89,7 +89,8 @@ def read_archive(path: str | Path, with_arrays: bool = True) -> Archive:
 
     Raises
     ------
-    RunFolderError : it cannot be read, or is not what was written, to the bit.
+    DamagedFile : it is not what was written, to the bit.
+    RunFolderError : it is not there, or cannot be read.
     """
     path = Path(path)
     try:
@@ -100,7 +101,7 @@ def read_archive(path: str | Path, with_arrays: bool = True) -> Archive:
     # zipfile says in a dozen ways that a file is none of its own, struct.error among them.
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RunFolderError(f"'{path}' is damaged, or of another version: {reason}") from error
+        raise DamagedFile(f"'{path}' is damaged, or of another version: {reason}") from error
 
 
 def _read(archive: zipfile.ZipFile, size: int, with_arrays: bool) -> Archive:

@@ -3,7 +3,7 @@
 They lie in the folder `$DECOUPLE_CACHE`, by default `decouple` in the user's cache folder (on Linux
 `$XDG_CACHE_HOME`, else `~/.cache`); `DECOUPLE_CACHE=off` keeps nothing. What cannot be read or
 written is computed: the cache only ever saves time, and may be removed at any moment. Each file
-holds what its arrays depend on, and their digest; one that is not as it was written is made anew.
+holds what its arrays depend on, and their digests; one that is not as it was written is made anew.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_dir
 
-from decouple.arrays import digest_of, read_arrays, write_arrays
+from decouple.archive import read_archive, write_archive
 from decouple.devices import described
 from decouple.errors import DamagedFile, RunFolderError
 from decouple.numerics import numerics
@@ -28,8 +28,7 @@ from decouple.versions import TENSORFLOW, version
 # The oldest go when there is more, in bytes.
 LARGEST = 2**30
 # Of the files; those of another one are not looked at.
-_SCHEMA = 2
-_ABOUT = "about"
+_SCHEMA = 3
 
 
 def cached(
@@ -62,8 +61,7 @@ def cached(
     made = {name: np.asarray(array) for name, array in make().items()}
     with suppress(OSError):
         place.mkdir(parents=True, exist_ok=True)
-        about = json.dumps({"told": told, "digest": digest_of(made)})
-        write_arrays(path, {**made, _ABOUT: np.array(about)})
+        write_archive(path, made, json.loads(told))
         _remove_oldest(place)
     return made
 
@@ -76,11 +74,10 @@ def _kept(path: Path, told: str) -> dict[str, np.ndarray]:
     DamagedFile : they are not those that were written there, or of another key.
     RunFolderError : it is not there, or cannot be read.
     """
-    arrays = read_arrays(path)
-    about = str(arrays.pop(_ABOUT, ""))
-    if about != json.dumps({"told": told, "digest": digest_of(arrays)}):
-        raise DamagedFile(f"'{path}' holds other numbers than were written to it")
-    return arrays
+    archive = read_archive(path)
+    if archive.about != json.loads(told):
+        raise DamagedFile(f"'{path}' holds other arrays than its name says")
+    return archive.arrays
 
 
 def folder() -> Path | None:

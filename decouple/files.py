@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import secrets
@@ -30,30 +29,6 @@ def is_plain_file(path: str | os.PathLike[str]) -> bool:
         return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116
     except (OSError, ValueError):  # the latter of a name with a NUL
         return False
-
-
-@contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file to read its bytes.
-
-    Raises
-    ------
-    DamagedFile
-        it is no plain file, such as a pipe, which may never end.
-    RunFolderError
-        it is not there, or cannot be opened.
-    """
-    path = Path(path)
-    with disk_errors("read", path):
-        try:
-            path.stat()
-        except ValueError as error:  # a name with a NUL
-            raise RunFolderError(f"cannot read {str(path)!r}: {error}") from error
-        if not is_plain_file(path):
-            raise DamagedFile(f"'{path}' is no plain file")
-        stream = path.open("rb")
-    with stream:
-        yield stream
 
 
 def there(path: str | os.PathLike[str]) -> bool:
@@ -97,14 +72,18 @@ def opened_plain(path: str | os.PathLike[str]) -> BinaryIO:
 
     Raises
     ------
-    OSError : it is not there, or is no plain file.
+    OSError : it is not there, or cannot be opened.
+    DamagedFile : it is no plain file.
     """
-    waiting_for_nobody = getattr(os, "O_NONBLOCK", 0)  # which Windows does not know
-    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | waiting_for_nobody))  # noqa: SIM115
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "it is not a plain file")
-    return file
+    return open(path, "rb", opener=_open_plain)
+
+
+def _open_plain(path: str, flags: int) -> int:
+    number = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # which Windows does not know
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise DamagedFile(f"'{path}' is no plain file")
+    return number
 
 
 @contextmanager

@@ -66,6 +66,6 @@ def test_values_of_yaml(tmp_path):
 
 def test_what_is_no_plain_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    for name, words in (("pipe", "not a plain file"), (".", "directory"), ("none", "No such file")):
+    for name, words in (("pipe", "no plain"), (".", "no plain"), ("none", "No such file")):
         with pytest.raises(RunFolderError, match=words):
             read_yaml(tmp_path / name)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from decouple.errors import RunFolderError
+from decouple.errors import DamagedFile, RunFolderError
 from decouple.files import (
     disk_errors,
     expanded,
@@ -114,7 +114,7 @@ def test_a_name_that_is_too_long_is_not_there(tmp_path):
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match="not a plain file"):
+    with pytest.raises(DamagedFile, match="no plain file"):
         opened_plain(tmp_path / "pipe")
     (tmp_path / "a.txt").write_text("text")
     with opened_plain(tmp_path / "a.txt") as file:

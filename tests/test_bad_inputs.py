@@ -201,7 +201,7 @@ SETTINGS: dict[str, tuple[list[str], list[str]]] = {
     "group of a traversal": ([SELF, "network=../config"], ["../config"]),
     "resume of nothing": (["resume=nowhere"], ["nowhere"]),
     "resume of a long name": ([f"resume={'a' * 300}"], ["there is no run folder"]),
-    "resume of a long path": ([f"resume={'a/' * 3000}"], ["there is no run folder"]),
+    "resume below a long name": ([f"resume=runs/{'a' * 300}/b"], ["there is no run folder"]),
     "resume of a NUL": (["resume=a\0b"], ["there is no run folder"]),
     "verify of a long name": ([f"verify=runs/{'a' * 300}/b"], ["there is no run folder"]),
     "verify of a NUL": (["verify=a\0b"], ["there is no run folder"]),
@@ -214,10 +214,6 @@ SETTINGS: dict[str, tuple[list[str], list[str]]] = {
     "run_dir of a long name": (
         [SELF, *COMMON, f"run_dir=new/{'a' * 300}/run"],
         ["cannot use run_dir 'new/aaa", "File name too long"],
-    ),
-    "run_dir of a long path": (
-        [SELF, *COMMON, f"run_dir={'/'.join(['a' * 200] * 30)}"],
-        ["cannot use run_dir 'aaa", "File name too long"],
     ),
     "run_dir of a NUL": (
         [SELF, *COMMON, "run_dir=new/a\0b"],

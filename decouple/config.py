@@ -306,8 +306,8 @@ def _store_unless_filed(
         try:
             told = OmegaConf.to_container(OmegaConf.load(yaml))
         except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ConfigError(f"{typed}: '{yaml}': {reason}") from error
+            said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise ConfigError(f"{typed}: '{yaml}': {said.splitlines()[0]}") from error
         if not isinstance(told, dict):
             raise ConfigError(f"{typed}: '{yaml}' must hold settings")
     node = {**told, **preset}

@@ -288,7 +288,7 @@ BROKEN = {
     "a YAML file that is missing": (
         "plugin=mine",
         EXPERIMENT + "register(Experiment('own', 'mine:run', yaml='none.yaml'))\n",
-        "+experiment=own: 'none.yaml': ",
+        "experiment=own: 'none.yaml': No such file or directory",
     ),
     "a function that is missing": (
         "plugin=mine",

@@ -26,7 +26,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from decouple.features.features import Features, Point, Secant
-    from decouple.flows.preconditioner import Factor
+    from decouple.flows.nearby import Adapted
 
 # Largest value of a change that is made to see how J̄ differs with it, in units of the image's
 # range: small beside the bend of an activation, and large beside rounding.
@@ -77,7 +77,7 @@ class Growth:
         change: np.ndarray,
         wanted: np.ndarray,
         multipliers: np.ndarray,
-        factor: Factor,
+        factor: Adapted,
     ) -> Growth:
         """With one more step.
 

@@ -115,6 +115,9 @@ class Motion:
     allowed : RMS error with which the image may come back from `end` by the way back; the steps are
         solved as exactly as the growth of errors asks for, which is measured. None where nothing
         has to come back
+    near : distance (RMS over the image) from one with the features `end`, for a motion of which no
+        step is to be taken back or once more: steps need only follow the path. None where each is
+        solved to `tolerance`
     """
 
     extractor: Features
@@ -126,6 +129,7 @@ class Motion:
     nearby: Callable[[], Factor] | None = None
     noise: np.ndarray | None = None
     allowed: float | None = None
+    near: float | None = None
 
     def path(self, image: np.ndarray, kind: PathKind) -> tuple[Path, str]:
         """Nominal features from `start` to `end`, and what metrics.json calls their path.

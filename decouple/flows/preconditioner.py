@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
+from scipy.linalg.blas import dtrmv
 
 from decouple.images import rms
 
@@ -88,6 +89,11 @@ class Factor:
         """K⁻¹ r for r of shape (C,)."""
         # NaN is for the caller to notice: it has the words for it.
         return cho_solve((self.lower, True), residual, check_finite=False)
+
+    def product(self, multipliers: np.ndarray) -> np.ndarray:
+        """K λ for λ of shape (C,)."""
+        root = dtrmv(self.lower, multipliers, lower=1, trans=1)
+        return np.asarray(dtrmv(self.lower, root, lower=1))
 
     def distance(self, residual: np.ndarray, solved: np.ndarray | None = None) -> float:
         """sqrt(rᵀ K⁻¹ r / N); `solved` is K⁻¹ r where it is known."""

@@ -23,13 +23,15 @@ from decouple.images import rms
 
 if TYPE_CHECKING:
     from decouple.features.features import Features, Point, Secant
+    from decouple.flows.nearby import Adapted
     from decouple.flows.preconditioner import Factor
 
 _PASSES_PER_ITERATION = 2
 # What a pass takes in float64, in passes in float32: 2.2 to 2.6 at layers 1 to 3.
 _DOUBLE_WORK = 2.4
-# Fewer iterations than this are not worth a new factor.
-_GOOD_ITERATIONS = 8
+# Fewer iterations than this are not worth a new factor; than the second where steps are not to be
+# taken back.
+_GOOD_ITERATIONS, _GOOD_ONE_WAY = 8, 4
 # How much more than the features Jᵀλ loses by rounding: its terms cancel. At the starts of stages
 # it was 4 times as much at layer 1 and 16 times at layer 5.
 _CANCELLED = 10.0
@@ -88,14 +90,16 @@ class StepSolver:
     ----------
     extractor : of the features that move
     memory : of Anderson acceleration, in iterations; they may be those of earlier steps
+    exact : whether steps are to be taken back or once more. If not, x₁ is where the features were
+        last measured, and solves the equations about as well; the network's precision will do
 
     Attributes
     ----------
     begin : the extractor linearized where the next step begins, where that is known
     """
 
-    def __init__(self, extractor: Features, memory: int) -> None:
-        self.extractor, self.memory = extractor, memory
+    def __init__(self, extractor: Features, memory: int, exact: bool = True) -> None:
+        self.extractor, self.memory, self.exact = extractor, memory, exact
         self.begin: Point | None = None
         # Kept from step to step, as long as the factor stays: what it learnt of the equations
         # changes little between them.
@@ -107,7 +111,7 @@ class StepSolver:
         self,
         x0: np.ndarray,
         wanted: np.ndarray,
-        factor: Factor,
+        factor: Adapted,
         asked: float,
         limit: int,
         predict: Callable[[Point], tuple[np.ndarray, np.ndarray]],
@@ -128,11 +132,13 @@ class StepSolver:
         # A plain difference loses what the features round to, and not what their change does.
         rounded = wanted if self.extractor.exact_secant else equations.begin.features
         lost = _CANCELLED * factor.rounding(rounded, self.extractor.epsilon)
-        last = self.extractor.in_float64() if lost > asked else self.extractor
+        finer = self.exact and lost > asked
+        last = self.extractor.in_float64() if finer else self.extractor
         tolerance = max(asked, factor.rounding(rounded, last.epsilon))
         multipliers, x1 = predict(equations.begin)
         size = len(multipliers)
-        if self._anderson is not None and self._learnt_with is factor:
+        good = _GOOD_ITERATIONS if self.exact else _GOOD_ONE_WAY
+        if self._anderson is not None and self._learnt_with is factor.factor:
             self._anderson.restart()
         else:
             self._anderson = None
@@ -140,7 +146,7 @@ class StepSolver:
         since_best = 0
         excess = 0.0
         for iteration in range(1, limit + 1):
-            if iteration > _GOOD_ITERATIONS:
+            if iteration > good:
                 own = equations.extractor is self.extractor
                 excess += _PASSES_PER_ITERATION * (1.0 if own else _DOUBLE_WORK)
             residual, secant = equations.residual(x1)
@@ -163,15 +169,17 @@ class StepSolver:
             # Rounding can hold the error just above the tolerance for good.
             solved = error < tolerance or (since_best >= 2 and error < 3 * tolerance)
             if settled and solved and equations.extractor is last:
-                return Solved(
-                    moved, multipliers + correction, iteration, excess, residual, tolerance, True
+                # Once more is nearer to the equations, but changes features that hardly answer.
+                x1, multipliers = (
+                    (moved, multipliers + correction) if self.exact else (x1, multipliers)
                 )
+                return Solved(x1, multipliers, iteration, excess, residual, tolerance, True)
             if self._anderson is None:
                 # λ in units of the motion, so that both unknowns weigh alike.
                 motion, size_of_multipliers = map(np.linalg.norm, (moved - x0, multipliers))
                 self._scale = float(motion / size_of_multipliers) if motion > 0 else 1.0
                 self._anderson = Anderson(size + x1.size, self.memory)
-                self._learnt_with = factor
+                self._learnt_with = factor.factor
             u = self._anderson.next(
                 np.concatenate([self._scale * multipliers, x1.ravel()]),
                 np.concatenate([self._scale * correction, lag.ravel()]),

@@ -29,8 +29,9 @@ from scipy.linalg import LinAlgError
 
 from decouple.flows.growth import Growth
 from decouple.flows.motion import Motion, Moved, Tell, Way, thumbnail
+from decouple.flows.nearby import Adapted, Factors
 from decouple.flows.paths import Curve, PathKind
-from decouple.flows.preconditioner import Factor, factor_cost
+from decouple.flows.preconditioner import factor_cost
 from decouple.flows.step import Solved, StepSolver
 from decouple.flows.stop import StopReason
 
@@ -44,6 +45,10 @@ _FIRST_STEP = 1 / 32
 # is not found, only they tell how much a step is bent.
 _FEW, _MANY = 13, 17
 _FEW_UNTOLD, _MANY_UNTOLD = 9, 12
+_FEW_ONE_WAY, _MANY_ONE_WAY = 4, 6
+# Steps that are not taken back are solved to this share of their length: what is left of the
+# features the next one makes up for, and it is less than what such steps differ from shorter ones.
+_ONE_WAY = 1e-2
 # Longer steps than those with so large a bend (see `growth`) make errors grow by more than the way
 # itself does, (1 + a) / (1 − a) in place of e^2a.
 _LARGEST_BEND = 0.35
@@ -151,9 +156,11 @@ class _Walk:
         self.tolerances: list[float] = []
         # Another image's steps would be too long here and too short there, its factors poor.
         way = motion.way if motion.way and motion.way.begins_at(image) else Way(())
-        self.factors: list[tuple[float, Factor]] = list(way.factors)
+        self.factors = Factors.of(way)
         self.growth = Growth.none(image.shape) if motion.allowed is not None else None
-        self.solver = StepSolver(self.extractor, stepper.memory)
+        # Where no step is taken back or once more: only the features at the end matter.
+        self.one_way = motion.near if not way.steps else None
+        self.solver = StepSolver(self.extractor, stepper.memory, exact=self.one_way is None)
         self.path, self.path_name = motion.path(image, path)
         self.planned = self._plan(way)
         self.follows = bool(way.steps)
@@ -193,7 +200,7 @@ class _Walk:
             return self._ended(StopReason.UNREACHABLE)
 
     def _run(self) -> Moved:
-        if not self.factors:
+        if not self.factors.made:
             self._refresh()
         if not self._factor().distance(self.features - self.motion.start) < _OFF_THE_WAY:
             # Not the image that this way begins at: go on from where it is.
@@ -256,18 +263,23 @@ class _Walk:
         self.steps.append(h)
         if self.planned:
             self.planned.popleft()
+        seen = target - self.nominal - solved.residual
+        self.factors.learn(middle, self.features + seen / 2, seen, solved.multipliers)
         self.features = self.features + (target - self.nominal)
         self.nominal = target
         self.passed.append((self.s, target))
         # As last measured: the last iteration has still removed most of the residual.
         self.tell(self.s, self.features - solved.residual)
+        if self.one_way is not None:
+            self.features = self.nominal = self.features - solved.residual
 
     def _after_failure(self, h: float, solved: Solved) -> StopReason | None:
         """Prepare another try of a step that did not converge, or say why there is none."""
-        if self.planned and len(self.recent) > 1:
-            # A planned step has a solution: before anything else, foretell it more simply.
+        if len(self.recent) > 1 and (self.planned or self.one_way is not None):
+            # Foretell it more simply. A planned step has a solution: that before anything else.
             self.recent = deque([self.recent[-1]], maxlen=self.recent.maxlen)
-            return None
+            if self.planned:
+                return None
         worn = self.planned or self.excess > self._factor_cost()
         if worn and self.refreshed_at != self.s:
             # A new factor is tried before a planned step is cut up.
@@ -287,6 +299,8 @@ class _Walk:
     def _lengthened(self, iterations: int) -> float:
         """How many times longer the next step may be."""
         few, many = (_FEW, _MANY) if self.growth is not None else (_FEW_UNTOLD, _MANY_UNTOLD)
+        if self.one_way is not None:
+            few, many = _FEW_ONE_WAY, _MANY_ONE_WAY
         longer = 0.8 if iterations > many else 1.0
         if iterations <= few:
             longer = 1.5
@@ -300,14 +314,12 @@ class _Walk:
 
     def _refresh(self) -> None:
         point = self.solver.begin or self.extractor.linearize(self.image)
-        factor = Factor.near(self.extractor, point)
-        self.factors.append((self.s, factor))
+        self.factors.make(self.s, self.extractor, point)
         self.refreshed_at = self.s
         self.excess = 0.0
 
-    def _factor(self) -> Factor:
-        """The factor made nearest to the present s; of equally near ones the latest."""
-        return min(reversed(self.factors), key=lambda made: abs(made[0] - self.s))[1]
+    def _factor(self) -> Adapted:
+        return self.factors.at(self.s, self.features)
 
     def _distance_left(self) -> float:
         return self._factor().distance(self.motion.end - self.nominal)
@@ -332,10 +344,11 @@ class _Walk:
         def predict(begin: Point) -> tuple[np.ndarray, np.ndarray]:
             return self._predict(h, wanted, begin)
 
-        asked, limit = self._tolerance(), self._limit()
-        return self.solver.solve(self.image, wanted, self._factor(), asked, limit, predict)
+        factor, limit = self.factors.at(self.s, self.features + wanted / 2), self._limit()
+        asked = self._tolerance(h, factor.distance(wanted))
+        return self.solver.solve(self.image, wanted, factor, asked, limit, predict)
 
-    def _tolerance(self) -> float:
+    def _tolerance(self, h: float, distance: float) -> float:
         """To what the next step must be solved.
 
         What the errors of a step grow by on the way back is known when it is taken, and each may
@@ -344,6 +357,9 @@ class _Walk:
         planned = self.planned[0].tolerance if self.planned else None
         if planned is not None:
             return planned
+        if self.one_way is not None:
+            last = self.s + h >= 1.0
+            return self.one_way if last else max(self.one_way, _ONE_WAY * distance)
         if self.growth is None:
             return self.motion.tolerance
         assert self.motion.allowed is not None
@@ -362,7 +378,7 @@ class _Walk:
         if reason.succeeded:
             way = Way(
                 steps=tuple(self.steps),
-                factors=tuple(self.factors),
+                factors=self.factors.made,
                 curve=Curve(*map(np.asarray, zip(*self.passed, strict=True))),
                 thumbnails=(thumbnail(self.origin), thumbnail(self.image)),
                 tolerances=tuple(self.tolerances),

@@ -14,7 +14,8 @@ ALL = "all layers"
 def mix(run: Run) -> None:
     """One imposition for each cell: rows are layers of the source, columns are strengths."""
     source = run.noisify(run.source, "noisify_source", saved_as="noisified_source")
-    target = run.noisify(run.target, "noisify_target", saved_as="noisified_target")
+    # Layers that a cell leaves to the target come back on it.
+    target = run.noisify(run.target, "noisify_target", saved_as="noisified_target", comes_back=True)
     cells = []
     for number, (row, taken) in enumerate(_rows(run.inputs).items(), start=1):
         for strength in run.config.mix.strengths:

@@ -130,10 +130,12 @@ class Run:
 
     # The method's steps.
 
-    def noisify(self, image: np.ndarray, stage: str, *, saved_as: str) -> Noisified:
+    def noisify(
+        self, image: np.ndarray, stage: str, *, saved_as: str, comes_back: bool = False
+    ) -> Noisified:
         """`stages.noisify`, with its rows, and pictures called `<saved_as>_<number>_<layer>`."""
-        save = self._saver(saved_as)
-        done: Noisified = self._kept(noisify, image, stage=stage, comes_back=False, on_layer=save)
+        how = {"stage": stage, "comes_back": comes_back, "on_layer": self._saver(saved_as)}
+        done: Noisified = self._kept(noisify, image, **how)
         self._keep_features(stage, done)
         return done
 
@@ -151,8 +153,8 @@ class Run:
         return done
 
     def impose(self, image: np.ndarray, features: DecoupledFeatures) -> Imposed:
-        """`stages.impose`, with its rows."""
-        return self._kept(impose, image, features, hold=hold_of(self.config))
+        """`stages.impose`, with its rows; nothing is taken off its result again."""
+        return self._kept(impose, image, features, hold=hold_of(self.config), retraced=False)
 
     def impose_retraced(
         self, image: np.ndarray, features: DecoupledFeatures, check_passes: int | None = None

@@ -16,7 +16,9 @@ def transfer(run: Run) -> None:
     """Steps 0 to 3, and once more out from the result to see what it holds."""
     strengths = chosen(run.inputs)
     source = run.noisify(run.source, "noisify_source", saved_as="noisified_source")
-    target = run.noisify(run.target, "noisify_target", saved_as="noisified_target")
+    # Of the target come back, along its own way, the last layers that the source does not change.
+    kept = strengths[run.extractor.layers[-1]] == 0
+    target = run.noisify(run.target, "noisify_target", saved_as="noisified_target", comes_back=kept)
     features = mix(source.features, target.features, strengths)
     check_passes = None if run.config.transfer.check else 0
     done = run.impose_retraced(target.image, features, check_passes)

@@ -23,6 +23,9 @@ from decouple.flows.motion import Way
 _SHARE = 1 / 3
 # Steps that are solved less exactly do not follow their path.
 _EXACT_ENOUGH = 1e-6
+# Of the tolerance, what an image may differ by from one that has the features asked for: the mean
+# square by which features miss them is then 1e-8 to 1e-10 of their own.
+_NEAR = 0.1
 # What a layer leaves, in units of what it may, where rounding holds its steps up.
 _COARSE = 3.0
 
@@ -36,9 +39,14 @@ def allowed_error(tolerance: float, ways: Iterable[Way | None]) -> float:
     return tolerance * (_SHARE if growths else 1.0) / math.prod(growths)
 
 
-def needed_by_features(tolerance: float) -> float:
-    """To what steps must be solved (RMS over the image) where nothing has to come back."""
+def needed_by_retracing(tolerance: float) -> float:
+    """To what steps must be solved at least (RMS over the image) to be taken back or once more."""
     return min(1e-3 * tolerance, _EXACT_ENOUGH)
+
+
+def needed_by_features(tolerance: float) -> float:
+    """How near (RMS) to an image with the features asked for, where nothing has to come back."""
+    return _NEAR * tolerance
 
 
 def too_much_growth(

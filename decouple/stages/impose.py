@@ -15,7 +15,7 @@ from decouple.flows.motion import Flow, Motion, Way
 from decouple.flows.newton import Newton
 from decouple.flows.symmetric import Symmetric
 from decouple.flows.trace import LayerTrace, Observer, ignore
-from decouple.stages.accuracy import needed_by_features
+from decouple.stages.accuracy import needed_by_features, needed_by_retracing
 from decouple.stages.layerwise import (
     DEFAULT_TOLERANCE,
     DecoupledFeatures,
@@ -61,6 +61,7 @@ def impose(
     tolerance: float = DEFAULT_TOLERANCE,
     hold: str = "reference",
     down_to: int = 1,
+    retraced: bool = True,
     observer: Observer = ignore,
     on_layer: OnLayer = lambda _layer, _image: None,
     move: Move = move_layer,
@@ -76,6 +77,9 @@ def impose(
         in reverse, as exactly as they were; other images are led along the same features in steps
         of their own
     extractor, reference, flow, tolerance, observer, on_layer, move : as in `noisify`
+    retraced : whether steps may be taken back, or once more by `noisify`, and are solved exactly
+        enough for that. If not, features are near (see `stages.accuracy`) for less: half the passes
+        or fewer of three layers of ImageNet's filters. Ways that are followed stay exact
     hold : towards what the layers before the active one are kept: the `reference`, as the thesis's
         text has it, or their own `features` to be imposed later, as its code does
     down_to : number of the layer to stop at, from 1 for the first
@@ -108,7 +112,8 @@ def impose(
             part,
             start,
             end,
-            tolerance=needed_by_features(tolerance),
+            tolerance=needed_by_retracing(tolerance),
+            near=None if retraced else needed_by_features(tolerance),
             way=way,
             stage="impose",
             nearby=functools.partial(reference.factor, extractor, depth, x.size),

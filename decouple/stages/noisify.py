@@ -12,7 +12,12 @@ from decouple.features.features import Features
 from decouple.flows.lift import Lift
 from decouple.flows.motion import Flow, Motion, Way
 from decouple.flows.trace import LayerTrace, Observer, ignore
-from decouple.stages.accuracy import allowed_error, needed_by_features, too_much_growth
+from decouple.stages.accuracy import (
+    allowed_error,
+    needed_by_features,
+    needed_by_retracing,
+    too_much_growth,
+)
 from decouple.stages.layerwise import (
     DEFAULT_TOLERANCE,
     DecoupledFeatures,
@@ -74,8 +79,9 @@ def noisify(
     ways : {layer: Way} to follow instead of finding steps, each as exactly as it was walked
     stage : the name under which it is reported
     comes_back : whether the features are to be put back on this image. Then steps are solved as
-        exactly as the growth of errors on the way back asks for (see `stages.accuracy`); else as
-        the features alone need it
+        exactly as the growth of errors on the way back asks for (see `stages.accuracy`); else they
+        need only follow their path, and features are near where it ends. Ways that are followed
+        stay exact
     features_only : leave out the last layer's motion: its features are known before its turn
     after : what is done already: the first layers, taken off this image
     observer : told of each step
@@ -116,8 +122,9 @@ def noisify(
             part,
             start=own if nominal is None else nominal,
             end=reference.vector(part),
-            tolerance=needed_by_features(tolerance),
+            tolerance=needed_by_retracing(tolerance),
             allowed=allowed if comes_back else None,
+            near=None if comes_back else needed_by_features(tolerance),
             way=way,
             stage=stage,
             nearby=functools.partial(reference.factor, extractor, depth, x.size),

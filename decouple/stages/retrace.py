@@ -98,7 +98,8 @@ def impose_retraced(
         "flow": flow or Lift.suited_to(extractor),
         "move": move,
     }
-    share, further = (1.0, 1.0) if check_passes == 0 else (_FIRST_LAYER, _FURTHER_LAYERS)
+    retraced = check_passes != 0
+    share, further = (_FIRST_LAYER, _FURTHER_LAYERS) if retraced else (1.0, 1.0)
     above: Imposed | None = None
     if len(extractor.layers) > 1:
         above = impose(
@@ -109,13 +110,22 @@ def impose_retraced(
             hold=hold,
             observer=observer,
             down_to=2,
+            retraced=retraced,
             **common,
         )
         image = above.image
     first, one = extractor.layers[0], extractor.first(1)
 
     def imposed_first(watched: Observer) -> Imposed:
-        done = impose(image, features, one, tolerance=share * tolerance, observer=watched, **common)
+        done = impose(
+            image,
+            features,
+            one,
+            tolerance=share * tolerance,
+            retraced=retraced,
+            observer=watched,
+            **common,
+        )
         if above is None:
             return done
         return replace(done, ways={**above.ways, **done.ways}, trace=above.trace + done.trace)

@@ -32,10 +32,11 @@ TWO_LAYERS = (
     *(WALL, "retina", "ihc", "camera"),
 )
 THREE_LAYERS = ("astronaut", "coffee", "chelsea", "rocket", "brick", WALL)
-# Source, target, size in pixels; a dark source and a dark target among them.
+# Source, target, size in pixels; two dark sources and two dark targets among them.
 PAIRS = (
     *(("coffee", "chelsea", 96), ("rocket", "coffee", 96), ("coffee", "rocket", 128)),
-    *(("brick", "astronaut", 96), ("chelsea", "astronaut", 128)),
+    *(("brick", "astronaut", 96), ("chelsea", "astronaut", 128), ("grass", "coffee", 128)),
+    *(("hubble_deep_field", "chelsea", 96), ("astronaut", "hubble_deep_field", 128)),
 )
 HEADER = [
     *("picture", "PSNR (dB)", "values that differ in 8 bits", "growth of errors (dB)"),

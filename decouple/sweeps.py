@@ -110,8 +110,9 @@ def _say(told: Sequence[_Outcome], stopped: BaseException | None, go_on: str | N
         print(f"{failed} of the sweep's runs failed", file=sys.stderr)
     left = sum(not outcome.ended for outcome in told)
     if left:
-        line = f"{left} of the sweep's runs did not end: go on with: {go_on}"
-        print(printable(line), file=sys.stderr)
+        # To whoever interrupted it, that is said last.
+        hint = "" if isinstance(stopped, KeyboardInterrupt) else f": go on with: {go_on}"
+        print(printable(f"{left} of the sweep's runs did not end{hint}"), file=sys.stderr)
 
 
 def _claimed(given: Path | None, cells: Sequence[Mapping[str, Any]]) -> Path:

@@ -144,7 +144,7 @@ def last_of_blocks(value: Any, arch: Architecture) -> tuple[str, ...]:
     return tuple(max(n for n in names if n.startswith(f"{block}_")) for block in blocks)
 
 
-_OF_LAYERS = "decouple.features.layer_statistics:of_layers"
+_OF_LAYERS = "decouple.features.of_layers:of_layers"
 for _family in (
     Family("means", _OF_LAYERS, MeansConfig),
     Family("moments", _OF_LAYERS, MomentsConfig),
@@ -152,7 +152,7 @@ for _family in (
     Family("gram", _OF_LAYERS, GramConfig, check=_check_products),
     Family(
         "dists",
-        "decouple.features.layer_statistics:of_dists",
+        "decouple.features.of_layers:of_dists",
         DistsConfig,
         layers=last_of_blocks,
     ),

@@ -205,7 +205,7 @@ def word(value: Any) -> str:
 def escaped(text: str) -> str:
     r"""Text as OmegaConf holds it: a dollar and a brace would be an interpolation, in quotes too.
 
-    >>> print(escaped("${seed}.jpg"), escaped("\${seed}.jpg"))
+    >>> print(escaped("${seed}.jpg"), escaped("\\${seed}.jpg"))
     \${seed}.jpg \\\${seed}.jpg
     """
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)

@@ -8,8 +8,8 @@ from decouple.features.features import Features, Linear, Point, Secant
 from decouple.features.fidelity import Fidelity, fidelity
 from decouple.features.function import FunctionFeatures
 from decouple.features.joined import Joined
-from decouple.features.layer_statistics import ChannelMeans, LayerStatistics
 from decouple.features.moments import Moments
+from decouple.features.of_layers import ChannelMeans, LayerStatistics
 
 __all__ = [
     "ChannelMeans",

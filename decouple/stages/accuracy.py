@@ -23,6 +23,8 @@ from decouple.flows.motion import Way
 _SHARE = 1 / 3
 # Steps that are solved less exactly do not follow their path.
 _EXACT_ENOUGH = 1e-6
+# However loose the tolerance: coarser steps leave what pictures can have.
+_NEAR_ENOUGH = 1e-5
 # Of the tolerance, what an image may differ by from one that has the features asked for: the mean
 # square by which features miss them is then 1e-8 to 1e-10 of their own.
 _NEAR = 0.1
@@ -46,7 +48,7 @@ def needed_by_retracing(tolerance: float) -> float:
 
 def needed_by_features(tolerance: float) -> float:
     """How near (RMS) to an image with the features asked for, where nothing has to come back."""
-    return _NEAR * tolerance
+    return min(_NEAR * tolerance, _NEAR_ENOUGH)
 
 
 def too_much_growth(

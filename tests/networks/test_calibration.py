@@ -158,8 +158,8 @@ def test_other_numbers_in_the_cache_are_not_used(tmp_path, monkeypatch, capsys):
     made = calibrate(VGG19, "block1_conv1").digest
     (path,) = tmp_path.iterdir()
     with np.load(path) as file:
-        arrays = {name: file[name] for name in file.files}
+        arrays = {name: file[name] for name in file.files if name != "about.json"}
     arrays["block1_conv1/bias"] = arrays["block1_conv1/bias"] + np.float32(1)
     np.savez(path, **arrays)
     assert calibrate(VGG19, "block1_conv1").digest == made
-    assert "holds other numbers" in capsys.readouterr().err
+    assert "is damaged" in capsys.readouterr().err

@@ -102,7 +102,10 @@ def _check_network(experiment: Experiment, config: DictConfig, overridden: set[s
             f"network={KERAS} has no meaning in {config.experiment}, which needs vgg16 or vgg19"
         )
     family = FAMILIES.named(config.features.name)
-    family.check(options_of(config.features))
+    try:
+        family.check(options_of(config.features))
+    except ConfigError as error:  # which begins with the setting's name
+        raise ConfigError(f"features.{error}") from error
     if keras and family.layers is not None:
         raise ConfigError(f"features={family.name} needs network=vgg16 or vgg19")
     if family.of_network and keras:

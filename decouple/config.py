@@ -18,9 +18,9 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from decouple.errors import ConfigError
-from decouple.experiments import KINDS
-from decouple.families import FAMILIES
-from decouple.flow_kinds import FLOWS
+from decouple.experiments import KINDS, Experiment
+from decouple.families import FAMILIES, Family
+from decouple.flow_kinds import FLOWS, FlowKind
 from decouple.flows.integrators import Adaptive, FixedStep
 from decouple.flows.newton import Newton
 from decouple.flows.optimizers import KerasOptimizer, Lbfgs
@@ -223,7 +223,7 @@ class Config:
     stop: StopConfig = MISSING
 
 
-def registered() -> tuple[object, ...]:
+def registered() -> tuple[Experiment | FlowKind | Family, ...]:
     """What the schema depends on, as a key to whatever is made from it."""
     return (*KINDS, *FLOWS, *FAMILIES)
 
@@ -265,7 +265,7 @@ def schema() -> DictConfig:
 def choices() -> dict[str, tuple[str, ...]]:
     """{dotted key: the words that it may be}, of settings that take one of a few."""
     found = dict(_CHOICES)
-    for thing in (*KINDS, *FLOWS):
+    for thing in registered():
         found.update(thing.choices)
     return found
 

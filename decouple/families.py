@@ -6,10 +6,10 @@ A module of the user's adds one in the same way: see docs/extending.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from decouple.errors import ConfigError, unknown_name
+from decouple.errors import ConfigError
 from decouple.registry import Registry, check_place
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ class Family:
     schema : dataclass of its settings, `features.*`; its `name` is this one by default
     of_network : whether they are features of a network's layers; else `network` and `layers` have
         no meaning
-    check : of its settings: raises ConfigError where they do not fit
+    check : of its settings: raises ConfigError, which begins with a setting's name, where they do
+        not fit
+    choices : {dotted key: the words that it may be}
     layers : of `layers=` and VGG's architecture: the names of the layers; by default those that it
         says
     """
@@ -42,6 +44,7 @@ class Family:
     schema: type
     of_network: bool = True
     check: Callable[[Mapping[str, Any]], object] = _nothing
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     layers: Callable[[Any, Architecture], tuple[str, ...]] | None = None
 
     def __post_init__(self) -> None:
@@ -111,22 +114,30 @@ class PixelMomentsConfig:
     of: str = "colours"
 
 
-# Of `PixelMomentsConfig`.
 VECTORS = ("colours", "luminance", "bands")
+"""Whose pixel moments there are."""
+
+
+def check_most(most: int) -> None:
+    """Refuse a layer without features; ConfigError."""
+    if most < 1:
+        raise ConfigError(f"most={most} is too small: at least 1")
+
+
+def check_orders(orders: int, of: str) -> None:
+    """Refuse moments that there are not; ConfigError."""
+    if not 1 <= orders <= 4:
+        raise ConfigError(f"orders={orders} must be from 1 to 4")
+    if of == "bands" and orders == 1:
+        raise ConfigError(f"orders={orders} leaves nothing of bands: their mean is always 0")
 
 
 def _check_products(options: Mapping[str, Any]) -> None:
-    if options["most"] < 1:
-        raise ConfigError(f"features.most={options['most']} is too small: at least 1")
+    check_most(options["most"])
 
 
 def _check_moments(options: Mapping[str, Any]) -> None:
-    if not 1 <= options["orders"] <= 4:
-        raise ConfigError(f"features.orders={options['orders']} must be from 1 to 4")
-    if options["of"] not in VECTORS:
-        raise ConfigError(unknown_name("features.of", options["of"], VECTORS))
-    if options["of"] == "bands" and options["orders"] == 1:
-        raise ConfigError("features.orders=1 leaves nothing of bands: their mean is always 0")
+    check_orders(options["orders"], options["of"])
 
 
 def last_of_blocks(value: Any, arch: Architecture) -> tuple[str, ...]:
@@ -162,6 +173,7 @@ for _family in (
         PixelMomentsConfig,
         of_network=False,
         check=_check_moments,
+        choices={"features.of": VECTORS},
     ),
 ):
     register(_family)

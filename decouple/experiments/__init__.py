@@ -9,6 +9,7 @@ import pkgutil
 
 from decouple.experiments.registry import (
     ANEW,
+    COMPARED,
     FEATURES,
     KINDS,
     RECORDED,
@@ -24,6 +25,7 @@ for _found in pkgutil.iter_modules(__path__, f"{__name__}."):
 
 __all__ = [
     "ANEW",
+    "COMPARED",
     "FEATURES",
     "KINDS",
     "RECORDED",

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from decouple.errors import ConfigError, unknown_name
 from decouple.experiments.gatys import STATISTICS
 from decouple.experiments.gatys import check as check_gatys
-from decouple.experiments.registry import RECORDED, Experiment, register
+from decouple.experiments.registry import COMPARED, Experiment, register
 from decouple.flows.lift import STEPPERS
 from decouple.flows.optimizers import KERAS
 from decouple.parsing import check_passes
@@ -66,11 +66,8 @@ COMPARE = register(
         name="compare",
         run="decouple.pipeline.compare:compare",
         variants={"compare": "Comparison"},
-        takes=(
-            *("source", "layers", "tolerance", "seed", "image", "noise", "network", "mask"),
-            *("stop", "gatys", *RECORDED),
-        ),
-        ignores=("stop.max_passes", "gatys.style.statistic", "gatys.scales"),
+        takes=(*COMPARED, "gatys"),
+        ignores=("features", "stop.max_passes", "gatys.style.statistic", "gatys.scales"),
         settings={"compare": CompareStylesConfig},
         target_receives="style",
         check=check,

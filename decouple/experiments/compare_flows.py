@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from omegaconf import DictConfig
 
 from decouple.errors import ConfigError, unknown_name
-from decouple.experiments.registry import RECORDED, Experiment, register
+from decouple.experiments.registry import COMPARED, Experiment, register
 from decouple.flows.lift import STEPPERS
 from decouple.flows.optimizers import KERAS
 from decouple.parsing import check_passes
@@ -69,10 +69,7 @@ COMPARE_FLOWS = register(
         name="compare_flows",
         run="decouple.pipeline.compare_flows:compare_flows",
         variants={"compare_flows": "Comparison of flows"},
-        takes=(
-            *("source", "layers", "tolerance", "seed", "image", "noise", "network", "features"),
-            *("mask", "stop", *RECORDED),
-        ),
+        takes=COMPARED,
         ignores=("stop.max_passes",),
         settings={"compare_flows": CompareConfig},
         check=check,

@@ -16,10 +16,12 @@ from decouple.registry import Registry, check_place
 _OF_EVERY = ("experiment", "plugin", "run_dir", "resume", "device")
 RECORDED = ("plan", "checkpoint", "record")
 """Settings of all experiments whose run is planned, and recorded as it goes on."""
-FEATURES = (
+COMPARED = (
     *("source", "layers", "tolerance", "seed", "image", "noise", "network", "features", "mask"),
-    *("flow", "stepper", "optimizer", "stop", *RECORDED),
+    *("stop", *RECORDED),
 )
+"""Settings of experiments that compare ways of moving features, which are named by themselves."""
+FEATURES = (*COMPARED, "flow", "stepper", "optimizer")
 """Settings of experiments that take decoupled features off and put them back."""
 
 

@@ -18,6 +18,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.optimize import brentq
 
 from decouple.errors import ConfigError, FeaturesError, unknown_name
+from decouple.families import VECTORS, check_orders
 from decouple.features.features import Features, Linear, Point
 
 ORDERS = ("mean", "variance", "skewness", "orthokurtosis")
@@ -112,14 +113,11 @@ class Moments(Features):
     proven = True
 
     def __init__(self, orders: int = 4, of: str = "colours") -> None:
-        if not 1 <= orders <= len(ORDERS):
-            raise ConfigError(f"orders={orders} must be from 1 to {len(ORDERS)}")
-        if of not in _VECTORS:
-            raise ConfigError(unknown_name("vectors of moments", of, _VECTORS))
+        if of not in VECTORS:
+            raise ConfigError(unknown_name("vectors of moments", of, VECTORS))
+        check_orders(orders, of)
         self._taken, self._of, self._orders = _VECTORS[of], of, orders
         groups = ORDERS[self._taken.lowest : orders]
-        if not groups:
-            raise ConfigError(f"orders={orders} leaves nothing of {of}: their mean is always 0")
         super().__init__(dict.fromkeys(groups, self._taken.count))
 
     @property

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from decouple.errors import ConfigError, unknown_name
+from decouple.families import check_most
 from decouple.features.statistics import means
 
 # Of a layer's features, where products of channels are among them.
@@ -107,8 +108,7 @@ class Covariance(Statistic):
     centred: ClassVar[bool] = True
 
     def __init__(self, most: int = MOST) -> None:
-        if most < 1:
-            raise ConfigError(f"most={most} is too small: at least 1 feature of a layer")
+        check_most(most)
         self.most = most
 
     @property

@@ -46,10 +46,11 @@ def cached(
     place = folder()
     if place is None:
         return dict(make())
-    told = json.dumps({"schema": _SCHEMA, "key": dict(key), "on": _setting()}, sort_keys=True)
+    about = {"schema": _SCHEMA, "key": dict(key), "on": _setting()}
+    told = json.dumps(about, sort_keys=True)
     path = place / f"{kind}-{hashlib.sha256(told.encode()).hexdigest()[:32]}.npz"
     try:
-        found = _kept(path, told)
+        found = _kept(path, json.loads(told))
     except DamagedFile as error:
         print(f"{error}: what it should hold is made anew", file=sys.stderr)
     except RunFolderError:  # it is not there, or not ours to read
@@ -61,12 +62,12 @@ def cached(
     made = {name: np.asarray(array) for name, array in make().items()}
     with suppress(OSError):
         place.mkdir(parents=True, exist_ok=True)
-        write_archive(path, made, json.loads(told))
+        write_archive(path, made, about)
         _remove_oldest(place)
     return made
 
 
-def _kept(path: Path, told: str) -> dict[str, np.ndarray]:
+def _kept(path: Path, about: object) -> dict[str, np.ndarray]:
     """The arrays in a file.
 
     Raises
@@ -75,7 +76,7 @@ def _kept(path: Path, told: str) -> dict[str, np.ndarray]:
     RunFolderError : it is not there, or cannot be read.
     """
     archive = read_archive(path)
-    if archive.about != json.loads(told):
+    if archive.about != about:
         raise DamagedFile(f"'{path}' holds other arrays than its name says")
     return archive.arrays
 

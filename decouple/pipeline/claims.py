@@ -13,12 +13,11 @@ from decouple.errors import DecoupleError
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.journal import Journal
 from decouple.pipeline.provenance import check_same_run
-from decouple.pipeline.state import check_fits_run, kept_in, lengthen_history
-from decouple.record.checkpoint import NAME, read_checkpoint, remove_checkpoint
+from decouple.pipeline.state import Kept, check_fits_run, has_ended, kept_in, lengthen_history
+from decouple.record.checkpoint import NAME, read_about, remove_checkpoint
 from decouple.record.folder import RunFolder
 from decouple.record.history import NOTHING, Extent
 from decouple.record.lock import locked
-from decouple.report.page import PAGE
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,14 @@ class Claim:
     folder : of the run
     journal : of what had ended
     known_rows : of history.csv, to go on after
+    kept : what a style transfer goes on from
     changed : what metrics.json is to say of a setting that is another than it was
     """
 
     folder: RunFolder
     journal: Journal
     known_rows: Extent = NOTHING
+    kept: Kept | None = None
     changed: dict[str, Any] = field(default_factory=dict)
 
 
@@ -66,30 +67,19 @@ def claimed(inputs: Inputs, say: Callable[[str], None]) -> Iterator[Claim]:
 
 def _reopened(inputs: Inputs, run_dir: str, say: Callable[[str], None]) -> Claim:
     """The folder of the run to go on with; what does not fit is refused, and nothing written."""
-    if _ended(run_dir):
-        remove_checkpoint(run_dir)
-    _, about = read_checkpoint(run_dir)
+    if has_ended(run_dir) and not (Path(run_dir) / NAME).exists():
+        remove_checkpoint(run_dir)  # what is left of it was about to be removed
+    about = read_about(run_dir)
     changed = check_same_run(inputs, about, run_dir, say)
     journal = Journal.read(run_dir, inputs.config.checkpoint.every_seconds)
-    known_rows = _known_rows(inputs, run_dir, journal)
+    # A method's rows are the journal's to know.
+    known_rows = NOTHING if inputs.experiment.of_methods else journal.rows
+    kept = kept_in(run_dir) if inputs.objective else None
+    if kept is not None:
+        check_fits_run(inputs, kept, run_dir)
+        kept = lengthen_history(inputs, kept, run_dir)
+        known_rows = kept.history
     if not inputs.objective:
         say(f"Going on after {journal.known} layers' motions")
     files.remove_left_aside(run_dir)
-    return Claim(RunFolder.open(run_dir), journal, known_rows, changed)
-
-
-def _ended(run_dir: str) -> bool:
-    """Whether all is there, and what is left of a checkpoint was about to be removed."""
-    folder = Path(run_dir)
-    return (folder / PAGE).exists() and not (folder / NAME).exists()
-
-
-def _known_rows(inputs: Inputs, run_dir: str, journal: Journal) -> Extent:
-    """The rows of the run's own history that stay; those of a method are the journal's to know."""
-    if inputs.objective:
-        kept = kept_in(run_dir)
-        if kept is None:
-            return NOTHING
-        check_fits_run(inputs, kept, run_dir)
-        return lengthen_history(inputs, kept, run_dir).history
-    return NOTHING if inputs.experiment.of_methods else journal.rows
+    return Claim(RunFolder.open(run_dir), journal, known_rows, kept, changed)

@@ -20,7 +20,7 @@ from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.objective import objective_of, plain_objective, start_image
 from decouple.pipeline.running import Run
 from decouple.pipeline.scales import warm_start
-from decouple.pipeline.state import Kept, keep, kept_in
+from decouple.pipeline.state import Kept, keep
 from decouple.record.progress import losses_line
 from decouple.report.contact_sheet import plot_contact_sheet
 from decouple.report.curves import plot_objectives
@@ -69,9 +69,7 @@ def stylize(
     scales : how many sizes to go through, coarse to fine
     """
     settings = run.config.gatys
-    # A comparison that goes on has no checkpoint of a single method's iterations.
-    goes_on = run.config.resume is not None and run.checkpoints
-    kept = kept_in(run.config.resume) if goes_on else None
+    kept = run.kept
     start = start_image(run.inputs)
     if kept is None:
         warm = warm_start(run, statistic, how, rule, scales)

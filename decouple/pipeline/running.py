@@ -21,6 +21,7 @@ from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.journal import Journal
 from decouple.pipeline.provenance import provenance, write_settings
 from decouple.pipeline.recorder import Recorder
+from decouple.pipeline.state import Kept
 from decouple.pipeline.summary import summary
 from decouple.record.checkpoint import write_checkpoint
 from decouple.record.closing import closing_table
@@ -62,6 +63,7 @@ class Run:
     progress : what a person sees of it
     journal : of the motions, and methods, that have ended, by which a run that was cut goes on
     interrupts : Ctrl-C, acted on between steps
+    kept : what a style transfer that was cut goes on from
     checkpoints : whether it may write a checkpoint of its own; a method of a comparison may not
     """
 
@@ -71,6 +73,7 @@ class Run:
     progress: Progress
     journal: Journal
     interrupts: Interrupts
+    kept: Kept | None = None
     checkpoints: bool = True
 
     @property
@@ -226,7 +229,12 @@ class Run:
             opened.enter_context(self.journal.kept_in(folder.path, recorder.flush))
             prepared = None if objective else self.prepared
             one = replace(
-                self, inputs=inputs, prepared=prepared, recorder=recorder, checkpoints=False
+                self,
+                inputs=inputs,
+                prepared=prepared,
+                recorder=recorder,
+                kept=None,
+                checkpoints=False,
             )
             yield one
         recorder.close(summary(inputs, prepared, recorder))
@@ -285,7 +293,7 @@ def begun(inputs: Inputs, claim: Claim, progress: Progress, began: float) -> Ite
         interrupts = opened.enter_context(Interrupts(progress.say))
         opened.enter_context(journal.kept_in(folder.path, recorder.flush))
         try:
-            yield Run(inputs, prepared, recorder, progress, journal, interrupts)
+            yield Run(inputs, prepared, recorder, progress, journal, interrupts, claim.kept)
         except KeyboardInterrupt:
             journal.write()
             raise
@@ -321,6 +329,7 @@ def _prepared(inputs: Inputs, recorder: Recorder, progress: Progress) -> Prepare
         seed=config.seed,
         draws=config.noise.draws,
         min_slope=config.mask.min_slope,
+        tried=True,  # with the inputs, before anything was written
     )
     if done.left_out:
         alive = done.extractor.alive

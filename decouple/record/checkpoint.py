@@ -64,6 +64,12 @@ def read_checkpoint(folder: str | Path) -> tuple[dict[str, np.ndarray], dict[str
     return archive.arrays, archive.about["held"]
 
 
+def read_about(folder: str | Path) -> dict[str, Any]:
+    """What `read_checkpoint` reads beside arrays, which are not read; raises as it does."""
+    held: dict[str, Any] = _read(folder, 0, with_arrays=False).about["held"]
+    return held
+
+
 def read_parts(folder: str | Path) -> list[tuple[dict[str, np.ndarray], dict[str, Any]]]:
     """What was added to a checkpoint, in the order in which it was.
 

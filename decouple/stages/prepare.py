@@ -44,6 +44,7 @@ def prepare(
     seed: int = 0,
     draws: int = 1,
     min_slope: float = MIN_SLOPE,
+    tried: bool = False,
 ) -> Prepared:
     """Leave out the features that cannot be moved, and measure the others on noise.
 
@@ -58,6 +59,7 @@ def prepare(
     seed, draws : see `noise_reference`
     min_slope : a channel is left out where its mean activation slope is not above it, on the noise
         or on an image
+    tried : whether features of your own have been tried already
 
     Raises
     ------
@@ -77,7 +79,7 @@ def prepare(
             raise ConfigError("prepare needs images, or the size of the noise")
         size = images[-1].shape[0], images[-1].shape[1]
     extractor.check_size(*size)
-    if not extractor.proven:
+    if not (tried or extractor.proven):
         check_features(extractor, images[0] if images else noise_image(*size, seed))
     alive = alive_on(extractor, [noise_image(*size, seed), *images], min_slope)
     passes = extractor.passes.count - passes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import sys
@@ -58,6 +59,11 @@ def test_a_run_with_them_is_recorded_repeated_and_planned(
     assert found["network"]["layers"] == ["mean", "deviation"]
     assert found["self_transfer"]["psnr_db"] > 80
     assert (run / "images" / "noisified_2_deviation.png").exists()
+    page = html.unescape((run / "report.html").read_text(encoding="utf-8"))
+    assert "through 2 groups of softfilters" in page
+    assert "softfilters, filters 5, seed 3" in page
+    assert "Other measurements" in page
+    assert "features, " not in page.split("Other measurements")[1], "they have a place of their own"
     capsys.readouterr()
     assert main([f"verify={run}"]) == 0
     assert capsys.readouterr().out.startswith("identical")

@@ -30,7 +30,7 @@ _SUCCEEDED = tuple(reason.label for reason in StopReason if reason.succeeded)
 _PLACED = {
     *("schema", "experiment", "seed", "versions", "device", "numerics", "seconds"),
     *("peak_memory_bytes", "tolerance", "tolerance_met", "source", "target", "network", "image"),
-    *("noise", "flow", "stepper", "stages", "clipped_share", "difference_gain"),
+    *("features", "noise", "flow", "stepper", "stages", "clipped_share", "difference_gain"),
     *("noisified_range", "compare", "classify"),
 }
 
@@ -68,7 +68,8 @@ def sentence(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         words += f", {image['width']}\u00a0×\u00a0{image['height']}\u00a0px"
     layers = [] if part(metrics, "classify") else network.get("layers")  # there it is all of it
     if layers:
-        words += f", through {len(layers)} layer{'s' if len(layers) > 1 else ''}"
+        group = "layer" if network.get("weights") else "group"
+        words += f", through {len(layers)} {group}{'s' if len(layers) > 1 else ''}"
         words += f" of {network.get('name', 'the network')}"
     elif network.get("name"):
         words += f", with {network['name']}"
@@ -139,6 +140,7 @@ def network_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("against ReLU and max pooling", likeness(network)),
         ("precision", network.get("dtype")),
         ("layers", _layers(network)),
+        ("features", _with_options(part(metrics, "features"))),
         ("noise", _noise(part(metrics, "noise"))),
         ("flow", _with_options(part(metrics, "flow"))),
         ("stepper", _with_options(part(metrics, "stepper"))),

@@ -14,7 +14,8 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ from decouple.record.plain import plain
 
 ABOUT = "about.json"
 _SUFFIX = ".npy"
+# In numpy's letters.
+_NUMBERS = "biuf"
 # Of about.json, in bytes; a run's settings and traces take some thousands.
 _LONGEST = 2**26
 
@@ -92,10 +95,36 @@ def read_archive(path: str | Path, with_arrays: bool = True) -> Archive:
     DamagedFile : it is not what was written, to the bit.
     RunFolderError : it is not there, or cannot be read.
     """
+    with _opened(path) as (archive, members):
+        return _read(archive, members, with_arrays)
+
+
+def read_npz(path: str | Path) -> dict[str, np.ndarray]:
+    """{name: array} of numbers, of an uncompressed .npz file as numpy writes it.
+
+    Raises
+    ------
+    DamagedFile : it is none; or a member's checksum is not that of the member.
+    RunFolderError : it is not there, or cannot be read.
+    """
+    arrays = {}
+    with _opened(path) as (archive, members):
+        for name in members:
+            array = _array(archive.read(name))
+            if not name.endswith(_SUFFIX) or array.dtype.kind not in _NUMBERS:
+                raise ValueError(f"{name!r} holds no numbers")
+            arrays[name.removesuffix(_SUFFIX)] = array
+    return arrays
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
+    """An uncompressed zip file, and {name: member}; DamagedFile for whatever is wrong with it."""
     path = Path(path)
     try:
         with files.disk_errors("read", path), files.opened_plain(path) as file:
-            return _read(zipfile.ZipFile(file), path.stat().st_size, with_arrays)
+            archive = zipfile.ZipFile(file)
+            yield archive, _members(archive, path.stat().st_size)
     except RunFolderError:
         raise
     # zipfile says in a dozen ways that a file is none of its own, struct.error among them.
@@ -104,13 +133,19 @@ def read_archive(path: str | Path, with_arrays: bool = True) -> Archive:
         raise DamagedFile(f"'{path}' is damaged, or of another version: {reason}") from error
 
 
-def _read(archive: zipfile.ZipFile, size: int, with_arrays: bool) -> Archive:
+def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
     members = {member.filename: member for member in archive.infolist()}
     if len(members) != len(archive.infolist()):
         raise ValueError("a member of it is there twice")
     for member in members.values():
         if member.compress_type != zipfile.ZIP_STORED or member.file_size > size:
             raise ValueError(f"{member.filename!r} is no part of it")
+    return members
+
+
+def _read(
+    archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], with_arrays: bool
+) -> Archive:
     if ABOUT not in members:
         raise ValueError(f"it has no {ABOUT}")
     if members[ABOUT].file_size > _LONGEST:

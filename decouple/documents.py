@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from decouple import files
-from decouple.errors import RunFolderError
+from decouple.errors import DamagedFile
 
 # As deep as anything of ours is nested, and more; recursion ends far behind it.
 _DEEPEST = 64
@@ -29,21 +30,38 @@ def json_of(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
+def read_json(path: str | Path) -> Any:
+    """The value of a file of strict JSON; see `json_of`.
+
+    Raises
+    ------
+    DamagedFile : it is not one.
+    RunFolderError : it is not there, or cannot be read.
+    """
+    return _read(path, json_of)
+
+
 def read_yaml(path: str | Path) -> Any:
     """The value of a YAML file that names no kinds of its own and repeats no part by reference.
 
     Raises
     ------
-    RunFolderError : it is not one, or cannot be read.
+    DamagedFile : it is not one.
+    RunFolderError : it is not there, or cannot be read.
     """
+    return _read(path, lambda text: _checked(yaml.load(text, _Loader), 0))
+
+
+def _read(path: str | Path, value_of: Callable[[str], Any]) -> Any:
+    with files.disk_errors("read", path), files.opened_plain(path) as file:
+        data = file.read()
     try:
-        with files.disk_errors("read", path), files.opened_plain(path) as file:
-            return _checked(yaml.load(file.read().decode("utf-8"), _Loader), 0)
+        return value_of(data.decode("utf-8"))
     except RecursionError:
         reason = "it is nested too deeply"
     except (yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
-    raise RunFolderError(f"'{path}' is damaged: {reason}")
+    raise DamagedFile(f"'{path}' is damaged: {reason}")
 
 
 class _Loader(yaml.SafeLoader):

@@ -6,8 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from decouple.archive import ABOUT, read_archive, write_archive
-from decouple.errors import RunFolderError
+from decouple.archive import ABOUT, read_archive, read_npz, write_archive
+from decouple.errors import DamagedFile, RunFolderError
 
 ARRAYS = {
     "picture": np.random.default_rng(0).standard_normal((4, 5, 3)),
@@ -176,3 +176,38 @@ def test_objects_are_neither_written_nor_read(path):
         write_archive(path, {"a": np.array([{"a": 1}])}, {})
     assert read_archive(path).about == ABOUT_THEM
     assert json.loads(json.dumps(read_archive(path).about)) == ABOUT_THEM
+
+
+def test_what_numpy_writes_is_read_whole(tmp_path):
+    path = tmp_path / "result.npz"
+    np.savez(path, **ARRAYS, **{"noisify/block1_conv1": np.arange(3)})
+    found = read_npz(path)
+    assert found.keys() == {*ARRAYS, "noisify/block1_conv1"}
+    for name, array in ARRAYS.items():
+        assert found[name].dtype == array.dtype
+        assert found[name].tobytes("A") == array.tobytes("A")
+    data = path.read_bytes()
+    begin = data.index(ARRAYS["picture"].tobytes())
+    for place in (begin, begin + 479, data.index(b"\x93NUMPY") + 127):
+        flipped = bytearray(data)
+        flipped[place] ^= 1
+        path.write_bytes(flipped)
+        with pytest.raises(DamagedFile, match=r"result\.npz' is damaged"):
+            read_npz(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"none", npy(np.ones(3))])
+def test_what_is_no_npz_is_one_line(tmp_path, content):
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(DamagedFile, match=r"a\.npz' is damaged"):
+        read_npz(tmp_path / "a.npz")
+
+
+def test_an_npz_of_other_things_than_numbers_is_refused(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, words=np.array(["a"]))
+    with pytest.raises(DamagedFile, match=r"'words\.npy' holds no numbers"):
+        read_npz(path)
+    np.savez_compressed(path, picture=np.zeros(1000))
+    with pytest.raises(DamagedFile, match="no part of it"):
+        read_npz(path)

@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from decouple.documents import json_of, read_yaml
-from decouple.errors import RunFolderError
+from decouple.documents import json_of, read_json, read_yaml
+from decouple.errors import DamagedFile, RunFolderError
 
 
 @pytest.mark.parametrize(
@@ -67,5 +67,17 @@ def test_values_of_yaml(tmp_path):
 def test_what_is_no_plain_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for name, words in (("pipe", "no plain"), (".", "no plain"), ("none", "No such file")):
-        with pytest.raises(RunFolderError, match=words):
-            read_yaml(tmp_path / name)
+        for read in (read_json, read_yaml):
+            with pytest.raises(RunFolderError, match=words):
+                read(tmp_path / name)
+
+
+@pytest.mark.parametrize("data", [b"", b"[1", b'{"a": 1e999}', b'"\xff"', b"[" * 10**5])
+def test_json_that_is_no_data_is_a_line(tmp_path, data):
+    path = tmp_path / "a.json"
+    path.write_bytes(data)
+    with pytest.raises(DamagedFile, match=r"a\.json' is damaged: ") as caught:
+        read_json(path)
+    assert "\n" not in str(caught.value)
+    path.write_bytes(b'{"a": [1, null]}')
+    assert read_json(path) == {"a": [1, None]}

@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from decouple.archive import read_npz
 from decouple.overrides import read_config
+from decouple.record.finished import saved_pixels
+from decouple.record.metrics import read_metrics, write_metrics
 from decouple.record.verification import Verdict, compare_runs
 from decouple.run import main
 
@@ -107,7 +110,7 @@ def test_other_weights_are_refused_under_another_setting_unless_calibrated(
     copy = Path(shutil.copytree(run_dir, tmp_path / "copy"))
     metrics = json.loads((copy / "metrics.json").read_text(encoding="utf-8"))
     metrics["network"].update(weights="imagenet", weights_digest="another")
-    (copy / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    write_metrics(copy, metrics)
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "other")
     assert main([f"verify={copy}"]) == 2
     assert "weights are not those of the run" in capsys.readouterr().err
@@ -133,17 +136,78 @@ def test_without_onednn_a_run_is_graded(run_dir: Path) -> None:
     assert "TF_ENABLE_ONEDNN_OPTS was not set, is 0" in line
 
 
+def of_other_threads(folder: Path) -> None:
+    metrics = read_metrics(folder)
+    metrics["numerics"] = {**metrics["numerics"], "threads": 77}
+    write_metrics(folder, metrics)
+
+
+def with_arrays(folder: Path, **changed: np.ndarray) -> None:
+    arrays = read_npz(folder / "result.npz")
+    np.savez(folder / "result.npz", **{**arrays, **changed})
+
+
 def test_grades(run_dir: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(run_dir, other)
-    metrics = json.loads((other / "metrics.json").read_text(encoding="utf-8"))
+    metrics = read_metrics(other)
     metrics["stages"][2]["image_digest"] = "another"
-    (other / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
-    with np.load(run_dir / "result.npz") as held:
-        arrays = {name: held[name] for name in held.files}
+    write_metrics(other, metrics)
+    result = read_npz(run_dir / "result.npz")["result"]
     for apart, grade in ((3e-8, "equal to 1e-7"), (0.5, "different (by 5.0e-01)")):
-        np.savez(other / "result.npz", **{**arrays, "result": arrays["result"] + apart})
+        with_arrays(other, result=result + apart)
+        verdict = compare_runs(run_dir, other)
+        assert str(verdict) == f"different (by {apart:.1e}); they part at impose, block1_conv1"
+        assert not verdict.same, "one setting gives the same bits"
+        of_other_threads(other)
         verdict = compare_runs(run_dir, other)
         assert str(verdict) == f"{grade}; they part at impose, block1_conv1"
         assert verdict.same == (apart < 1e-3)
+        write_metrics(other, metrics)
     assert str(Verdict(False, 0.0, "history.csv")).startswith("equal results")
+
+
+@pytest.mark.parametrize(
+    ("name", "levels", "same"),
+    [("result", 1, True), ("result", 2, False), ("source", 2, False), ("difference", 23, True)],
+)
+def test_pictures_are_equal_within_a_level(
+    name: str, levels: int, same: bool, run_dir: Path, tmp_path: Path
+) -> None:
+    """But for the amplified errors, which rounding alone changes."""
+    other = Path(shutil.copytree(run_dir, tmp_path / "other"))
+    path = other / "images" / f"{name}.png"
+    pixels = saved_pixels(path).astype(int)
+    pixels[3, 4, 1] += levels if pixels[3, 4, 1] < 128 else -levels
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+    of_other_threads(other)
+    verdict = compare_runs(run_dir, other)
+    assert not verdict.identical
+    assert verdict.same == same
+    assert str(verdict).endswith(f"they part at images/{name}.png")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["result", "noisify_source/block1_conv1"])
+def test_what_is_not_finite_is_never_equal(
+    value: float, name: str, run_dir: Path, tmp_path: Path
+) -> None:
+    """Not even to itself."""
+    other = Path(shutil.copytree(run_dir, tmp_path / "other"))
+    array = read_npz(other / "result.npz")[name]
+    array.flat[5] = value
+    with_arrays(other, **{name: array})
+    of_other_threads(other)
+    for first, second in ((run_dir, other), (other, run_dir), (other, other)):
+        verdict = compare_runs(first, second)
+        assert not verdict.same
+        assert str(verdict).endswith(f"they part at {name}")
+
+
+def test_a_history_that_is_not_finite_is_never_equal(run_dir: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(run_dir, tmp_path / "other"))
+    *rows, last = (other / "history.csv").read_text(encoding="utf-8").splitlines()
+    cells = last.split(",")
+    cells[-1] = "inf"
+    (other / "history.csv").write_text("\n".join([*rows, ",".join(cells), ""]), encoding="utf-8")
+    assert str(compare_runs(other, other)) == "different; they part at history.csv"

@@ -60,7 +60,7 @@ def _of_state(state: State) -> str | None:
 
 
 def _of_kept(kept: Kept) -> str | None:
-    whole = all(row.keys() >= set(STAGE_ROW) for row in kept.scales)
+    whole = all(row.keys() >= STAGE_ROW.keys() for row in kept.scales)
     if not whole or not all(isinstance(row["seconds"], int | float) for row in kept.scales):
         return "a stage of a coarser scale is not whole"
     if not all(number.isdecimal() for number in kept.iterations):

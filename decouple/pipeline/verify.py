@@ -7,10 +7,13 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from decouple.errors import ConfigError, RunFolderError
+from decouple.errors import ConfigError
 from decouple.networks.calibration import CALIBRATED
-from decouple.record.metrics import CHANGED, changes, read_metrics
-from decouple.record.verification import compare_runs
+from decouple.overrides import escaped
+from decouple.record.finished import read_finished
+from decouple.record.metrics import CHANGED, changes
+from decouple.record.seal import DIGESTS, altered
+from decouple.record.verification import compare_finished
 
 REPEATED = "verification"
 """Below the run folder: where the repetition lies."""
@@ -18,6 +21,9 @@ REPEATED = "verification"
 
 def verify(run_dir: str, config: DictConfig, run: Callable[[DictConfig], Path | None]) -> str:
     """Repeat a finished run into `<run_dir>/verification-<n>`; returns the grade in one line.
+
+    What the run has left is read and checked before: nothing is repeated if it is damaged, or not
+    as the run wrote it.
 
     Parameters
     ----------
@@ -27,19 +33,25 @@ def verify(run_dir: str, config: DictConfig, run: Callable[[DictConfig], Path | 
 
     Raises
     ------
-    RunFolderError : the run has not ended.
-    ConfigError : its pictures or network weights are others now; or the results differ.
+    RunFolderError : the run has not ended, or a file of it is damaged or cannot be read.
+    ConfigError : its files, pictures or network weights are others now; or the results differ.
     """
     folder = Path(run_dir)
-    metrics = read_metrics(folder)
-    if not metrics:
-        raise RunFolderError(f"'{folder}' has no metrics.json: it is no finished run")
-    config.run_dir = str(_unused(folder))
+    first = read_finished(folder)
+    metrics = first.metrics
+    others = altered(folder, metrics)
+    if others:
+        raise ConfigError(
+            f"different: {', '.join(others)} in '{folder}' is not what the run wrote, so nothing "
+            "was repeated"
+        )
+    config.run_dir = escaped(str(_unused(folder)))
     repeated = run(config)
     assert repeated is not None
-    again = read_metrics(repeated)
+    second = read_finished(repeated)
+    again = second.metrics
     for role in ("source", "target", "start"):
-        if (metrics.get(role) or {}).get("digest") != (again.get(role) or {}).get("digest"):
+        if metrics.get(role, {}).get("digest") != again.get(role, {}).get("digest"):
             raise ConfigError(f"{role} is not the picture that the run in '{folder}' was made with")
     changed = changes(metrics, again)
     networks = [held["network"] for held in (metrics, again)]
@@ -47,9 +59,11 @@ def verify(run_dir: str, config: DictConfig, run: Callable[[DictConfig], Path | 
     anew = bool(changed) and all(network["weights"] == CALIBRATED for network in networks)
     if len({network["weights_digest"] for network in networks}) > 1 and not anew:
         raise ConfigError(f"the network's weights are not those of the run in '{folder}'")
-    verdict = compare_runs(folder, repeated)
+    verdict = compare_finished(first, second)
     if CHANGED in metrics:
         changed.append(f"on the way {metrics[CHANGED]}")
+    if DIGESTS not in metrics:
+        changed.append("the run kept no digests by which a change of its files would be noticed")
     setting = "; ".join(changed) or "same versions and setting"
     line = f"{verdict} ({setting}); the repetition is in {repeated}"
     if not verdict.same:

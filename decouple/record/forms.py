@@ -91,9 +91,13 @@ class Number:
         known = not self.finite and told in NOT_FINITE
         if not known and (isinstance(told, bool) or not isinstance(told, int | float)):
             raise misfit(place, told, "number")
-        if float(told) < self.least:
+        try:
+            number = float(told)
+        except OverflowError:
+            raise misfit(place, told, "number") from None
+        if number < self.least:
             raise misfit(place, told, f"number from {self.least:g} on")
-        return float(told)
+        return number
 
 
 @dataclass(frozen=True)

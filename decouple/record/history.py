@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 
 from decouple import files
-from decouple.errors import RunFolderError
+from decouple.errors import DamagedFile, RunFolderError
 from decouple.record.compounds import Record
 from decouple.record.forms import Count, Text
 
@@ -333,16 +333,25 @@ def _values(prefix: str, row: Mapping[str, str]) -> dict[str, float]:
 
 
 def iterate_history(path: str | Path) -> Iterator[HistoryRow]:
-    """Yield the rows of a history.csv one by one; rows cut short by a crash are left out."""
-    with Path(path).open(encoding="utf-8", newline="") as lines:
-        reader = csv.reader(lines)
-        columns = next(reader, [])
-        for values in reader:
-            row = _parse(columns, values)
-            if row is not None:
-                yield row
+    """Yield the rows of a history.csv one by one; rows cut short by a crash are left out.
+
+    Raises
+    ------
+    DamagedFile : it holds what no CSV file does.
+    RunFolderError : it cannot be read.
+    """
+    with files.disk_errors("read", path), files.opened_plain(path) as file:
+        reader = csv.reader(io.TextIOWrapper(file, "utf-8", errors="replace", newline=""))
+        try:
+            columns = next(reader, [])
+            for values in reader:
+                row = _parse(columns, values)
+                if row is not None:
+                    yield row
+        except csv.Error as error:
+            raise DamagedFile(f"'{path}' is damaged: {error}") from error
 
 
 def read_history(path: str | Path) -> list[HistoryRow]:
-    """All rows of a history.csv."""
+    """All rows of a history.csv; raises as `iterate_history`."""
     return list(iterate_history(path))

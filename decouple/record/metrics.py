@@ -2,59 +2,79 @@
 
 from __future__ import annotations
 
-import json
 import math
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from decouple import __version__
+from decouple import __version__, files
+from decouple.documents import read_json
+from decouple.errors import DamagedFile, RunFolderError
 from decouple.memory import peak_memory_bytes
 from decouple.numerics import numerics
+from decouple.record.compounds import Maybe, Several, Table
 from decouple.record.folder import RunFolder
+from decouple.record.forms import Count, Held, Misfit, Number, Plain, Text
+from decouple.record.seal import DIGESTS, sealed
 from decouple.versions import TENSORFLOW, version
 
 if TYPE_CHECKING:
     from decouple.flows.trace import LayerTrace
 
+NAME = "metrics.json"
 SCHEMA = 1
 CHANGED = "changed_on_the_way"
 """Key of what `changes` says of a run that was gone on with in another setting."""
 
-_REQUIRED: dict[str, tuple[str, ...]] = {
-    "experiment": (),
-    "seed": (),
-    "versions": ("decouple", "python", "tensorflow", "keras", "numpy"),
-    "device": (),
-    "seconds": (),
-    "peak_memory_bytes": (),
-    "network": ("name", "weights", "weights_digest", "activation", "pooling", "layers"),
-    "image": ("height", "width"),
-    "flow": ("name",),
-    "stepper": ("name",),
-    "stages": (),
+_TEXT, _MAYBE_TEXT, _COUNT = Text(), Maybe(Text()), Count()
+_NUMBER, _MAYBE_NUMBER = Number(finite=True), Maybe(Number(finite=True))
+_NUMBERS = Table(_MAYBE_NUMBER)
+_PICTURE = {"digest": _TEXT}
+STAGE_ROW = {
+    "stage": _TEXT,
+    "layer": _MAYBE_TEXT,
+    "stop_reason": _TEXT,
+    "evaluations": _COUNT,
+    "seconds": _NUMBER,
+    "feature_mse": _NUMBERS,
+    "image_change_psnr_db": _MAYBE_NUMBER,
 }
-_WHERE_IT_APPLIES: dict[str, tuple[str, ...]] = {
-    "self_transfer": (
-        "psnr_db",
-        "max_error_8bit",
-        "differing_pixels_8bit",
-        "excursion_recovered",
+_COMPARE_ROW = {
+    "method": _TEXT,
+    **dict.fromkeys(("psnr_db", "evaluations", "seconds"), _MAYBE_NUMBER),
+}
+# {key: form of its value, or what a mapping has at least, or each row of a list}
+_REQUIRED: dict[str, Any] = {
+    "experiment": _TEXT,
+    "seed": _COUNT,
+    "versions": dict.fromkeys(("decouple", "python", "tensorflow", "keras", "numpy"), _MAYBE_TEXT),
+    "device": _TEXT,
+    "seconds": _NUMBER,
+    "peak_memory_bytes": _MAYBE_NUMBER,
+    "network": {
+        "name": _TEXT,
+        **dict.fromkeys(("weights", "weights_digest", "activation", "pooling"), _MAYBE_TEXT),
+        "layers": Several(_TEXT),
+    },
+    "image": {"height": _COUNT, "width": _COUNT},
+    "flow": {"name": _MAYBE_TEXT},
+    "stepper": {"name": _MAYBE_TEXT},
+    "stages": [STAGE_ROW],
+}
+_WHERE_IT_APPLIES: dict[str, Any] = {
+    **dict.fromkeys(("source", "target", "start"), _PICTURE),
+    "features": {"name": _TEXT},
+    "numerics": Table(Plain()),
+    DIGESTS: Table(_TEXT),
+    "self_transfer": dict.fromkeys(
+        ("psnr_db", "max_error_8bit", "differing_pixels_8bit", "excursion_recovered"),
+        _MAYBE_NUMBER,
     ),
-    "transfer": ("feature_mse_to_source", "decoupled_feature_mse"),
-    "compare": ("rows",),
+    "transfer": {"feature_mse_to_source": _NUMBERS, "decoupled_feature_mse": Maybe(_NUMBERS)},
+    "compare": {"rows": [_COMPARE_ROW]},
 }
-STAGE_ROW = (
-    "stage",
-    "layer",
-    "stop_reason",
-    "evaluations",
-    "seconds",
-    "feature_mse",
-    "image_change_psnr_db",
-)
-_COMPARE_ROW = ("method", "psnr_db", "evaluations", "seconds")
+_MISSING = object()
 
 
 def check_metrics(metrics: Mapping[str, Any]) -> None:
@@ -65,56 +85,92 @@ def check_metrics(metrics: Mapping[str, Any]) -> None:
     ValueError
         listing every key that is missing, as `stages[2].layer`.
     """
-    missing = [key for key in _REQUIRED if key not in metrics]
-    for key, parts in {**_REQUIRED, **_WHERE_IT_APPLIES}.items():
-        if parts and key in metrics:
-            missing += _missing(metrics[key], parts, key)
-    missing += _missing_in_rows(metrics.get("stages", ()), STAGE_ROW, "stages")
-    compare = metrics.get("compare")
-    rows = compare.get("rows", ()) if isinstance(compare, Mapping) else ()
-    missing += _missing_in_rows(rows, _COMPARE_ROW, "compare.rows")
+    missing = [name for name, held, _ in _contract(metrics) if held is _MISSING]
     if missing:
         raise ValueError(f"metrics lack {', '.join(missing)}")
 
 
-def _missing(part: object, keys: Iterable[str], name: str) -> list[str]:
-    held = part if isinstance(part, Mapping) else {}
-    return [f"{name}.{key}" for key in keys if key not in held]
+def _contract(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Each name of the contract, its value or `_MISSING`, and the form of its value."""
+    applying = {key: parts for key, parts in _WHERE_IT_APPLIES.items() if key in metrics}
+    for key, parts in {**_REQUIRED, **applying}.items():
+        yield from _walked(metrics.get(key, _MISSING), parts, key)
 
 
-def _missing_in_rows(rows: object, keys: Iterable[str], name: str) -> list[str]:
-    if not isinstance(rows, list | tuple):
-        return [f"{name}[]"]
-    return [
-        lack for index, row in enumerate(rows) for lack in _missing(row, keys, f"{name}[{index}]")
-    ]
+def _walked(held: Any, parts: Any, name: str) -> Iterator[tuple[str, Any, Any]]:
+    if held is _MISSING:
+        yield name, held, parts
+    elif isinstance(parts, Mapping):
+        held = held if isinstance(held, Mapping) else {}
+        for key, part in parts.items():
+            yield from _walked(held.get(key, _MISSING), part, f"{name}.{key}")
+    elif isinstance(parts, list):
+        if not isinstance(held, list | tuple):
+            yield f"{name}[]", _MISSING, parts
+            return
+        for index, row in enumerate(held):
+            yield from _walked(row, parts[0], f"{name}[{index}]")
+    else:
+        yield name, held, parts
 
 
 def write_metrics(folder: RunFolder | str | Path, metrics: Mapping[str, Any]) -> None:
-    """Write `metrics.json`: `schema` first, then the given keys in the given order.
+    """Write `metrics.json`: `schema` first, then the given keys in the given order, then digests.
 
-    NaN and infinities become null.
+    The digests are of the run's files, which must be there before; see `record.seal`. NaN and
+    infinities become null.
 
     Raises
     ------
     ValueError
         when the contract's keys are not all there.
     RunFolderError
-        when the file cannot be written.
+        when the file cannot be written, or one of the others cannot be read.
     """
     check_metrics(metrics)
     folder = folder if isinstance(folder, RunFolder) else RunFolder(Path(folder))
     # A second `schema` among the given keys must not override this one.
     rest = {key: value for key, value in metrics.items() if key != "schema"}
-    folder.write_json("metrics.json", {"schema": SCHEMA, **rest})
+    folder.write_json(NAME, sealed(folder.path, {"schema": SCHEMA, **rest}))
 
 
 def read_metrics(folder: str | Path) -> dict[str, Any]:
-    """The metrics of a run folder; empty while the run has not written them."""
-    path = Path(folder) / "metrics.json"
-    if not path.exists():
+    """The metrics of a run folder; empty while the run has not written them.
+
+    Raises
+    ------
+    DamagedFile : they are no strict JSON, or no mapping.
+    RunFolderError : they cannot be read.
+    """
+    path = Path(folder) / NAME
+    if not files.there(path):
         return {}
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+    metrics = read_json(path)
+    if not isinstance(metrics, dict):
+        raise DamagedFile(f"'{path}' is damaged: it holds no metrics")
+    return metrics
+
+
+def finished_metrics(folder: str | Path) -> dict[str, Any]:
+    """The metrics of a run that has ended, of which each value is what the contract says.
+
+    Raises
+    ------
+    RunFolderError : it has not ended; or they are damaged, or of another version.
+    """
+    metrics, path = read_metrics(folder), Path(folder) / NAME
+    if not metrics:
+        raise RunFolderError(f"'{folder}' has no {NAME}: it is no finished run")
+    if metrics.get("schema") != SCHEMA:
+        raise RunFolderError(f"'{path}' was written by another version of decouple")
+    for name, held, form in _contract(metrics):
+        if held is _MISSING:
+            raise DamagedFile(f"'{path}' is damaged: it has no {name}")
+        try:
+            form.read(held, name, Held({}))
+        except Misfit as error:
+            raise DamagedFile(f"'{path}' is damaged: {error}") from error
+    return metrics
 
 
 def stage_row(trace: LayerTrace) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from decouple.flows.stop import StopReason
 from decouple.overrides import settings
 from decouple.record.closing import likeness
 from decouple.record.progress import stage_name
+from decouple.record.seal import DIGESTS
 from decouple.report.wording import (
     explanation,
     named,
@@ -31,7 +32,7 @@ _PLACED = {
     *("schema", "experiment", "seed", "versions", "device", "numerics", "seconds"),
     *("peak_memory_bytes", "tolerance", "tolerance_met", "source", "target", "network", "image"),
     *("features", "noise", "flow", "stepper", "stages", "clipped_share", "difference_gain"),
-    *("noisified_range", "compare", "classify"),
+    *("noisified_range", "compare", "classify", DIGESTS),
 }
 
 

@@ -101,6 +101,7 @@ def test_arrays_are_kept_by_their_places():
     ("form", "told", "place"),
     [
         (Number(), "1", "it is '1'"),
+        (Number(), 10**400, "it is 1000"),
         (Number(), True, "it is True"),
         (Number(), None, "it is None"),
         (Number(), [1.0], "it is"),

@@ -211,6 +211,24 @@ def test_resumed_with_other_layers_is_refused(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"stage,layer\n", b"a\nb", b"step\n9\n"])
+def test_what_is_no_history_has_no_rows(tmp_path, data):
+    (tmp_path / "history.csv").write_bytes(data)
+    assert read_history(tmp_path / "history.csv") == []
+
+
+def test_what_csv_does_not_take_is_one_line(tmp_path):
+    (tmp_path / "history.csv").write_bytes(b'step\n"' + b"9" * 200_000)
+    with pytest.raises(RunFolderError, match=r"history\.csv' is damaged"):
+        read_history(tmp_path / "history.csv")
+
+
+def test_a_history_that_is_not_there_is_one_line(tmp_path):
+    for name, words in (("history.csv", "cannot read"), (".", "is no plain file")):
+        with pytest.raises(RunFolderError, match=words):
+            read_history(tmp_path / name)
+
+
 def test_full_disk_is_one_line(tmp_path, monkeypatch):
     def no_space(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -37,9 +37,10 @@ def complete():
         **record.environment("CPU"),
         "device": "cpu",
         "seconds": np.float64(2.5),
-        "network": dict.fromkeys(
-            ("name", "weights", "weights_digest", "activation", "pooling", "layers"), "x"
-        ),
+        "network": {
+            **dict.fromkeys(("name", "weights", "weights_digest", "activation", "pooling"), "x"),
+            "layers": ["x"],
+        },
         "image": {"height": 150, "width": np.int64(100)},
         "flow": {"name": "lift"},
         "stepper": {"name": "rk45"},
@@ -63,7 +64,8 @@ def strict(path):
 def test_written_metrics_are_strict_json_in_the_given_order(tmp_path, complete):
     record.write_metrics(RunFolder.create("x", tmp_path / "run"), {"schema": 7, **complete})
     written = strict(tmp_path / "run" / "metrics.json")
-    assert list(written) == ["schema", *complete]
+    assert list(written) == ["schema", *complete, "digests"]
+    assert list(written["digests"]) == ["metrics.json"]
     assert written["schema"] == 1
     assert written["self_transfer"] == {
         "psnr_db": None,
@@ -75,6 +77,7 @@ def test_written_metrics_are_strict_json_in_the_given_order(tmp_path, complete):
     assert written["stages"][0]["image_change_psnr_db"] is None
     assert written["image"]["width"] == 100
     assert record.read_metrics(tmp_path / "run") == written
+    assert record.finished_metrics(tmp_path / "run") == written
 
 
 def test_unwritten_metrics_are_empty(tmp_path):

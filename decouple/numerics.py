@@ -12,6 +12,10 @@ from pathlib import Path
 # Of the environment: each chooses among kernels that sum in another order, or round elsewhere.
 _VARIABLES = (
     *("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE"),
+    *("DNNL_MAX_CPU_ISA", "DNNL_DEFAULT_FPMATH_MODE"),
+    # NumPy's and SciPy's linear algebra counts its own threads.
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "MKL_NUM_THREADS"),
+    *("MKL_CBWR", "VECLIB_MAXIMUM_THREADS", "NPY_DISABLE_CPU_FEATURES"),
     *("TF_XLA_FLAGS", "XLA_FLAGS", "TF_OVERRIDE_GLOBAL_THREADPOOL", "OPENBLAS_CORETYPE"),
     *("TF_DETERMINISTIC_OPS", "TF_CUDNN_DETERMINISTIC", "TF_CUDNN_USE_AUTOTUNE"),
     *("TF_ENABLE_WINOGRAD_NONFUSED", "NVIDIA_TF32_OVERRIDE"),

@@ -25,6 +25,18 @@ def test_variables_are_named_where_they_are_set(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
+    "name", ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NPY_DISABLE_CPU_FEATURES", "MKL_CBWR"]
+)
+def test_linear_algebra_has_variables_of_its_own(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(name, raising=False)
+    plain = numerics()
+    monkeypatch.setenv(name, "1")
+    assert changes({"numerics": plain}, {"numerics": numerics()}) == [f"{name} was not set, is 1"]
+
+
+@pytest.mark.parametrize(
     ("configured", "variable", "threads"),
     [(3, "5", 3), (0, "5", 5), (0, None, 2), (0, "many", 2), (0, "-1", 2), (0, "0", 2)],
 )
@@ -48,8 +60,12 @@ def test_threads_are_those_of_tensorflow(
         ({"versions": {"numpy": "1"}}, {"versions": {"numpy": "2"}}, ["numpy was 1, is 2"]),
         ({"versions": {"numpy": "1"}}, {"versions": {"numpy": "1"}, "device": "CPU"}, []),
         ({}, {"numerics": {"threads": 2}}, []),
+        ({"versions": {"numpy": "1"}}, {"versions": {"numpy": "1", "scipy": "1"}}, []),
     ],
-    ids=["device", "no longer set", "versions", "unknown before", "of an older version"],
+    ids=[
+        *("device", "no longer set", "versions", "unknown before", "of an older version"),
+        "a version that was not told",
+    ],
 )
 def test_changes(before: dict, now: dict, found: list[str]) -> None:
     assert changes(before, now) == found

@@ -209,6 +209,7 @@ def environment(device: str) -> dict[str, Any]:
             "tensorflow": version(*TENSORFLOW),
             "keras": version("keras"),
             "numpy": version("numpy"),
+            "scipy": version("scipy"),
         },
         "device": device,
         "numerics": numerics(),
@@ -237,7 +238,7 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         )
         found += [
             f"{name} was {was.get(name, 'not set')}, is {now_is.get(name, 'not set')}"
-            for name in dict.fromkeys([*was, *now_is])
+            for name in dict.fromkeys([*was, *(now_is if part == "numerics" else ())])
             if was.get(name) != now_is.get(name)
         ]
     return found

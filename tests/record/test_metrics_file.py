@@ -129,7 +129,8 @@ def test_environment_names_versions_without_importing_them():
     found = json.loads(said.stdout)
     assert found["versions"]["numpy"] == np.__version__
     assert found["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert set(found["versions"]) == {"decouple", "python", "tensorflow", "keras", "numpy"}
+    names = {"decouple", "python", "tensorflow", "keras", "numpy", "scipy"}
+    assert set(found["versions"]) == names
 
 
 def test_tensorflow_is_found_under_its_other_names(monkeypatch):

@@ -125,7 +125,7 @@ def _of_method(run: Run, ruler: _Ruler, method: str, passes: int | None) -> _Don
 
 
 @dataclass(frozen=True)
-class _Compared:
+class Compared:
     """What a method left, for the journal.
 
     Attributes
@@ -143,7 +143,7 @@ class _Compared:
 
 RESULTS.add(
     Record(
-        _Compared,
+        Compared,
         1,
         {
             "image": Maybe(IMAGE),
@@ -157,7 +157,7 @@ RESULTS.add(
 )
 
 
-def _carried_out(run: Run, method: str, passes: int | None) -> _Compared:
+def _carried_out(run: Run, method: str, passes: int | None) -> Compared:
     """Run one method, within a budget of passes."""
     kind, how = split_compared(method)
     failure = image = None
@@ -185,7 +185,7 @@ def _carried_out(run: Run, method: str, passes: int | None) -> _Compared:
         "folder": str(Path("methods") / one.recorder.folder.path.name),
         **({"failure": failure} if failure else {}),
     }
-    return _Compared(image, features, cost, ending)
+    return Compared(image, features, cost, ending)
 
 
 def transfer_flow(inputs: Inputs, kind: str, how: str, passes: int | None) -> Flow:

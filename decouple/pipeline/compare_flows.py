@@ -61,17 +61,17 @@ def method_flow(inputs: Inputs, method: str, passes: int | None) -> Flow:
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
     """One method's `row`, and the `passes` that it took a stage and layer on average."""
 
     row: dict[str, Any]
     passes: int
 
 
-RESULTS.add(Record(_Row, 1, {"row": Table(Plain()), "passes": Count()}))
+RESULTS.add(Record(Row, 1, {"row": Table(Plain()), "passes": Count()}))
 
 
-def _row(run: Run, method: str, passes: int | None) -> _Row:
+def _row(run: Run, method: str, passes: int | None) -> Row:
     """Carry out one method."""
     failure = None
     with run.method(method, method_flow(run.inputs, method, passes)) as one:
@@ -102,4 +102,4 @@ def _row(run: Run, method: str, passes: int | None) -> _Row:
         failure = "the image was never moved: its first step already failed or was not needed"
     if failure is not None:
         row["failure"] = failure
-    return _Row(row, -(-spent // max(len(stages), 1)))
+    return Row(row, -(-spent // max(len(stages), 1)))

@@ -62,27 +62,28 @@ def _of_way(way: Way) -> str | None:
 
 
 def _of_motion(motion: Motion) -> str | None:
-    if digest(motion.moved.image) == motion.trace.image_digest:
-        return None
-    return "its image is not the one that its trace is of"
+    if digest(motion.moved.image) != motion.trace.image_digest:
+        return "its image is not the one that its trace is of"
+    measured = motion.trace.layer in motion.trace.feature_mse
+    return None if measured else "its trace does not measure its layer"
 
 
 IMAGE = Array(("H", "W", 3))
 _THUMBNAIL = Array((None, None, 3))
-_FACTOR = Record(
+FACTOR = Record(
     Factor,
     1,
     {"lower": Array(("C", "C")), "pixels": Count(1), "per_unit": Number(0, finite=True)},
     make=Factor.known,
 )
-_CURVE = Record(Curve, 1, {"nodes": Array((None,)), "values": Array((None, "C"))}, check=_of_curve)
-_WAY = Record(
+CURVE = Record(Curve, 1, {"nodes": Array((None,)), "values": Array((None, "C"))}, check=_of_curve)
+WAY = Record(
     Way,
     1,
     {
         "steps": Several(Number(0, finite=True)),
-        "factors": Several(Pair(Number(finite=True), _FACTOR)),
-        "curve": Maybe(_CURVE),
+        "factors": Several(Pair(Number(finite=True), FACTOR)),
+        "curve": Maybe(CURVE),
         "thumbnails": Maybe(Pair(_THUMBNAIL, _THUMBNAIL)),
         "tolerances": Several(Number(0)),
         "growth": Maybe(Number(0)),
@@ -91,19 +92,19 @@ _WAY = Record(
     },
     check=_of_way,
 )
-_MOVED = Record(
+MOVED = Record(
     Moved,
     1,
     {
         "image": IMAGE,
         "stop_reason": Member(StopReason),
         "steps": Count(),
-        "way": Maybe(_WAY),
+        "way": Maybe(WAY),
         "threshold": Maybe(Number()),
         "path": Text(),
     },
 )
-_TRACE = Record(
+TRACE = Record(
     LayerTrace,
     1,
     {
@@ -127,7 +128,7 @@ _TRACE = Record(
 # Of methods that a run compares; each experiment adds its own.
 RESULTS = OneOf()
 ENTRY = OneOf(
-    Record(Motion, 1, {"moved": _MOVED, "trace": _TRACE}, check=_of_motion),
+    Record(Motion, 1, {"moved": MOVED, "trace": TRACE}, check=_of_motion),
     Record(Method, 1, {"name": Text(), "result": RESULTS}),
 )
 # Of what is added to a checkpoint: what ended, the history.csv that the last of it is in, by its

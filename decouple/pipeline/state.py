@@ -69,7 +69,7 @@ def _of_kept(kept: Kept) -> str | None:
 
 
 _SCALAR = Array(())
-_STATE = Record(
+STATE = Record(
     State,
     1,
     {
@@ -96,7 +96,7 @@ KEPT = Record(
     Kept,
     1,
     {
-        "state": _STATE,
+        "state": STATE,
         "history": EXTENT,
         "weighting": Text(),
         "weights": Table(Number(finite=True)),

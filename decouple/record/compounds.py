@@ -138,7 +138,7 @@ class Record:
     @property
     def name(self) -> str:
         """How the class is called in a file."""
-        return f"{self.kind.__name__.lstrip('_')} {self.version}"
+        return f"{self.kind.__name__} {self.version}"
 
     def write(self, value: Any, place: str, arrays: Arrays) -> Any:
         """See `Form`."""
@@ -162,25 +162,25 @@ class OneOf:
     """An object of one of several classes, each with its record."""
 
     def __init__(self, *records: Record) -> None:
-        self._records = list(records)
+        self.records = list(records)
 
     def add(self, record: Record) -> None:
         """Let there be another class."""
-        self._records.append(record)
+        self.records.append(record)
 
     def write(self, value: Any, place: str, arrays: Arrays) -> Any:
         """See `Form`."""
-        for record in self._records:
+        for record in self.records:
             if type(value) is record.kind:
                 return record.write(value, place, arrays)
         raise TypeError(f"{place} has no place for a {type(value).__name__}")
 
     def read(self, told: Any, place: str, held: Held) -> Any:
         """See `Form`."""
-        for record in self._records:
+        for record in self.records:
             if isinstance(told, dict) and record.name in told:
                 return record.read(told, place, held)
-        raise misfit(place, told, " or ".join(record.name for record in self._records))
+        raise misfit(place, told, " or ".join(record.name for record in self.records))
 
 
 def _in(place: str, name: object) -> str:

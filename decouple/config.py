@@ -75,11 +75,14 @@ class NoiseConfig:
 class NetworkConfig:
     """weights: auto, imagenet, calibrated or a file; width: of softplus, in standard deviations.
 
+    preprocessing: what a file's weights were trained with, unit (0 to 1), bytes (0 to 255), caffe
+    (as Keras's VGG), torch (as torchvision's) or tf (−1 to 1); auto is what the file tells.
     activation, width and pooling are auto by default: see `networks.network`.
     """
 
     name: str = MISSING
     weights: str = "auto"
+    preprocessing: str = "auto"
     activation: str = "auto"
     width: Any = "auto"
     pooling: str = "auto"

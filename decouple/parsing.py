@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from decouple.errors import ConfigError, unknown_layer
 from decouple.flows.stopping import StopRule, StopRules
+from decouple.known_weights import are_imagenets
 
 
 def is_number(value: Any) -> bool:
@@ -53,8 +54,9 @@ def stop_rules(stop: Any, weights: str) -> StopRules:
     }
     unit = 1.0
     if options["scale"] == "imagenet":
-        options["scale"] = "absolute" if weights == "imagenet" else "initial"
-        unit = 1.0 if weights == "imagenet" else 1e-2
+        imagenets = are_imagenets(weights)
+        options["scale"] = "absolute" if imagenets else "initial"
+        unit = 1.0 if imagenets else 1e-2
 
     def rule(stage: str = "", **more: Any) -> StopRule:
         merged = {**options, **more}

@@ -290,6 +290,8 @@ WEIGHTS: dict[str, tuple[str, Make]] = {
     "pipe": ("a.h5", os.mkfifo),
     "a long name": ("a" * 300, lambda path: None),
     "Keras archive": ("a.keras", archive),
+    "Git LFS pointer": ("a.h5", written(b"version https://git-lfs.github.com/spec/v1\n")),
+    "HTML": ("a.pth", written(b"<!doctype html><html><body>404</body></html>")),
     "a word": ("imagnet", lambda path: None),
     "home of nobody": ("~no_such_user/a.h5", lambda path: None),
     "a number": ("1_2", lambda path: None),

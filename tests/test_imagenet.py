@@ -10,6 +10,9 @@ import pytest
 import decouple as dc
 from decouple.features import alive_on, fidelity
 from decouple.images import rms
+from decouple.known_weights import KERAS_VGG16
+from decouple.networks.architecture import VGG16
+from decouple.networks.files import read_file, shapes_until
 from decouple.run import main
 from decouple.stages import noise_image
 
@@ -32,6 +35,12 @@ def weights():
 @pytest.fixture(scope="module")
 def two(weights):
     return dc.ChannelMeans(dc.vgg16(weights=weights, last="block2_conv1"), layers=2)
+
+
+@pytest.mark.parametrize("last", ["block1_conv1", "block3_conv1", "block5_conv3"])
+def test_the_numbers_are_known(weights, last):
+    found = read_file(Path(weights), VGG16, shapes_until(VGG16, last))
+    assert (found.known, found.preprocessing.name) == (KERAS_VGG16, "caffe")
 
 
 def there_and_back(extractor, image):

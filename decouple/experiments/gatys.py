@@ -73,13 +73,14 @@ class VariationConfig:
 class GatysConfig:
     """weights: raw (`weight` of each term) | balanced (`share` of the initial gradient) | auto.
 
-    auto is raw with network.weights=imagenet and balanced with others, in whose units no weight
-    was reported. The shares are those that of five tried gave the most style at 96 px; as content
-    pulls back only once the image has moved, style needs most of the gradient. start: content,
-    style, noise or a picture; save_every: iterations between two pictures, null for none. scales:
-    how many sizes to go through, coarse to fine by a factor of √2, each from the result of the one
-    before and as long as stop.* says; 1 for the full size alone; auto is 1 below 512 px of the
-    shorter side, else as many as keep the coarsest at 128 px or more.
+    auto is raw with ImageNet's filters, which are known in a file too (docs/weights.md), and
+    balanced with others, in whose units no weight was reported. The shares are those that of five
+    tried gave the most style at 96 px; as content pulls back only once the image has moved, style
+    needs most of the gradient. start: content, style, noise or a picture; save_every: iterations
+    between two pictures, null for none. scales: how many sizes to go through, coarse to fine by a
+    factor of √2, each from the result of the one before and as long as stop.* says; 1 for the full
+    size alone; auto is 1 below 512 px of the shorter side, else as many as keep the coarsest at
+    128 px or more.
     """
 
     weights: str = "auto"

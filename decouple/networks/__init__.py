@@ -34,6 +34,7 @@ def network(
     width: float | str = "auto",
     dtype: str = "float32",
     say: Say = print,
+    preprocessing: str = "auto",
 ) -> Chain:
     """A network with its weights loaded.
 
@@ -51,6 +52,7 @@ def network(
     width : of softplus, relative to each layer's pre-activation standard deviation; `auto` is 0.1
     dtype : `float32` or `float64`
     say : told in one line what `weights="auto"` chose
+    preprocessing : of a file's weights; see `load_weights`
 
     Raises
     ------
@@ -70,7 +72,7 @@ def network(
             defaults.width if width == "auto" else float(width),
         )
 
-    loaded = load_weights(weights, chosen, last, *resolved(OF_CALIBRATED), say)
+    loaded = load_weights(weights, chosen, last, *resolved(OF_CALIBRATED), say, preprocessing)
     return Chain(
         chosen, last, loaded, *resolved(OF_TRAINED if loaded.trained else OF_CALIBRATED), dtype
     )

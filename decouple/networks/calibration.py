@@ -8,13 +8,13 @@ on a small fixed batch of synthetic images. No file is needed and no channel is 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from decouple.cache import cached
+from decouple.known_weights import digest_of
 from decouple.networks.activations import Activation
 from decouple.networks.architecture import Architecture, Conv
 from decouple.networks.parameters import Weights
@@ -151,8 +151,4 @@ def digest(
     kernels: Mapping[str, np.ndarray], biases: Mapping[str, np.ndarray], offset: np.ndarray
 ) -> str:
     """SHA-256 over the bytes of all arrays, in the network's order."""
-    sha = hashlib.sha256(np.asarray(offset, "<f4").tobytes())
-    for name in kernels:
-        sha.update(np.asarray(kernels[name], "<f4").tobytes())
-        sha.update(np.asarray(biases[name], "<f4").tobytes())
-    return sha.hexdigest()
+    return digest_of([offset, *(part[name] for name in kernels for part in (kernels, biases))])

@@ -117,6 +117,7 @@ class Chain(Network):
             "name": self.name,
             "weights": self.weights.origin,
             "weights_digest": self.weights.digest,
+            "preprocessing": self.weights.preprocessing,
             "activation": self.activation.value,
             "width": self.width,
             "pooling": self.pooling.value,

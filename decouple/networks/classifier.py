@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,9 +11,12 @@ import numpy as np
 from decouple.errors import ConfigError, ImageError, WeightsError
 from decouple.files import expanded
 from decouple.keras_settings import keras_as_needed
+from decouple.known_weights import digest_of
 from decouple.networks.architecture import Architecture, architecture
 from decouple.networks.downloads import is_cached, reachable, time_limit_on_sockets
-from decouple.networks.weights import keras_model, read_file, shapes_until
+from decouple.networks.files import read_file, shapes_until
+from decouple.networks.preprocessing import PREPROCESSINGS, Preprocessing
+from decouple.networks.weights import check_preprocessing, keras_model
 
 if TYPE_CHECKING:
     import keras
@@ -41,11 +43,13 @@ class Classifier:
     architecture : VGG-16 or VGG-19
     origin : of its weights, `imagenet` or the name of a file
     digest : SHA-256 over the bytes of all arrays, in the network's order
+    preprocessing : what the model is given of an image
     """
 
     architecture: Architecture
     origin: str
     digest: str
+    preprocessing: Preprocessing
     model: keras.Model = field(repr=False)
 
     def probabilities(self, image: np.ndarray) -> np.ndarray:
@@ -53,8 +57,7 @@ class Classifier:
 
         Parameters
         ----------
-        image : (224, 224, 3), RGB in [0, 1]; prepared as Keras does it, BGR in 0..255 minus the
-            mean colour of ImageNet
+        image : (224, 224, 3), RGB in [0, 1]
 
         Returns
         -------
@@ -66,10 +69,8 @@ class Classifier:
         """
         if np.shape(image) != (SIDE, SIDE, 3):
             raise ImageError(f"an image of shape {np.shape(image)} is not ({SIDE}, {SIDE}, 3)")
-        with keras_as_needed() as keras:
-            prepare = getattr(keras.applications, self.architecture.name).preprocess_input
-            # A copy, as Keras prepares arrays in place.
-            seen = prepare(255.0 * np.array(image, np.float32)[None])
+        with keras_as_needed():
+            seen = self.preprocessing.applied(image)[None]
             return np.asarray(self.model(seen, training=False))[0]
 
 
@@ -91,14 +92,15 @@ class Label:
     probability: float
 
 
-def classifier(name: str, weights: str = "auto") -> Classifier:
+def classifier(name: str, weights: str = "auto", preprocessing: str = "auto") -> Classifier:
     """A complete VGG with its weights loaded.
 
     Parameters
     ----------
     name : `vgg16` or `vgg19`
-    weights : `imagenet` or `auto` (Keras's file, from its cache or downloaded), or the path of an
-        HDF5 file of all layers in one of Keras's layouts
+    weights : `imagenet` or `auto` (Keras's file, from its cache or downloaded), or the path of a
+        file of all layers, see `read_file`
+    preprocessing : of a file's; see `load_weights`
 
     Raises
     ------
@@ -106,23 +108,25 @@ def classifier(name: str, weights: str = "auto") -> Classifier:
     WeightsError : the weights cannot be had or used.
     """
     chosen = architecture(name)
+    check_preprocessing(preprocessing, weights)
     if weights == "calibrated":
         raise ConfigError("calibrated filters have learned no labels: give imagenet or a file")
     if weights in ("auto", "imagenet"):
         try:
-            return _of_model(chosen, "imagenet", keras_model(chosen, include_top=True))
+            model = keras_model(chosen, include_top=True)
         except WeightsError as error:
             raise WeightsError(
                 f"{error}; network.weights takes a file of the complete network as well"
             ) from error
+        return _of_model(chosen, "imagenet", model)
     path = expanded(weights)
     expected = {**shapes_until(chosen, chosen.convolutions[-1].name), **_DENSE}
-    arrays = read_file(path, chosen, expected)
+    found = read_file(path, chosen, expected, preprocessing)
     with keras_as_needed() as keras:
         model = getattr(keras.applications, name.upper())(weights=None)
-    for layer, pair in arrays.items():
+    for layer, pair in found.pairs.items():
         model.get_layer(layer).set_weights(pair)
-    return _of_model(chosen, path.name, model)
+    return _of_model(chosen, path.name, model, found.preprocessing)
 
 
 def most_probable(
@@ -167,8 +171,10 @@ def label_names() -> list[tuple[str, str]] | None:
     return [(name.replace("_", " "), synset) for synset, name, _ in decoded]
 
 
-def _of_model(chosen: Architecture, origin: str, model: keras.Model) -> Classifier:
-    sha = hashlib.sha256()
-    for array in model.get_weights():
-        sha.update(np.ascontiguousarray(array, "<f4").data)
-    return Classifier(chosen, origin, sha.hexdigest(), model)
+def _of_model(
+    chosen: Architecture,
+    origin: str,
+    model: keras.Model,
+    preprocessing: Preprocessing = PREPROCESSINGS["caffe"],
+) -> Classifier:
+    return Classifier(chosen, origin, digest_of(model.get_weights()), preprocessing, model)

@@ -19,8 +19,9 @@ class Weights:
         zero padding stands for this colour
     widths : per convolution, the unit of its softplus's width: the standard deviation of its
         pre-activations on the synthetic batch, twice that at the first one of trained networks
-    origin : `calibrated`, `imagenet` or a file's name
-    digest : hexadecimal SHA-256 of kernels, biases and offset
+    origin : `calibrated`, `imagenet`, what a file's numbers are if they are known, or its name
+    digest : hexadecimal SHA-256 of kernels, biases and offset, and so of the preprocessing too
+    preprocessing : see `PREPROCESSINGS`; None of calibrated ones, which were made for `offset`
     """
 
     kernels: Mapping[str, np.ndarray]
@@ -29,6 +30,7 @@ class Weights:
     widths: Mapping[str, float]
     origin: str
     digest: str
+    preprocessing: str | None = None
 
     @property
     def trained(self) -> bool:

@@ -37,7 +37,8 @@ def classify(config: DictConfig) -> Path:
     picture = images.load(config.source, (SIDE, SIDE), config.image.fit)
     for note in picture.notes:
         progress.say(f"{picture.origin}: {note}")
-    network = classifier(config.network.name, config.network.weights)
+    chosen = config.network
+    network = classifier(chosen.name, chosen.weights, chosen.preprocessing)
     labels = most_probable(network.probabilities(picture.pixels), config.classify.top, progress.say)
 
     if config.resume is None:
@@ -85,6 +86,7 @@ def _described(network: Classifier) -> dict[str, object]:
         "name": network.architecture.name,
         "weights": network.origin,
         "weights_digest": network.digest,
+        "preprocessing": network.preprocessing.name,
         "activation": "relu",
         "pooling": "max",
         "dtype": "float32",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from decouple.gatys import Objective, Part, TotalVariation, Weighted, content, style
+from decouple.known_weights import are_imagenets
 from decouple.pipeline.asked import layers_of
 from decouple.pipeline.inputs import Inputs
 from decouple.stages import noise_image
@@ -39,7 +40,7 @@ def objective_of(inputs: Inputs, statistic: str, start: np.ndarray) -> tuple[Obj
 def balances(inputs: Inputs) -> bool:
     """Whether weights are found from shares of the gradient."""
     weights = inputs.config.gatys.weights
-    return weights == "balanced" or (weights == "auto" and inputs.weights != "imagenet")
+    return weights == "balanced" or (weights == "auto" and not are_imagenets(inputs.weights))
 
 
 def terms_of(inputs: Inputs) -> list[str]:

@@ -136,6 +136,7 @@ def network_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("network", network.get("name")),
         ("weights", network.get("weights")),
         ("digest of weights", network.get("weights_digest")),
+        ("preprocessing", network.get("preprocessing")),
         ("activation", _activation(network)),
         ("pooling", network.get("pooling")),
         ("against ReLU and max pooling", likeness(network)),

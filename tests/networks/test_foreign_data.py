@@ -13,8 +13,8 @@ import pytest
 
 from decouple.errors import WeightsError
 from decouple.networks.architecture import VGG19
-from decouple.networks.hdf5 import Stored
-from decouple.networks.weights import read_file, shapes_until
+from decouple.networks.files import read_file, shapes_until
+from decouple.networks.files.stored import Stored
 
 LAST = "block1_conv2"
 EXPECTED = shapes_until(VGG19, LAST)
@@ -142,7 +142,7 @@ def test_another_group_of_the_same_name_is_no_second_choice(
         file[f"{place}/kernel"], file[f"{place}/bias"] = kernel, bias
         if name is not None:
             file[place].attrs["name"] = name
-    np.testing.assert_array_equal(read_file(path, VGG19, EXPECTED)[LAST][1], bias)
+    np.testing.assert_array_equal(read_file(path, VGG19, EXPECTED).pairs[LAST][1], bias)
     with h5py.File(path, "a") as file:
         file[f"{place}/bias"][3] += 1
     with pytest.raises(WeightsError, match="differ, and both are called block1_conv2"):
@@ -154,16 +154,16 @@ def test_a_name_that_is_no_text_is_none(value: object, path: Path) -> None:
     with h5py.File(path, "a") as file:
         file["block1_conv1"].attrs["name"] = value
         file.attrs["model_config"] = value
-    assert set(read_file(path, VGG19, EXPECTED)) == set(EXPECTED)
+    assert set(read_file(path, VGG19, EXPECTED).pairs) == set(EXPECTED)
 
 
 def test_a_configuration_nested_without_end_has_no_name(path: Path) -> None:
     with h5py.File(path, "a", libver="latest") as file:
         file.attrs["model_config"] = "[" * 100_000
-    assert set(read_file(path, VGG19, EXPECTED)) == set(EXPECTED)
+    assert set(read_file(path, VGG19, EXPECTED).pairs) == set(EXPECTED)
 
 
 @pytest.mark.parametrize("name", ["a" * 300, "a\0b", "pipe", "/dev/zero"])
 def test_names_that_no_file_has(name: str, path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"does not exist|is not a readable HDF5 file \(it is"):
+    with pytest.raises(WeightsError, match=r"does not exist|is not a readable file \(it is"):
         read_file(path.parent / name, VGG19, EXPECTED)

@@ -252,6 +252,20 @@ class TestBadFiles:
         path.write_bytes(content)
         assert "not a readable HDF5 file" in self.refused(path)
 
+    @pytest.mark.parametrize("version", ["v1", "v2"])
+    def test_a_pointer_in_place_of_the_file(self, tmp_path, version):
+        path = tmp_path / "pointer.h5"
+        path.write_text(
+            f"version https://git-lfs.github.com/spec/{version}\noid sha256:{64 * 'a'}\nsize 553\n"
+        )
+        assert "a Git LFS pointer to it: `git lfs pull`" in self.refused(path)
+
+    @pytest.mark.parametrize("content", [b"", b"<!doctype html>", b"\x89PNG\r\n\x1a\n"])
+    def test_no_weights_by_bytes_or_name(self, tmp_path, content):
+        path = tmp_path / "weights"
+        path.write_bytes(content)
+        assert "of no kind that is read: HDF5" in self.refused(path)
+
     @pytest.mark.parametrize("share", [0.01, 0.5, 0.999])
     def test_truncated(self, tmp_path, legacy_file, share):
         path = tmp_path / "cut.h5"

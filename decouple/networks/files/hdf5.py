@@ -11,9 +11,9 @@ can wait for ever, read any file, or end the process, so nothing is followed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from decouple.errors import WeightsError
-from decouple.files import is_plain_file
+from decouple.networks.architecture import Architecture
+from decouple.networks.files.stored import Content, Stored
 
 if TYPE_CHECKING:
     import h5py
@@ -33,41 +34,11 @@ _OF_A_WHOLE_MODEL = "model_weights"
 _LARGEST_CHUNK = 2**24
 
 
-@dataclass(frozen=True, eq=False)
-class Stored:
-    """An array in a file, of which nothing is read before it is asked for.
-
-    Attributes
-    ----------
-    shape, dtype : as the file has them; () too where there are no values at all
-    """
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    _dataset: h5py.Dataset = field(repr=False)
-
-    def read(self) -> np.ndarray:
-        """Its values, while the file is open."""
-        return np.asarray(self._dataset[()])
-
-
-@dataclass(frozen=True)
-class Content:
-    """What a file holds of networks.
-
-    Attributes
-    ----------
-    names : of all layers, and of the models that say theirs
-    layers : {layer that was asked for: {path of a group that carries its name: arrays in it}}
-    """
-
-    names: frozenset[str]
-    layers: Mapping[str, Mapping[str, list[Stored]]]
-
-
 @contextmanager
-def opened_layers(path: Path, asked: Iterable[str]) -> Iterator[Content]:
+def opened(path: Path, architecture: Architecture, asked: Set[str]) -> Iterator[Content]:
     """The layers asked for, whose arrays are read in the block, and the names of all.
+
+    Keras trained its VGGs with Caffe's preprocessing.
 
     Raises
     ------
@@ -89,13 +60,11 @@ def opened_layers(path: Path, asked: Iterable[str]) -> Iterator[Content]:
             if arrays:
                 layers[name][place] = arrays
 
-    if not is_plain_file(path):
-        raise OSError("it is a folder, a pipe or a device")
     with h5py.File(path, "r") as file:
         whole = file[_OF_A_WHOLE_MODEL] if _is_own(file, _OF_A_WHOLE_MODEL) else None
         (whole if isinstance(whole, h5py.Group) else file).visititems(visit)
         names.update(_model_name(_text(file.attrs, "model_config")))
-        yield Content(frozenset(names), layers)
+        yield Content(frozenset(names), layers, "caffe")
 
 
 def _arrays(place: str, group: h5py.Group) -> Iterator[Stored]:
@@ -116,7 +85,11 @@ def _arrays(place: str, group: h5py.Group) -> Iterator[Stored]:
         chunk = prod(item.chunks) * item.dtype.itemsize if item.chunks else 0
         if chunk > _LARGEST_CHUNK and chunk > item.nbytes:
             raise WeightsError(f"{name} is stored in chunks larger than itself")
-        yield Stored(item.shape or (), item.dtype, item)
+        yield Stored(item.shape or (), item.dtype, partial(_values, item))
+
+
+def _values(dataset: h5py.Dataset) -> np.ndarray:
+    return np.asarray(dataset[()])
 
 
 def _is_own(group: h5py.Group, key: str) -> bool:

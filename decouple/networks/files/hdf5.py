@@ -11,11 +11,12 @@ can wait for ever, read any file, or end the process, so nothing is followed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from functools import partial
 from math import prod
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,17 +29,16 @@ if TYPE_CHECKING:
     import h5py
 
 # What optimizers keep is called by the layers' names and has their shapes.
-_OF_OPTIMIZERS = {"optimizer_weights", "optimizer"}
+OF_OPTIMIZERS = {"optimizer_weights", "optimizer"}
 _OF_A_WHOLE_MODEL = "model_weights"
 # A chunk is read as a whole, and may be larger than what is asked of it; in bytes.
 _LARGEST_CHUNK = 2**24
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @contextmanager
 def opened(path: Path, architecture: Architecture, asked: Set[str]) -> Iterator[Content]:
     """The layers asked for, whose arrays are read in the block, and the names of all.
-
-    Keras trained its VGGs with Caffe's preprocessing.
 
     Raises
     ------
@@ -47,24 +47,38 @@ def opened(path: Path, architecture: Architecture, asked: Set[str]) -> Iterator[
     """
     import h5py
 
+    with h5py.File(path, "r") as file:
+        yield content_of(file, asked)
+
+
+def content_of(file: h5py.File, asked: Set[str], called: Mapping[str, str] = _NOTHING) -> Content:
+    """What a file that is open holds; Keras trained its VGGs with Caffe's preprocessing.
+
+    Parameters
+    ----------
+    file : open, as long as arrays are read
+    asked : names of layers
+    called : {path of a group: its name}, where it does not carry that itself
+    """
+    import h5py
+
     names: set[str] = set()
     layers: dict[str, dict[str, list[Stored]]] = {name: {} for name in asked}
 
     def visit(place: str, item: object) -> None:
-        if not isinstance(item, h5py.Group) or not _OF_OPTIMIZERS.isdisjoint(place.split("/")):
+        if not isinstance(item, h5py.Group) or not OF_OPTIMIZERS.isdisjoint(place.split("/")):
             return
-        called = {_text(item.attrs, "name"), place.rsplit("/", 1)[-1]}
-        names.update(called)
-        for name in called & layers.keys():
+        own = {_text(item.attrs, "name"), place.rsplit("/", 1)[-1], called.get(place, "")}
+        names.update(own)
+        for name in own & layers.keys():
             arrays = list(_arrays(place, item))
             if arrays:
                 layers[name][place] = arrays
 
-    with h5py.File(path, "r") as file:
-        whole = file[_OF_A_WHOLE_MODEL] if _is_own(file, _OF_A_WHOLE_MODEL) else None
-        (whole if isinstance(whole, h5py.Group) else file).visititems(visit)
-        names.update(_model_name(_text(file.attrs, "model_config")))
-        yield Content(frozenset(names), layers, "caffe")
+    whole = file[_OF_A_WHOLE_MODEL] if _is_own(file, _OF_A_WHOLE_MODEL) else None
+    (whole if isinstance(whole, h5py.Group) else file).visititems(visit)
+    names.update(_model_name(_text(file.attrs, "model_config")))
+    return Content(frozenset(names), layers, "caffe")
 
 
 def _arrays(place: str, group: h5py.Group) -> Iterator[Stored]:

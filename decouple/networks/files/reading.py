@@ -7,6 +7,7 @@ with what the network has: no more is read, and no more memory taken, than belon
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,11 +19,11 @@ from decouple.errors import WeightsError
 from decouple.files import is_plain_file, opened_plain
 from decouple.known_weights import digest_of, recognised
 from decouple.networks.architecture import ARCHITECTURES, Architecture, Conv
-from decouple.networks.files import hdf5
+from decouple.networks.files import hdf5, keras_archive
 from decouple.networks.files.stored import Content, Stored
 from decouple.networks.preprocessing import PREPROCESSINGS, Preprocessing
 
-KINDS_IN_WORDS = "HDF5 in one of Keras's layouts"
+KINDS_IN_WORDS = "HDF5 or .keras of Keras"
 _LFS = b"version https://git-lfs"
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -38,18 +39,42 @@ class Kind:
     Attributes
     ----------
     name : that people know it by
-    begins : whether a file of this name that begins with these bytes is of it
+    begins : whether a file at this place, with these first bytes, is of it
     opened : gives what it holds
+    suffixes : by which it is known where its bytes are damaged
     """
 
     name: str
-    begins: Callable[[str, bytes], bool]
+    begins: Callable[[Path, bytes], bool]
     opened: Opened
+    suffixes: tuple[str, ...]
+
+
+def _is_keras_archive(path: Path, first: bytes) -> bool:
+    return keras_archive.CONFIG in _members(path, first)
+
+
+def _members(path: Path, first: bytes) -> list[str]:
+    """Names of what a zip holds; none of what is no zip."""
+    if not first.startswith(b"PK\3\4"):
+        return []
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except Exception:  # zipfile raises many kinds on damaged files
+        return []
 
 
 # The first that fits.
-_KINDS = (Kind("HDF5", lambda name, first: first.startswith(b"\x89HDF\r\n\x1a\n"), hdf5.opened),)
-_BY_NAME = {".h5": "HDF5", ".hdf5": "HDF5"}
+_KINDS = (
+    Kind(
+        "HDF5",
+        lambda path, first: first.startswith(b"\x89HDF\r\n\x1a\n"),
+        hdf5.opened,
+        (".h5", ".hdf5"),
+    ),
+    Kind(".keras", _is_keras_archive, keras_archive.opened, (".keras",)),
+)
 
 
 @dataclass(frozen=True)
@@ -146,11 +171,10 @@ def _kind_of(path: Path) -> Kind:
             "`git lfs pull` fetches it"
         )
     for kind in _KINDS:
-        if kind.begins(path.name, first):
+        if kind.begins(path, first):
             return kind
-    named = _BY_NAME.get(path.suffix.lower())
     for kind in _KINDS:
-        if kind.name == named:
+        if path.suffix.lower() in kind.suffixes:
             return kind
     raise WeightsError(f"weights file '{path}' is of no kind that is read: {KINDS_IN_WORDS}")
 

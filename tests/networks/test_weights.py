@@ -264,7 +264,7 @@ class TestBadFiles:
     def test_no_weights_by_bytes_or_name(self, tmp_path, content):
         path = tmp_path / "weights"
         path.write_bytes(content)
-        assert "of no kind that is read: HDF5 or .keras of Keras" in self.refused(path)
+        assert "of no kind that is read: HDF5" in self.refused(path)
 
     @pytest.mark.parametrize("share", [0.01, 0.5, 0.999])
     def test_truncated(self, tmp_path, legacy_file, share):

@@ -19,11 +19,11 @@ from decouple.errors import WeightsError
 from decouple.files import is_plain_file, opened_plain
 from decouple.known_weights import digest_of, recognised
 from decouple.networks.architecture import ARCHITECTURES, Architecture, Conv
-from decouple.networks.files import hdf5, keras_archive
+from decouple.networks.files import hdf5, keras_archive, safetensors
 from decouple.networks.files.stored import Content, Stored
 from decouple.networks.preprocessing import PREPROCESSINGS, Preprocessing
 
-KINDS_IN_WORDS = "HDF5 or .keras of Keras"
+KINDS_IN_WORDS = "HDF5 or .keras of Keras, or safetensors"
 _LFS = b"version https://git-lfs"
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -74,6 +74,7 @@ _KINDS = (
         (".h5", ".hdf5"),
     ),
     Kind(".keras", _is_keras_archive, keras_archive.opened, (".keras",)),
+    Kind("safetensors", safetensors.begins, safetensors.opened, (".safetensors",)),
 )
 
 

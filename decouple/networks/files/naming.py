@@ -1,0 +1,189 @@
+"""Which tensors of a flat file are which layers of a VGG, in whose order of axes.
+
+torchvision counts the modules of `features` and `classifier`; Keras names block1_conv1, fc1 and
+predictions; Caffe conv1_1. Such names may stand behind others, as in `model.features.0.weight`.
+PyTorch, ONNX and Caffe keep kernels as (C_out, C_in, 3, 3) and matrices as (N_out, N_in). A kernel
+tells by its shape which order it has; what it was trained with is told by both together, if at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import replace
+
+import numpy as np
+
+from decouple.errors import WeightsError
+from decouple.networks.architecture import ARCHITECTURES, Architecture, Conv
+from decouple.networks.files.hdf5 import OF_OPTIMIZERS
+from decouple.networks.files.stored import Content, Stored
+
+Tensors = Mapping[str, Stored]
+# {layer: {place: tensors}}, and what was told of the preprocessing.
+_Layers = dict[str, dict[str, list[Stored]]]
+
+_NUMBERED = re.compile(r"(?:(?P<where>.*)\.)?(?P<index>\d+)\.(?:weight|bias)")
+_FEATURES, _CLASSIFIER = "features", "classifier"
+# What torch.nn.DataParallel puts between.
+_OF_SEVERAL_GPUS = "module."
+_DENSE = {0: "fc1", 3: "fc2", 6: "predictions"}
+_NAMED = re.compile(
+    r"(?:^|[/.])(?:(?P<keras>block\d_conv\d|fc[12]|predictions)|conv(?P<caffe>\d_\d))(?=$|[/.:_])"
+)
+_OF_BATCHES = ("running_mean", "running_var")
+# Of the image behind five poolings; the axes of torchvision's first matrix, as it flattens them.
+_BEHIND_POOLINGS = (512, 7, 7)
+
+
+def content_of(tensors: Tensors, architecture: Architecture, asked: Set[str]) -> Content:
+    """The layers among tensors, with the axes of their kernels and matrices in Keras's order.
+
+    Raises
+    ------
+    WeightsError : they are of a VGG with batch normalization, or of none that is known here.
+    """
+    for name in tensors:
+        if name.rpartition(".")[2] in _OF_BATCHES:
+            raise WeightsError(
+                f"{name} is of batch normalization, as in torchvision's vgg16_bn and vgg19_bn, "
+                "which the networks here do not have"
+            )
+    names: set[str] = set()
+    layers: _Layers = {layer: {} for layer in asked}
+    told: set[str | None] = set()
+    for place, layer, own, preprocessing in (
+        *_numbered(tensors, architecture),
+        *_named(tensors),
+    ):
+        names.add(layer)
+        if layer in layers:
+            layers[layer][place] = own
+            told.add(preprocessing)
+    return Content(frozenset(names), layers, told.pop() if len(told) == 1 else None)
+
+
+def in_order(pairs: list[list[Stored]], architecture: Architecture, asked: Set[str]) -> Content:
+    """Convolutions that have an order and no names."""
+    known = architecture.convolutions
+    layers = {
+        conv.name: {f"convolution {number}": [_turned(one) for one in pair]}
+        for number, (conv, pair) in enumerate(zip(known, pairs, strict=False), start=1)
+        if conv.name in asked
+    }
+    return Content(frozenset(), {**{name: {} for name in asked}, **layers})
+
+
+def _numbered(
+    tensors: Tensors, architecture: Architecture
+) -> Iterator[tuple[str, str, list[Stored], str | None]]:
+    """Modules by their numbers: place, layer, its tensors, preprocessing."""
+    modules: dict[str, dict[int, list[Stored]]] = defaultdict(lambda: defaultdict(list))
+    for name, tensor in tensors.items():
+        match = _NUMBERED.fullmatch(name.replace(_OF_SEVERAL_GPUS, ""))
+        if match and OF_OPTIMIZERS.isdisjoint(name.split(".")):
+            modules[match["where"] or ""][int(match["index"])].append(tensor)
+    convolving = [
+        where
+        for where, numbered in modules.items()
+        if any(len(tensor.shape) == 4 for own in numbered.values() for tensor in own)
+    ]
+    # Beside a VGG there may be other modules that are counted.
+    vggs = [where for where in convolving if _last(where) == _FEATURES] or convolving
+    fitting = {where: _layers_of(modules[where].keys(), architecture) for where in vggs}
+    if fitting and not any(fitting.values()):
+        numbers = ", ".join(str(index) for index in sorted(modules[vggs[0]]))
+        raise WeightsError(
+            f"its convolutions {vggs[0] or '…'}.N with N = {numbers} are those of neither "
+            f"{' nor '.join(ARCHITECTURES)}"
+        )
+    for where, layers in fitting.items():
+        for index, layer in layers.items():
+            own = modules[where][index]
+            torch = _last(where) == _FEATURES and all(
+                _is_turned(t) for t in own if len(t.shape) > 1
+            )
+            turned = [_turned(tensor) for tensor in own]
+            yield f"{where}.{index}".lstrip("."), layer, turned, "torch" if torch else None
+    for where, numbered in modules.items():
+        if _last(where) == _CLASSIFIER:
+            for index in _DENSE.keys() & numbered.keys():
+                layer = _DENSE[index]
+                turned = [_turned(tensor, layer == "fc1") for tensor in numbered[index]]
+                yield f"{where}.{index}", layer, turned, "torch"
+
+
+def _last(where: str) -> str:
+    return where.rpartition(".")[2]
+
+
+def _layers_of(indices: Set[int], architecture: Architecture) -> Mapping[int, str]:
+    """{number of a module: layer} of the network whose convolutions are these; {} if none's are."""
+    others = [net for net in ARCHITECTURES.values() if net is not architecture]
+    for network in (architecture, *others):
+        numbers = _module_numbers(network)
+        first = list(numbers)[: len(indices)]
+        if indices == set(first):
+            return {index: numbers[index] for index in first}
+    return {}
+
+
+def _module_numbers(architecture: Architecture) -> dict[int, str]:
+    """{number in torchvision's `features`: convolution}; its activation is a module, too.
+
+    >>> _module_numbers(ARCHITECTURES["vgg16"])[5]
+    'block2_conv1'
+    """
+    numbers, number = {}, 0
+    for layer in architecture.layers:
+        if isinstance(layer, Conv):
+            numbers[number] = layer.name
+        number += 2 if isinstance(layer, Conv) else 1
+    return numbers
+
+
+def _named(tensors: Tensors) -> Iterator[tuple[str, str, list[Stored], str | None]]:
+    """Layers by their names, as `_numbered`."""
+    found: dict[tuple[str, str], list[Stored]] = defaultdict(list)
+    by_keras: dict[str, bool] = {}
+    for name, tensor in tensors.items():
+        match = _NAMED.search(name)
+        if match is None or not OF_OPTIMIZERS.isdisjoint(re.split("[/.]", name)):
+            continue
+        block, _, number = (match["caffe"] or "").partition("_")
+        layer = match["keras"] or f"block{block}_conv{number}"
+        found[name[: match.end()], layer].append(tensor)
+        by_keras[layer] = match["keras"] is not None
+    for (place, layer), own in found.items():
+        keras = by_keras[layer] and not any(_is_turned(tensor) for tensor in own)
+        yield place, layer, [_turned(tensor) for tensor in own], "caffe" if keras else None
+
+
+def _is_turned(tensor: Stored) -> bool:
+    """Whether it is no kernel whose channels stand last."""
+    return len(tensor.shape) == 4 and tensor.shape[:2] != (3, 3) and tensor.shape[2:] == (3, 3)
+
+
+def _turned(tensor: Stored, flattened: bool | None = None) -> Stored:
+    """With the axes in Keras's order; matrices only where `flattened` says of which they are.
+
+    Parameters
+    ----------
+    tensor : of any shape
+    flattened : of a matrix of PyTorch's, whether it takes flattened pixels
+    """
+    if _is_turned(tensor):
+        shape = tuple(tensor.shape[axis] for axis in (2, 3, 1, 0))
+        return replace(tensor, shape=shape, _values=lambda: tensor.read().transpose(2, 3, 1, 0))
+    if flattened is None or len(tensor.shape) != 2:
+        return tensor
+
+    def values() -> np.ndarray:
+        matrix = tensor.read()
+        if not flattened:
+            return matrix.T
+        pixels = matrix.reshape(len(matrix), *_BEHIND_POOLINGS).transpose(2, 3, 1, 0)
+        return pixels.reshape(-1, len(matrix))
+
+    return replace(tensor, shape=tensor.shape[::-1], _values=values)

@@ -26,6 +26,7 @@ from decouple.networks.architecture import VGG16
 from decouple.run import main
 from tests.bad_words import SELF, WORDS
 from tests.images.pictures import colours, handmade_png, stored, with_chunk
+from tests.networks.weight_files import write_safetensors, write_torch
 from tests.permissions import bound_by_permissions
 
 COMMON = ["network.weights=calibrated", "layers=1", "image.size=16"]
@@ -177,6 +178,11 @@ SETTINGS: dict[str, tuple[list[str], list[str]]] = {
     "ignored optimizer": ([SELF, "optimizer=adam"], ["optimizer=", "flow=lift"]),
     "ignored stepper": ([SELF, "flow=gradient", "stepper=rk4"], ["stepper=", "flow=gradient"]),
     "ignored strength": ([SELF, "strength=0.5"], ["strength=", "self_transfer"]),
+    "ignored preprocessing": (
+        [SELF, "network.weights=calibrated", "network.preprocessing=torch"],
+        ["preprocessing=torch has no meaning with weights=calibrated"],
+    ),
+    "unknown preprocessing": ([SELF, "network.preprocessing=torchvision"], ["mean 'torch'"]),
     "ignored plan": (["+experiment=classify", "plan=true"], ["plan="]),
     "strength above one": ([*PAIR, "strength=1.5"], ["strength=1.5"]),
     "strength of no layer": ([*PAIR, "strength={block9:1}"], ["block9", "block1_conv1"]),
@@ -224,6 +230,26 @@ SETTINGS: dict[str, tuple[list[str], list[str]]] = {
 
 def pickled(path: Path) -> None:
     path.write_bytes(pickle.dumps({"block1_conv1": os.getcwd}))
+
+
+class Touches:
+    """Pickles to a command."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.system, ("touch ran",)
+
+
+def of_a_command(legacy: bool) -> Make:
+    return lambda path: write_torch(path, {}, legacy, lambda held: {"features.0.weight": Touches()})
+
+
+def in_torchs_order_by_keras_names(path: Path) -> None:
+    kernel, bias = np.ones((64, 3, 3, 3), "<f4"), np.zeros(64, "<f4")
+    write_safetensors(path, {"block1_conv1.weight": kernel, "block1_conv1.bias": bias})
+
+
+def of_vgg16_bn(path: Path) -> None:
+    write_torch(path, {"features.1.running_mean": np.zeros(64, "<f4")})
 
 
 def wrong_shapes(path: Path) -> None:
@@ -292,6 +318,10 @@ WEIGHTS: dict[str, tuple[str, Make]] = {
     "Keras archive": ("a.keras", archive),
     "Git LFS pointer": ("a.h5", written(b"version https://git-lfs.github.com/spec/v1\n")),
     "HTML": ("a.pth", written(b"<!doctype html><html><body>404</body></html>")),
+    "a command in a zip": ("a.pth", of_a_command(legacy=False)),
+    "a command among pickles": ("a.pth", of_a_command(legacy=True)),
+    "batch normalization": ("a.pth", of_vgg16_bn),
+    "unknown preprocessing": ("a.safetensors", in_torchs_order_by_keras_names),
     "a word": ("imagnet", lambda path: None),
     "home of nobody": ("~no_such_user/a.h5", lambda path: None),
     "a number": ("1_2", lambda path: None),

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import pickle
 import struct
+import sys
+import zipfile
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
+from unittest import mock
 
 import numpy as np
 
@@ -85,3 +92,120 @@ def write_safetensors(path: Path, tensors: Tensors, change: Callable | None = No
     text = json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
     return path
+
+
+class _Storage:
+    """Numbers that a tensor views; outside of the pickle, by its key."""
+
+    def __init__(self, kind: type, key: str, data: bytes) -> None:
+        self.kind, self.key, self.data = kind, key, data
+
+
+class _Tensor:
+    def __init__(self, rebuild: Callable, arguments: tuple) -> None:
+        self.made = rebuild, arguments
+
+    def __reduce__(self) -> tuple:
+        return self.made
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file, protocol=2)
+
+    def persistent_id(self, held: object) -> object:
+        if not isinstance(held, _Storage):
+            return None
+        pid = ("storage", held.kind, held.key, "cpu", len(held.data) // held.kind.width)
+        return (*pid, None) if held.kind.views else pid
+
+
+_STORAGES = {
+    **{"<f4": "FloatStorage", "<f8": "DoubleStorage", "<f2": "HalfStorage"},
+    **{"<u2": "BFloat16Storage", "|i1": "CharStorage"},
+}
+
+
+def _stand_ins(legacy: bool) -> dict[str, ModuleType]:
+    """Modules with what the pickles of PyTorch name, which need not be installed."""
+    torch, utils, nn = (ModuleType(name) for name in ("torch", "torch._utils", "torch.nn"))
+    parameter = nn.parameter = ModuleType("torch.nn.parameter")
+    torch._utils, torch.nn = utils, nn
+    for kind, name in _STORAGES.items():
+        told = {"__module__": "torch", "width": np.dtype(kind).itemsize, "views": legacy}
+        setattr(torch, name, type(name, (), told))
+
+    def named(module: ModuleType, name: str) -> None:
+        def made(*_: object) -> None:
+            raise AssertionError("it is only named")
+
+        made.__module__, made.__qualname__, made.__name__ = module.__name__, name, name
+        setattr(module, name, made)
+
+    for name in ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_parameter"):
+        named(utils, name)
+    named(parameter, "Parameter")
+    return {module.__name__: module for module in (torch, utils, nn, parameter)}
+
+
+Change = Callable[[dict[str, object]], object]
+
+
+def write_torch(
+    path: Path,
+    tensors: Tensors,
+    legacy: bool = False,
+    change: Change | None = None,
+    early: bool = False,
+) -> Path:
+    """As `torch.save` writes a state dict, in a zip or as before 1.6.
+
+    Parameters
+    ----------
+    path : of the file
+    tensors : arrays of uint16 are the bits of bfloat16
+    legacy : pickles with the numbers behind them
+    change : makes another object of the state dict
+    early : as PyTorch of 2017 made tensors and parameters
+    """
+    modules = _stand_ins(legacy)
+    with mock.patch.dict(sys.modules, modules):
+        utils, parameter = modules["torch._utils"], modules["torch.nn.parameter"].Parameter
+        storages, held = [], OrderedDict()
+        for name, array in tensors.items():
+            kind = getattr(modules["torch"], _STORAGES[array.dtype.str])
+            storages.append(_Storage(kind, str(len(storages)), array.tobytes()))
+            strides = tuple(stride // array.itemsize for stride in array.strides)
+            view = (storages[-1], 0, array.shape, strides)
+            if early:
+                made = _Tensor(utils._rebuild_tensor, view)
+                held[name] = _Tensor(parameter, (made,))
+                held[name].made += ((True, False, OrderedDict()),)
+            else:
+                held[name] = _Tensor(utils._rebuild_tensor_v2, (*view, False, OrderedDict()))
+        held._metadata = OrderedDict({"": {"version": 1}})
+        whole = change(held) if change else held
+        _write(path, whole, storages, legacy)
+    return path
+
+
+def _write(path: Path, whole: object, storages: list[_Storage], legacy: bool) -> None:
+    def pickled(what: object) -> bytes:
+        stream = io.BytesIO()
+        _Pickler(stream).dump(what)
+        return stream.getvalue()
+
+    if legacy:
+        system = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"int": 4}}
+        parts = (0x1950A86A20F9469CFC6C, 1001, system, whole, [one.key for one in storages])
+        numbers = (
+            struct.pack("<q", len(one.data) // one.kind.width) + one.data for one in storages
+        )
+        path.write_bytes(b"".join([*map(pickled, parts), *numbers]))
+        return
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", whole if type(whole) is bytes else pickled(whole))
+        archive.writestr("archive/byteorder", "little")
+        for one in storages:
+            archive.writestr(f"archive/data/{one.key}", one.data)
+        archive.writestr("archive/version", "3\n")

@@ -7,6 +7,7 @@ with what the network has: no more is read, and no more memory taken, than belon
 from __future__ import annotations
 
 import os
+import pickle
 import zipfile
 from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
@@ -19,11 +20,12 @@ from decouple.errors import WeightsError
 from decouple.files import is_plain_file, opened_plain
 from decouple.known_weights import digest_of, recognised
 from decouple.networks.architecture import ARCHITECTURES, Architecture, Conv
-from decouple.networks.files import hdf5, keras_archive, safetensors
+from decouple.networks.files import hdf5, keras_archive, safetensors, torch_files
 from decouple.networks.files.stored import Content, Stored
 from decouple.networks.preprocessing import PREPROCESSINGS, Preprocessing
 
-KINDS_IN_WORDS = "HDF5 or .keras of Keras, or safetensors"
+KINDS_IN_WORDS = "HDF5 or .keras of Keras, safetensors, PyTorch's state dict"
+_LONGEST_LINE = 400
 _LFS = b"version https://git-lfs"
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -54,6 +56,12 @@ def _is_keras_archive(path: Path, first: bytes) -> bool:
     return keras_archive.CONFIG in _members(path, first)
 
 
+def _is_torchs(path: Path, first: bytes) -> bool:
+    """Whether it is a zip that holds a pickle, or begins with one, whoever wrote it."""
+    pickled = any(name.endswith(torch_files.PICKLE) for name in _members(path, first))
+    return pickled or first.startswith(pickle.PROTO)
+
+
 def _members(path: Path, first: bytes) -> list[str]:
     """Names of what a zip holds; none of what is no zip."""
     if not first.startswith(b"PK\3\4"):
@@ -75,6 +83,7 @@ _KINDS = (
     ),
     Kind(".keras", _is_keras_archive, keras_archive.opened, (".keras",)),
     Kind("safetensors", safetensors.begins, safetensors.opened, (".safetensors",)),
+    Kind("PyTorch", _is_torchs, torch_files.opened, (".pth", ".pt")),
 )
 
 
@@ -136,12 +145,11 @@ def read_file(
             pairs = _pairs(content, expected)
     except WeightsError as error:
         raise WeightsError(
-            f"weights file '{path}' does not fit {complete}{architecture.name}: {error}"
+            f"weights file '{path}' does not fit {complete}{architecture.name}: {_line_of(error)}"
         ) from error
     except Exception as error:  # of many kinds, on damaged files
-        reason = " ".join(str(error).split()) or type(error).__name__
         raise WeightsError(
-            f"weights file '{path}' is not a readable {kind.name} file ({reason})"
+            f"weights file '{path}' is not a readable {kind.name} file ({_line_of(error)})"
         ) from error
     known = recognised(digest_of(a for name in pairs if name in convolutions for a in pairs[name]))
     told = preprocessing if preprocessing != "auto" else "caffe" if known else content.preprocessing
@@ -153,6 +161,12 @@ def read_file(
             "standard deviations, as in torchvision)"
         )
     return FileWeights(pairs, PREPROCESSINGS[told], known)
+
+
+def _line_of(error: Exception) -> str:
+    """What it says in a line, in which names out of a file may stand."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if len(said) <= _LONGEST_LINE else f"{said[:_LONGEST_LINE]}…"
 
 
 def _kind_of(path: Path) -> Kind:

@@ -26,7 +26,7 @@ from decouple.networks.architecture import VGG16
 from decouple.run import main
 from tests.bad_words import SELF, WORDS
 from tests.images.pictures import colours, handmade_png, stored, with_chunk
-from tests.networks.weight_files import write_safetensors, write_torch
+from tests.networks.weight_files import write_onnx, write_safetensors, write_torch
 from tests.permissions import bound_by_permissions
 
 COMMON = ["network.weights=calibrated", "layers=1", "image.size=16"]
@@ -248,6 +248,10 @@ def in_torchs_order_by_keras_names(path: Path) -> None:
     write_safetensors(path, {"block1_conv1.weight": kernel, "block1_conv1.bias": bias})
 
 
+def without_names(path: Path) -> None:
+    write_onnx(path, {"v_1": np.ones((64, 3, 3, 3), "<f4"), "v_2": np.zeros(64, "<f4")})
+
+
 def of_vgg16_bn(path: Path) -> None:
     write_torch(path, {"features.1.running_mean": np.zeros(64, "<f4")})
 
@@ -320,6 +324,8 @@ WEIGHTS: dict[str, tuple[str, Make]] = {
     "HTML": ("a.pth", written(b"<!doctype html><html><body>404</body></html>")),
     "a command in a zip": ("a.pth", of_a_command(legacy=False)),
     "a command among pickles": ("a.pth", of_a_command(legacy=True)),
+    "ONNX of nothing": ("a.onnx", written(b"\x08\x08")),
+    "ONNX without names": ("a.onnx", without_names),
     "batch normalization": ("a.pth", of_vgg16_bn),
     "unknown preprocessing": ("a.safetensors", in_torchs_order_by_keras_names),
     "a word": ("imagnet", lambda path: None),

@@ -209,3 +209,50 @@ def _write(path: Path, whole: object, storages: list[_Storage], legacy: bool) ->
         for one in storages:
             archive.writestr(f"archive/data/{one.key}", one.data)
         archive.writestr("archive/version", "3\n")
+
+
+def _varint(number: int) -> bytes:
+    low, high = number & 127, number >> 7
+    return bytes([low | 128]) + _varint(high) if high else bytes([low])
+
+
+def message(*fields: tuple[int, int | bytes | str]) -> bytes:
+    """A message of Protocol Buffers: numbers of fields, each with a number, bytes or a text."""
+    out = b""
+    for field, held in fields:
+        if isinstance(held, int):
+            out += _varint(field << 3) + _varint(held)
+        else:
+            data = held.encode() if isinstance(held, str) else held
+            out += _varint(field << 3 | 2) + _varint(len(data)) + data
+    return out
+
+
+_ONNX = {"<f4": 1, "<f8": 11, "<f2": 10, "<u2": 16, "|i1": 3}
+
+
+def initializer(name: str, array: np.ndarray, raw: bool = True) -> bytes:
+    """A tensor of an ONNX file; arrays of uint16 are the bits of bfloat16."""
+    field = 9 if raw else {"<f4": 4, "<f8": 10}[array.dtype.str]
+    dimensions = [(1, length) for length in array.shape]
+    return message(*dimensions, (2, _ONNX[array.dtype.str]), (8, name), (field, array.tobytes()))
+
+
+def onnx_model(initializers: list[bytes], convolutions: list[tuple[str, str]] = ()) -> bytes:
+    """A model with these initializers and nodes, whose fields are numbered as in onnx.proto."""
+    nodes = [
+        message((1, "x"), (1, kernel), (1, bias), (2, "x"), (3, f"node {kernel}"), (4, "Conv"))
+        for kernel, bias in convolutions
+    ]
+    relu = message((1, "x"), (2, "x"), (4, "Relu"))
+    graph = message(*((1, node) for node in [*nodes, relu]), *((5, one) for one in initializers))
+    return message((1, 8), (2, "a test"), (7, graph), (8, message((2, 17))))
+
+
+def write_onnx(path: Path, tensors: Tensors, raw: bool = True) -> Path:
+    """Tensors as initializers, and each pair in a convolution."""
+    names = list(tensors)
+    pairs = list(zip(names[::2], names[1::2], strict=True))
+    parts = [initializer(name, array, raw) for name, array in tensors.items()]
+    path.write_bytes(onnx_model(parts, pairs))
+    return path

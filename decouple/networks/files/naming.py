@@ -65,14 +65,28 @@ def content_of(tensors: Tensors, architecture: Architecture, asked: Set[str]) ->
 
 
 def in_order(pairs: list[list[Stored]], architecture: Architecture, asked: Set[str]) -> Content:
-    """Convolutions that have an order and no names."""
-    known = architecture.convolutions
-    layers = {
-        conv.name: {f"convolution {number}": [_turned(one) for one in pair]}
-        for number, (conv, pair) in enumerate(zip(known, pairs, strict=False), start=1)
-        if conv.name in asked
-    }
-    return Content(frozenset(), {**{name: {} for name in asked}, **layers})
+    """Convolutions of PyTorch's order that follow one another and have no names.
+
+    Raises
+    ------
+    WeightsError : their channels are not those of a VGG.
+    """
+    channels = [pair[0].shape[0] for pair in pairs if pair and pair[0].shape]
+    for network in (architecture, *_others(architecture)):
+        convolutions = network.convolutions[: len(pairs)]
+        if pairs and channels == [conv.filters for conv in convolutions]:
+            break
+    else:
+        shown = ", ".join(map(str, channels)) or "none"
+        raise WeightsError(
+            f"no layer's name is in it, and its convolutions' channels ({shown}) are those of "
+            f"neither {' nor '.join(ARCHITECTURES)}"
+        )
+    layers: _Layers = {layer: {} for layer in asked}
+    for number, (conv, pair) in enumerate(zip(convolutions, pairs, strict=True), start=1):
+        if conv.name in layers:
+            layers[conv.name][f"convolution {number}"] = [_turned(tensor) for tensor in pair]
+    return Content(frozenset(conv.name for conv in convolutions), layers)
 
 
 def _numbered(
@@ -120,13 +134,16 @@ def _last(where: str) -> str:
 
 def _layers_of(indices: Set[int], architecture: Architecture) -> Mapping[int, str]:
     """{number of a module: layer} of the network whose convolutions are these; {} if none's are."""
-    others = [net for net in ARCHITECTURES.values() if net is not architecture]
-    for network in (architecture, *others):
+    for network in (architecture, *_others(architecture)):
         numbers = _module_numbers(network)
         first = list(numbers)[: len(indices)]
         if indices == set(first):
             return {index: numbers[index] for index in first}
     return {}
+
+
+def _others(architecture: Architecture) -> list[Architecture]:
+    return [network for network in ARCHITECTURES.values() if network is not architecture]
 
 
 def _module_numbers(architecture: Architecture) -> dict[int, str]:

@@ -20,11 +20,11 @@ from decouple.errors import WeightsError
 from decouple.files import is_plain_file, opened_plain
 from decouple.known_weights import digest_of, recognised
 from decouple.networks.architecture import ARCHITECTURES, Architecture, Conv
-from decouple.networks.files import hdf5, keras_archive, safetensors, torch_files
+from decouple.networks.files import hdf5, keras_archive, onnx, safetensors, torch_files
 from decouple.networks.files.stored import Content, Stored
 from decouple.networks.preprocessing import PREPROCESSINGS, Preprocessing
 
-KINDS_IN_WORDS = "HDF5 or .keras of Keras, safetensors, PyTorch's state dict"
+KINDS_IN_WORDS = "HDF5 or .keras of Keras, safetensors, PyTorch's state dict, ONNX"
 _LONGEST_LINE = 400
 _LFS = b"version https://git-lfs"
 
@@ -84,6 +84,8 @@ _KINDS = (
     Kind(".keras", _is_keras_archive, keras_archive.opened, (".keras",)),
     Kind("safetensors", safetensors.begins, safetensors.opened, (".safetensors",)),
     Kind("PyTorch", _is_torchs, torch_files.opened, (".pth", ".pt")),
+    # The first field of a model is the version of the format, a number.
+    Kind("ONNX", lambda path, first: first.startswith(b"\x08"), onnx.opened, (".onnx",)),
 )
 
 

@@ -18,21 +18,16 @@ from decouple.errors import WeightsError
 from decouple.files import opened_plain
 from decouple.networks.architecture import Architecture
 from decouple.networks.files import naming
-from decouple.networks.files.numbers import stored
+from decouple.networks.files.numbers import stored, width_of
 from decouple.networks.files.stored import Content, Stored
 
 _LENGTH = struct.Struct("<Q")
 # Of the header, in bytes; that of a large language model has some 100,000.
 _LONGEST = 2**24
-# {type: of numpy, bytes}
 _TYPES = {
-    "F64": ("float64", 8),
-    "F32": ("float32", 4),
-    "F16": ("float16", 2),
-    "BF16": ("bfloat16", 2),
-    **{f"I{8 * k}": (f"int{8 * k}", k) for k in (1, 2, 4, 8)},
-    **{f"U{8 * k}": (f"uint{8 * k}", k) for k in (1, 2, 4, 8)},
-    "BOOL": ("bool", 1),
+    **{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool"},
+    **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
+    **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
 }
 
 
@@ -63,10 +58,10 @@ def _tensors(
         if name == "__metadata__":
             continue
         # Others, such as eight-bit floats, are no numbers here.
-        kind, width = _TYPES.get(told["dtype"], ("V1", None))
+        kind = _TYPES.get(told["dtype"])
         shape, (first, last) = tuple(told["shape"]), told["data_offsets"]
         if not all(type(number) is int and number >= 0 for number in (*shape, first, last)):
             raise WeightsError(f"the header's shape or place of {name} is none")
-        if last > size or (width is not None and last - first != prod(shape) * width):
+        if last > size or (kind and last - first != prod(shape) * width_of(kind)):
             raise WeightsError(f"{name} of shape {shape} is said to lie at {first} to {last}")
-        yield name, stored(file, begin + first, kind, shape)
+        yield name, stored(file, begin + first, kind or "V1", shape)

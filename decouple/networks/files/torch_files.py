@@ -28,7 +28,7 @@ from decouple.errors import WeightsError
 from decouple.files import opened_plain
 from decouple.networks.architecture import Architecture
 from decouple.networks.files import naming
-from decouple.networks.files.numbers import dtype_called, stored
+from decouple.networks.files.numbers import stored, width_of
 from decouple.networks.files.stored import Content, Stored
 
 # What pickles of earlier versions begin with: protocol 2, and the magic number that follows.
@@ -213,8 +213,8 @@ def _of_pickles(file: BinaryIO) -> dict[str, Stored]:
         numbers = unpickler.numbers.get(key)
         if numbers is None or count != numbers.count:
             raise WeightsError(f"of {count} numbers {key!r} no tensor is made")
-        places[key] = at + 8, count * _width(numbers)
-        at += 8 + count * _width(numbers)
+        places[key] = at + 8, count * width_of(numbers.kind)
+        at += 8 + count * width_of(numbers.kind)
     return _placed(made, file, places)
 
 
@@ -235,7 +235,7 @@ def _placed(made: Any, file: BinaryIO, places: Mapping[str, tuple[int, int]]) ->
     found = {}
     for name, tensor in _named(made, "", _DEEPEST):
         at, length = places[tensor.numbers.key]
-        width = _width(tensor.numbers)
+        width = width_of(tensor.numbers.kind)
         steps = zip(tensor.shape, tensor.strides, strict=True)
         count = 1 + sum((n - 1) * step for n, step in steps) if prod(tensor.shape) else 0
         end = (tensor.offset + count) * width
@@ -244,10 +244,6 @@ def _placed(made: Any, file: BinaryIO, places: Mapping[str, tuple[int, int]]) ->
         own = stored(file, at + tensor.offset * width, tensor.numbers.kind, (count,))
         found[name] = Stored(tensor.shape, own.dtype, partial(_values, tensor, own))
     return found
-
-
-def _width(numbers: _Numbers) -> int:
-    return 2 if numbers.kind == "bfloat16" else dtype_called(numbers.kind).itemsize
 
 
 def _values(tensor: _Tensor, own: Stored) -> np.ndarray:

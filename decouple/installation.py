@@ -9,14 +9,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-_NAME = "decouple"
+# On package indexes; `decouple` is another project there.
+_NAME = "decouple-features"
 _CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 def install_command(extra: str) -> str:
     """The `pip install` that adds an extra to this very package, quoted for a POSIX shell.
 
-    On a package index the name may be somebody else's. What came from a folder, a repository or an
+    What came from a folder, a repository or an
     archive is therefore asked for there, as PEP 610 has it, and else by its very version.
     """
     return shlex.join(["pip", "install", *_requirement(extra)])

@@ -27,22 +27,22 @@ ORIGINS = {
     "folder": ({"url": FOLDER, "dir_info": {}}, ["/home/me/my checkout[cluster]"]),
     "repository": (
         {"url": "https://host/it.git", "vcs_info": {"vcs": "git", "commit_id": COMMIT}},
-        [f"decouple[cluster] @ git+https://host/it.git@{COMMIT}"],
+        [f"decouple-features[cluster] @ git+https://host/it.git@{COMMIT}"],
     ),
     "archive": (
-        {"url": "file:///tmp/decouple-0.1.0-py3-none-any.whl", "archive_info": {}},
-        ["decouple[cluster] @ file:///tmp/decouple-0.1.0-py3-none-any.whl"],
+        {"url": "file:///tmp/decouple_features-0.1.0-py3-none-any.whl", "archive_info": {}},
+        ["decouple-features[cluster] @ file:///tmp/decouple_features-0.1.0-py3-none-any.whl"],
     ),
-    "index": (None, ["decouple[cluster]==7.8"]),
+    "index": (None, ["decouple-features[cluster]==7.8"]),
 }
 
 
 def installed(folder: Path, origin: object, extra: str = "cluster") -> None:
-    """What pip leaves of a distribution called decouple."""
-    about = folder / "decouple-7.8.dist-info"
+    """What pip leaves of a distribution of this name."""
+    about = folder / "decouple_features-7.8.dist-info"
     about.mkdir()
     (about / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: decouple\nVersion: 7.8\nProvides-Extra: {extra}\n"
+        f"Metadata-Version: 2.1\nName: decouple-features\nVersion: 7.8\nProvides-Extra: {extra}\n"
     )
     if origin is not None:
         (about / "direct_url.json").write_text(json.dumps(origin))

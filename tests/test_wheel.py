@@ -80,6 +80,24 @@ def test_configs_come_from_the_wheel(installed, tmp_path):
     assert Path(printed.strip()) == (installed / "decouple" / "configs").resolve()
 
 
+def test_the_console_command_does_what_the_module_does(installed, tmp_path):
+    command = installed / "bin" / "decouple"
+    if not command.exists():  # Windows'
+        command = installed / "Scripts" / "decouple.exe"
+    printed = [
+        subprocess.run(
+            [*words, "--version"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(installed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for words in ([command], [sys.executable, "-m", "decouple.run"])
+    ]
+    assert printed[0] == printed[1] != ""
+
+
 def test_help(installed, tmp_path):
     printed = python("-m", "decouple.run", "--help", folder=tmp_path, PYTHONPATH=str(installed))
     assert "self_transfer" in printed

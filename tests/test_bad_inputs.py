@@ -341,6 +341,7 @@ OF_CLASSIFY: list[tuple[list[str], str]] = [
     (["network.weights=imagenet"], "a file of the complete network"),
     (["network.weights=calibrated"], "learned no labels"),
     (["network.weights=none.h5"], "'none.h5' does not exist"),
+    (["network.preprocessing=torch"], "no meaning with weights=auto"),
     (["classify.top=0"], "classify.top=0"),
     (["classify.top=1001"], "classify.top=1001"),
     (["image.fit=keep"], "image.fit=keep"),

@@ -15,6 +15,12 @@ from decouple.networks.architecture import VGG16
 from decouple.networks.files import read_file, shapes_until
 from decouple.run import main
 from decouple.stages import noise_image
+from tests.networks.weight_files import (
+    named_by_torchvision,
+    write_onnx,
+    write_safetensors,
+    write_torch,
+)
 
 VARIABLE = "DECOUPLE_IMAGENET_VGG16"
 
@@ -41,6 +47,18 @@ def two(weights):
 def test_the_numbers_are_known(weights, last):
     found = read_file(Path(weights), VGG16, shapes_until(VGG16, last))
     assert (found.known, found.preprocessing.name) == (KERAS_VGG16, "caffe")
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "PyTorch", "ONNX"])
+def test_they_are_known_in_files_of_every_kind(weights, kind, tmp_path):
+    """In PyTorch's order, under torchvision's names: they stay what Caffe's preprocessing is of."""
+    shapes = shapes_until(VGG16, "block2_conv1")
+    tensors = named_by_torchvision(read_file(Path(weights), VGG16, shapes).pairs)
+    write = {"safetensors": write_safetensors, "PyTorch": write_torch, "ONNX": write_onnx}[kind]
+    path = write(tmp_path / "a", tensors)
+    made, original = (dc.vgg16(weights=str(w), last="block2_conv1") for w in (path, weights))
+    assert made.origin == KERAS_VGG16
+    assert made.identity == original.identity
 
 
 def there_and_back(extractor, image):

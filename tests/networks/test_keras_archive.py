@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from decouple.errors import WeightsError
+from decouple.networks import vgg16
 from decouple.networks.architecture import VGG16, VGG19
 from decouple.networks.files import read_file, shapes_until
 from tests.networks.weight_files import random_arrays
@@ -88,6 +89,17 @@ def test_of_a_trained_model_the_moments_are_not_read(model, tmp_path):
     made = trained(model)
     made.save(path)
     assert_holds(path, {name: made.get_layer(name).get_weights() for name in SHAPES})
+
+
+def test_it_gives_the_activations_of_the_model(model, tmp_path):
+    model.save(tmp_path / "a.keras")
+    net = vgg16(weights=str(tmp_path / "a.keras"), last=LAST, activation="relu", pooling="max")
+    image = np.random.default_rng(1).random((1, 32, 32, 3), np.float32)
+    theirs = np.asarray(model(keras.applications.vgg16.preprocess_input(255 * image)))
+    assert theirs.max() > 0
+    np.testing.assert_allclose(
+        net.forward(image, [LAST])[0], theirs, rtol=0, atol=3e-6 * theirs.max()
+    )
 
 
 def test_whatever_its_name(model, arrays, tmp_path):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from decouple.errors import ConfigError, WeightsError, unknown_name
 from decouple.files import expanded
 from decouple.keras_settings import keras_as_needed
-from decouple.known_weights import IMAGENET
+from decouple.known_weights import IMAGENET, are_imagenets
 from decouple.networks.activations import Activation
 from decouple.networks.architecture import Architecture, Conv
 from decouple.networks.calibration import CALIBRATED, calibrate, digest, preactivation_stds
@@ -76,7 +77,14 @@ def load_weights(
     found = read_file(path, architecture, shapes_until(architecture, last), preprocessing)
     if found.known:
         say(f"Weights: '{path}' holds {found.known}")
-    return _trained(found.pairs, found.preprocessing, architecture, last, found.known or path.name)
+    name = found.known or _name_of(path)
+    return _trained(found.pairs, found.preprocessing, architecture, last, name)
+
+
+def _name_of(path: Path) -> str:
+    """A file's name, with its folder where the name alone would be taken for another origin."""
+    taken = path.name in ORIGINS or are_imagenets(path.name)
+    return f"{path.parent}/{path.name}" if taken else path.name
 
 
 def check_preprocessing(preprocessing: str, origin: str) -> None:

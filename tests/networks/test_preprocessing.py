@@ -119,6 +119,16 @@ def test_other_numbers_are_not(path, tmp_path, recognised):
     assert not known_weights.are_imagenets("other.h5")
 
 
+@pytest.mark.parametrize("name", ["imagenet", "calibrated", known_weights.KERAS_VGG16])
+def test_a_file_is_not_taken_for_what_it_is_called(name, path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(path.read_bytes())
+    net = vgg16(weights=f"./{name}" if " " in name else str(tmp_path / name), last=LAST)
+    assert net.trained
+    assert not known_weights.are_imagenets(net.origin)
+    assert net.origin.endswith(f"/{name}")
+
+
 RUN = ["layers=1", "image.size=16", "network=vgg16"]
 GATYS = ["+experiment=gatys_moreno", "gatys.content.layers=[block1_conv1]", "gatys.save_every=null"]
 

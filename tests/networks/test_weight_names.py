@@ -105,6 +105,10 @@ FOREIGN = {
         {"m.features.0.weight": tensor(64, 3, 3, 3), "m.features.1.running_var": tensor(64)},
         "vgg16_bn",
     ),
+    "batch normalization in a sequence": (
+        {"0.weight": tensor(64, 3, 3, 3), "1.running_mean": tensor(64)},
+        "vgg16_bn",
+    ),
     "vgg11": (
         {f"features.{k}.weight": tensor(64, 3, 3, 3) for k in (0, 3, 6)},
         "features.N with N = 0, 3, 6 are those of neither vgg16 nor vgg19",
@@ -139,6 +143,7 @@ def test_beside_a_vgg_there_may_be_more(tmp_path):
         "classifier.0.weight": tensor(8, 7),
         "decoder.0.weight": tensor(3, 5, 3, 3),
         "optimizer.features.0.weight": tensor(64, 3, 3, 3),
+        "decoder.1.running_mean": tensor(3),
         "epoch": tensor(),
     }
     path = write_safetensors(tmp_path / "a.safetensors", {**more, **TORCH})

@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +22,9 @@ from decouple.networks.files.hdf5 import OF_OPTIMIZERS
 from decouple.networks.files.stored import Content, Stored
 
 Tensors = Mapping[str, Stored]
-# {layer: {place: tensors}}, and what was told of the preprocessing.
 _Layers = dict[str, dict[str, list[Stored]]]
+# {where: {number: tensors}}
+_Modules = Mapping[str, Mapping[int, list[Stored]]]
 
 _NUMBERED = re.compile(r"(?:(?P<where>.*)\.)?(?P<index>\d+)\.(?:weight|bias)")
 _FEATURES, _CLASSIFIER = "features", "classifier"
@@ -32,9 +34,18 @@ _DENSE = {0: "fc1", 3: "fc2", 6: "predictions"}
 _NAMED = re.compile(
     r"(?:^|[/.])(?:(?P<keras>block\d_conv\d|fc[12]|predictions)|conv(?P<caffe>\d_\d))(?=$|[/.:_])"
 )
-_OF_BATCHES = ("running_mean", "running_var")
+_NORMALIZED = re.compile(r"(?:^|.*\bfeatures\.)\d+\.running_(?:mean|var)")
 # Of the image behind five poolings; the axes of torchvision's first matrix, as it flattens them.
 _BEHIND_POOLINGS = (512, 7, 7)
+
+
+class _Found(NamedTuple):
+    """A layer, where it was found, its tensors in Keras's order, and what it tells."""
+
+    place: str
+    layer: str
+    tensors: list[Stored]
+    preprocessing: str | None
 
 
 def content_of(tensors: Tensors, architecture: Architecture, asked: Set[str]) -> Content:
@@ -44,24 +55,22 @@ def content_of(tensors: Tensors, architecture: Architecture, asked: Set[str]) ->
     ------
     WeightsError : they are of a VGG with batch normalization, or of none that is known here.
     """
-    for name in tensors:
-        if name.rpartition(".")[2] in _OF_BATCHES:
-            raise WeightsError(
-                f"{name} is of batch normalization, as in torchvision's vgg16_bn and vgg19_bn, "
-                "which the networks here do not have"
-            )
-    names: set[str] = set()
+    normalized = next(filter(_NORMALIZED.fullmatch, tensors), None)
+    if normalized is not None:
+        raise WeightsError(
+            f"{normalized} is of batch normalization, as in torchvision's vgg16_bn and vgg19_bn, "
+            "which the networks here do not have"
+        )
+    modules = _modules(tensors)
+    found = [*_convolutions(modules, architecture), *_dense(modules), *_named(tensors)]
     layers: _Layers = {layer: {} for layer in asked}
-    told: set[str | None] = set()
-    for place, layer, own, preprocessing in (
-        *_numbered(tensors, architecture),
-        *_named(tensors),
-    ):
-        names.add(layer)
+    told = set()
+    for place, layer, own, preprocessing in found:
         if layer in layers:
             layers[layer][place] = own
             told.add(preprocessing)
-    return Content(frozenset(names), layers, told.pop() if len(told) == 1 else None)
+    names = frozenset(one.layer for one in found)
+    return Content(names, layers, told.pop() if len(told) == 1 else None)
 
 
 def in_order(pairs: list[list[Stored]], architecture: Architecture, asked: Set[str]) -> Content:
@@ -89,46 +98,51 @@ def in_order(pairs: list[list[Stored]], architecture: Architecture, asked: Set[s
     return Content(frozenset(conv.name for conv in convolutions), layers)
 
 
-def _numbered(
-    tensors: Tensors, architecture: Architecture
-) -> Iterator[tuple[str, str, list[Stored], str | None]]:
-    """Modules by their numbers: place, layer, its tensors, preprocessing."""
+def _modules(tensors: Tensors) -> _Modules:
+    """What is called by numbers."""
     modules: dict[str, dict[int, list[Stored]]] = defaultdict(lambda: defaultdict(list))
     for name, tensor in tensors.items():
         match = _NUMBERED.fullmatch(name.replace(_OF_SEVERAL_GPUS, ""))
         if match and OF_OPTIMIZERS.isdisjoint(name.split(".")):
             modules[match["where"] or ""][int(match["index"])].append(tensor)
+    return modules
+
+
+def _convolutions(modules: _Modules, architecture: Architecture) -> Iterator[_Found]:
+    """Those of VGGs, beside which there may be other modules that are counted."""
     convolving = [
         where
         for where, numbered in modules.items()
         if any(len(tensor.shape) == 4 for own in numbered.values() for tensor in own)
     ]
-    # Beside a VGG there may be other modules that are counted.
     vggs = [where for where in convolving if _last(where) == _FEATURES] or convolving
     fitting = {where: _layers_of(modules[where].keys(), architecture) for where in vggs}
-    if fitting and not any(fitting.values()):
-        numbers = ", ".join(str(index) for index in sorted(modules[vggs[0]]))
+    if vggs and not any(fitting.values()):
+        numbers = ", ".join(str(number) for number in sorted(modules[vggs[0]]))
         raise WeightsError(
             f"its convolutions {vggs[0] or '…'}.N with N = {numbers} are those of neither "
             f"{' nor '.join(ARCHITECTURES)}"
         )
     for where, layers in fitting.items():
-        for index, layer in layers.items():
-            own = modules[where][index]
-            torch = _last(where) == _FEATURES and all(
-                _is_turned(t) for t in own if len(t.shape) > 1
-            )
-            turned = [_turned(tensor) for tensor in own]
-            yield f"{where}.{index}".lstrip("."), layer, turned, "torch" if torch else None
+        for number, layer in layers.items():
+            own = modules[where][number]
+            torch = _last(where) == _FEATURES and any(map(_is_of_torch, own))
+            place = f"{where}.{number}".lstrip(".")
+            yield _Found(place, layer, [_turned(one) for one in own], "torch" if torch else None)
+
+
+def _dense(modules: _Modules) -> Iterator[_Found]:
     for where, numbered in modules.items():
-        if _last(where) == _CLASSIFIER:
-            for index in _DENSE.keys() & numbered.keys():
-                layer = _DENSE[index]
-                turned = [_turned(tensor, layer == "fc1") for tensor in numbered[index]]
-                yield f"{where}.{index}", layer, turned, "torch"
+        if _last(where) != _CLASSIFIER:
+            continue
+        for number in _DENSE.keys() & numbered.keys():
+            layer = _DENSE[number]
+            turned = [_turned(one, layer == "fc1") for one in numbered[number]]
+            yield _Found(f"{where}.{number}", layer, turned, "torch")
 
 
 def _last(where: str) -> str:
+    """What the numbers stand directly behind."""
     return where.rpartition(".")[2]
 
 
@@ -160,26 +174,24 @@ def _module_numbers(architecture: Architecture) -> dict[int, str]:
     return numbers
 
 
-def _named(tensors: Tensors) -> Iterator[tuple[str, str, list[Stored], str | None]]:
-    """Layers by their names, as `_numbered`."""
-    found: dict[tuple[str, str], list[Stored]] = defaultdict(list)
-    by_keras: dict[str, bool] = {}
+def _named(tensors: Tensors) -> Iterator[_Found]:
+    """Layers by Keras's names and Caffe's."""
+    found: dict[tuple[str, str, bool], list[Stored]] = defaultdict(list)
     for name, tensor in tensors.items():
         match = _NAMED.search(name)
         if match is None or not OF_OPTIMIZERS.isdisjoint(re.split("[/.]", name)):
             continue
         block, _, number = (match["caffe"] or "").partition("_")
         layer = match["keras"] or f"block{block}_conv{number}"
-        found[name[: match.end()], layer].append(tensor)
-        by_keras[layer] = match["keras"] is not None
-    for (place, layer), own in found.items():
-        keras = by_keras[layer] and not any(_is_turned(tensor) for tensor in own)
-        yield place, layer, [_turned(tensor) for tensor in own], "caffe" if keras else None
+        found[name[: match.end()], layer, match["keras"] is not None].append(tensor)
+    for (place, layer, by_keras), own in found.items():
+        keras = by_keras and not any(map(_is_of_torch, own))
+        yield _Found(place, layer, [_turned(one) for one in own], "caffe" if keras else None)
 
 
-def _is_turned(tensor: Stored) -> bool:
-    """Whether it is no kernel whose channels stand last."""
-    return len(tensor.shape) == 4 and tensor.shape[:2] != (3, 3) and tensor.shape[2:] == (3, 3)
+def _is_of_torch(tensor: Stored) -> bool:
+    """Whether it is a kernel (C_out, C_in, 3, 3), and none (3, 3, C_in, C_out)."""
+    return len(tensor.shape) == 4 and tensor.shape[2:] == (3, 3) != tensor.shape[:2]
 
 
 def _turned(tensor: Stored, flattened: bool | None = None) -> Stored:
@@ -190,7 +202,7 @@ def _turned(tensor: Stored, flattened: bool | None = None) -> Stored:
     tensor : of any shape
     flattened : of a matrix of PyTorch's, whether it takes flattened pixels
     """
-    if _is_turned(tensor):
+    if _is_of_torch(tensor):
         shape = tuple(tensor.shape[axis] for axis in (2, 3, 1, 0))
         return replace(tensor, shape=shape, _values=lambda: tensor.read().transpose(2, 3, 1, 0))
     if flattened is None or len(tensor.shape) != 2:

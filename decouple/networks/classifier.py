@@ -15,7 +15,7 @@ from decouple.known_weights import digest_of
 from decouple.networks.architecture import Architecture, architecture
 from decouple.networks.downloads import is_cached, reachable, time_limit_on_sockets
 from decouple.networks.files import read_file, shapes_until
-from decouple.networks.preprocessing import PREPROCESSINGS, Preprocessing
+from decouple.networks.preprocessing import KERAS_PREPROCESSING, PREPROCESSINGS, Preprocessing
 from decouple.networks.weights import check_preprocessing, keras_model
 
 if TYPE_CHECKING:
@@ -175,6 +175,6 @@ def _of_model(
     chosen: Architecture,
     origin: str,
     model: keras.Model,
-    preprocessing: Preprocessing = PREPROCESSINGS["caffe"],
+    preprocessing: Preprocessing = PREPROCESSINGS[KERAS_PREPROCESSING],
 ) -> Classifier:
     return Classifier(chosen, origin, digest_of(model.get_weights()), preprocessing, model)

@@ -63,3 +63,6 @@ PREPROCESSINGS = {
     )
 }
 """Of the words that `network.preprocessing` takes, with the meaning of `keras.applications`."""
+
+KERAS_PREPROCESSING = "caffe"
+"""Of Keras's VGGs, whose numbers are Caffe's."""

@@ -17,7 +17,7 @@ from decouple.networks.downloads import is_cached, reachable, time_limit_on_sock
 from decouple.networks.files import Pair, read_file, shapes_until
 from decouple.networks.parameters import Weights
 from decouple.networks.pooling import Pooling
-from decouple.networks.preprocessing import PREPROCESSINGS, Preprocessing
+from decouple.networks.preprocessing import KERAS_PREPROCESSING, PREPROCESSINGS, Preprocessing
 
 if TYPE_CHECKING:
     import keras
@@ -28,7 +28,6 @@ ORIGINS = ("auto", IMAGENET, CALIBRATED)
 # errors grow most on the way back (by 26 dB instead of 58 for the astronaut at 96 px), and the
 # means of the layers behind it hardly notice.
 _FIRST_WIDER = 2.0
-_OF_KERAS = PREPROCESSINGS["caffe"]
 
 Say = Callable[[str], None]
 
@@ -99,7 +98,7 @@ def check_preprocessing(preprocessing: str, origin: str) -> None:
 
 
 def _of_keras(pairs: Mapping[str, Pair], architecture: Architecture, last: str) -> Weights:
-    return _trained(pairs, _OF_KERAS, architecture, last, IMAGENET)
+    return _trained(pairs, PREPROCESSINGS[KERAS_PREPROCESSING], architecture, last, IMAGENET)
 
 
 def _trained(

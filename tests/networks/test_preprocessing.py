@@ -110,6 +110,12 @@ def test_known_numbers_are_known_wherever_they_lie(path, recognised):
     assert net.trained
 
 
+def test_with_another_preprocessing_they_are_another_network(path, recognised):
+    net = vgg16(weights=str(path), last=LAST, preprocessing="torch")
+    assert (net.origin, net.weights.preprocessing) == ("a.h5", "torch")
+    assert vgg16(weights=str(path), last=LAST, preprocessing="caffe").origin == recognised
+
+
 def test_other_numbers_are_not(path, tmp_path, recognised):
     other = tmp_path / "other.h5"
     other.write_bytes(path.read_bytes())

@@ -24,6 +24,7 @@ import numpy as np
 from decouple.errors import WeightsError
 from decouple.networks.architecture import Architecture
 from decouple.networks.files.stored import Content, Stored
+from decouple.networks.preprocessing import KERAS_PREPROCESSING
 
 if TYPE_CHECKING:
     import h5py
@@ -78,7 +79,7 @@ def content_of(file: h5py.File, asked: Set[str], called: Mapping[str, str] = _NO
     whole = file[_OF_A_WHOLE_MODEL] if _is_own(file, _OF_A_WHOLE_MODEL) else None
     (whole if isinstance(whole, h5py.Group) else file).visititems(visit)
     names.update(_model_name(_text(file.attrs, "model_config")))
-    return Content(frozenset(names), layers, "caffe")
+    return Content(frozenset(names), layers, KERAS_PREPROCESSING)
 
 
 def _arrays(place: str, group: h5py.Group) -> Iterator[Stored]:

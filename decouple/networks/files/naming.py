@@ -20,6 +20,7 @@ from decouple.errors import WeightsError
 from decouple.networks.architecture import ARCHITECTURES, Architecture, Conv
 from decouple.networks.files.hdf5 import OF_OPTIMIZERS
 from decouple.networks.files.stored import Content, Stored
+from decouple.networks.preprocessing import KERAS_PREPROCESSING
 
 Tensors = Mapping[str, Stored]
 _Layers = dict[str, dict[str, list[Stored]]]
@@ -186,7 +187,9 @@ def _named(tensors: Tensors) -> Iterator[_Found]:
         found[name[: match.end()], layer, match["keras"] is not None].append(tensor)
     for (place, layer, by_keras), own in found.items():
         keras = by_keras and not any(map(_is_of_torch, own))
-        yield _Found(place, layer, [_turned(one) for one in own], "caffe" if keras else None)
+        yield _Found(
+            place, layer, [_turned(one) for one in own], KERAS_PREPROCESSING if keras else None
+        )
 
 
 def _is_of_torch(tensor: Stored) -> bool:

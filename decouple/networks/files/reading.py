@@ -22,7 +22,7 @@ from decouple.known_weights import digest_of, recognised
 from decouple.networks.architecture import ARCHITECTURES, Architecture, Conv
 from decouple.networks.files import hdf5, keras_archive, onnx, safetensors, torch_files
 from decouple.networks.files.stored import Content, Stored
-from decouple.networks.preprocessing import PREPROCESSINGS, Preprocessing
+from decouple.networks.preprocessing import KERAS_PREPROCESSING, PREPROCESSINGS, Preprocessing
 
 KINDS_IN_WORDS = "HDF5 or .keras of Keras, safetensors, PyTorch's state dict, ONNX"
 _LONGEST_LINE = 400
@@ -97,7 +97,7 @@ class FileWeights:
     ----------
     pairs : {layer: (kernel, bias)}, float32, kernels (3, 3, C_in, C_out) or (N_in, N_out)
     preprocessing : what the numbers were trained with
-    known : what they are, if they are known
+    known : what they are, if they are known and prepared for as they were trained
     """
 
     pairs: dict[str, Pair]
@@ -154,7 +154,8 @@ def read_file(
             f"weights file '{path}' is not a readable {kind.name} file ({_line_of(error)})"
         ) from error
     known = recognised(digest_of(a for name in pairs if name in convolutions for a in pairs[name]))
-    told = preprocessing if preprocessing != "auto" else "caffe" if known else content.preprocessing
+    own = KERAS_PREPROCESSING if known else content.preprocessing
+    told = own if preprocessing == "auto" else preprocessing
     if told is None:
         raise WeightsError(
             f"weights file '{path}' does not tell what its numbers were trained with: give "
@@ -162,7 +163,8 @@ def read_file(
             "Caffe and Keras) or network.preprocessing=torch (RGB, ImageNet's mean colour and "
             "standard deviations, as in torchvision)"
         )
-    return FileWeights(pairs, PREPROCESSINGS[told], known)
+    # With another preprocessing they are another network, of other units.
+    return FileWeights(pairs, PREPROCESSINGS[told], known if told == KERAS_PREPROCESSING else None)
 
 
 def _line_of(error: Exception) -> str:

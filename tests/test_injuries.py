@@ -1,7 +1,7 @@
-"""Hundreds of injuries to what a run goes on from: refused in a line, or of no consequence.
+"""What a run goes on from, when it is another's, forged, or in another's place: refused in a line.
 
-The seed is fixed. What reads and checks is called in this process, as `resume=` calls it before it
-touches anything.
+What reads and checks is called in this process, as `resume=` calls it before it touches anything.
+Files that are damaged by chance are the matter of `test_mutations.py`.
 """
 
 from __future__ import annotations
@@ -9,58 +9,34 @@ from __future__ import annotations
 import copy
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hydra import initialize_config_dir
-from omegaconf import DictConfig, OmegaConf
 
 from decouple.archive import read_archive, write_archive
 from decouple.command_line import compose_checked
-from decouple.config import config_folder, register
 from decouple.errors import DecoupleError
-from decouple.experiments import experiment_named
-from decouple.overrides import settings
 from decouple.pipeline.inputs import Inputs
-from decouple.pipeline.journal import Journal
-from decouple.pipeline.kept import ENTRY
-from decouple.pipeline.provenance import check_same_run
-from decouple.record import forms
-from decouple.record.checkpoint import NAME, read_checkpoint
+from decouple.record.checkpoint import NAME
 from decouple.record.verification import compare_runs
 from decouple.run import main
+from experiments.injuries import contents, places
+from experiments.mutations import CUT, STYLE, composing, cut_after, silent, what_is_known
 
-RUN = ["+experiment=self_transfer", "network.weights=calibrated", "image.size=16", "layers=2"]
-RUN += ["tolerance=1e-2", "checkpoint.every_seconds=0"]
 PARTS = [NAME, "checkpoint.1.npz", "checkpoint.2.npz", "checkpoint.3.npz"]
-
-
-def cut_after(parts: int, folder: Path, *words: str) -> Path:
-    """A run that was left when so many motions were kept."""
-    write = Journal.write
-
-    def interrupted(self: Journal) -> None:
-        write(self)
-        if (folder / f"checkpoint.{parts}.npz").exists():
-            raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Journal, "write", interrupted)
-        assert main([*words, f"run_dir={folder}"]) == 130
-    return folder
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`whole`, and `cut` after three of its four motions; `other`, of another seed, after two."""
     folder = tmp_path_factory.mktemp("runs")
-    assert main([*RUN, f"run_dir={folder / 'whole'}"]) == 0
-    cut_after(3, folder / "cut", *RUN)
-    cut_after(2, folder / "other", *RUN, "seed=1")
+    assert main([*CUT, f"run_dir={folder / 'whole'}"]) == 0
+    cut_after(3, folder / "cut", *CUT)
+    cut_after(2, folder / "other", *CUT, "seed=1")
     return folder
 
 
@@ -72,102 +48,15 @@ def folder(runs: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def inputs(runs: Path) -> Inputs:
-    return Inputs.of(composed(runs / "cut"), silent)
+    with composing():
+        return Inputs.of(compose_checked([f"resume={runs / 'cut'}"]), silent)
 
 
-def composed(folder: Path) -> DictConfig:
-    """What `resume=` composes."""
-    register()
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        return compose_checked([f"resume={folder}"])
-
-
-def silent(*_: object) -> None:
-    """Say nothing."""
-
-
-def contents(folder: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def what_is_known(inputs: Inputs, folder: Path) -> list[Any]:
-    """What a run goes on from, as values that can be compared."""
-    _, about = read_checkpoint(folder)
-    check_same_run(inputs, about, folder, silent)
-    known = []
-    for entry in Journal.read(folder, 0)._results:
-        told, arrays = forms.written(ENTRY, entry)
-        known.append((told, {name: array.tobytes() for name, array in arrays.items()}))
-    return known
-
-
-# Injuries to files.
-
-
-def flipped(rng: random.Random, path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    for _ in range(rng.choice([1, 1, 1, 3, 40])):
-        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-    path.write_bytes(data)
-
-
-def header_flipped(rng: random.Random, path: Path) -> None:
-    """A bit of the place where an array says what it is."""
-    data = bytearray(path.read_bytes())
-    begins = [k for k in range(len(data)) if data.startswith(b"\x93NUMPY", k)]
-    data[rng.choice(begins or [0]) + rng.randrange(128)] ^= 1 << rng.randrange(8)
-    path.write_bytes(data)
-
-
-def shortened(rng: random.Random, path: Path) -> None:
-    data = path.read_bytes()
-    path.write_bytes(data[: rng.randrange(len(data))])
-
-
-def lengthened(rng: random.Random, path: Path) -> None:
-    data, more = path.read_bytes(), rng.randbytes(rng.choice([1, 100]))
-    path.write_bytes(rng.choice([data + more, more + data]))
-
-
-def overwritten(rng: random.Random, path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    begin = rng.randrange(len(data))
-    data[begin : begin + 64] = rng.randbytes(64)
-    path.write_bytes(data[: len(path.read_bytes())])
-
-
-def removed(rng: random.Random, path: Path) -> None:
-    path.unlink()
-
-
-FILE_INJURIES = [flipped, header_flipped, shortened, lengthened, overwritten, removed]
-INJURED = [*PARTS, "history.csv"]
-
-
-@pytest.mark.parametrize("seed", range(80))
-def test_an_injured_file(seed: int, runs: Path, folder: Path, inputs: Inputs) -> None:
-    rng = random.Random(seed)
-    injury, name = FILE_INJURIES[seed % len(FILE_INJURIES)], rng.choice(INJURED)
-    injury(rng, folder / name)
-    unhurt(inputs, folder, runs)
-
-
-def unhurt(inputs: Inputs, folder: Path, runs: Path) -> None:
-    """Refused in a line, or read as what it was, as far as it is there; nothing is touched."""
-    before, whole = contents(folder), what_is_known(inputs, runs / "cut")
-    known = unless_refused(lambda: what_is_known(inputs, folder))
-    assert known is None or known == whole[: len(known)]
-    assert contents(folder) == before
-
-
-def unless_refused(read: Callable[[], Any]) -> Any:
-    """What was read; None where it was refused, in a line."""
-    try:
-        return read()
-    except DecoupleError as error:
-        line = str(error)
-    assert "\n" not in line
-    return None
+def known(inputs: Inputs, folder: Path) -> list[Any]:
+    """What a run goes on from, in that folder."""
+    config = inputs.config.copy()
+    config.resume = str(folder)
+    return what_is_known(replace(inputs, config=config))
 
 
 # Parts in places that are not theirs.
@@ -188,29 +77,11 @@ def test_a_part_elsewhere(
         (folder / part).write_bytes(held)
     before = contents(folder)
     with pytest.raises(DecoupleError, match=r"checkpoint(\.\d)?\.npz|seed was 1 and is 0"):
-        what_is_known(inputs, folder)
+        known(inputs, folder)
     assert contents(folder) == before
 
 
 # What is well written, and says what it must not.
-
-
-def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Paths to all that a value consists of."""
-    items: Any = ()
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    for key, held in items:
-        yield (*path, key)
-        yield from leaves(held, (*path, key))
-
-
-def at(value: Any, path: tuple[Any, ...]) -> Any:
-    for key in path:
-        value = value[key]
-    return value
 
 
 def other_kind(rng: random.Random, value: Any) -> Any:
@@ -226,16 +97,16 @@ def test_a_forged_field(seed: int, folder: Path, inputs: Inputs) -> None:
     rng = random.Random(seed)
     archive = read_archive(folder / PARTS[-1])
     about = copy.deepcopy(archive.about)
-    path = rng.choice(list(leaves(about)))
+    held, key = rng.choice(list(places(about)))
     if seed % 3:
-        at(about, path[:-1])[path[-1]] = other_kind(rng, at(about, path))
+        held[key] = other_kind(rng, held[key])
     else:
-        del at(about, path[:-1])[path[-1]]
+        del held[key]
     write_archive(folder / PARTS[-1], archive.arrays, about)
     before = contents(folder)
     with pytest.raises(DecoupleError, match=r"checkpoint\.3\.npz") as caught:
-        what_is_known(inputs, folder)
-    assert "\n" not in str(caught.value), path
+        known(inputs, folder)
+    assert "\n" not in str(caught.value), key
     assert contents(folder) == before
 
 
@@ -259,7 +130,7 @@ def test_a_forged_array(seed: int, folder: Path, inputs: Inputs) -> None:
     arrays = {**archive.arrays, name: injury(archive.arrays[name])}
     write_archive(folder / PARTS[-1], arrays, archive.about)
     with pytest.raises(DecoupleError, match=r"checkpoint\.3\.npz"):
-        what_is_known(inputs, folder)
+        known(inputs, folder)
 
 
 @pytest.mark.parametrize("key", ["config", "inputs", "weights", "versions", "numerics"])
@@ -273,68 +144,76 @@ def test_a_forged_beginning(key: str, value: Any, folder: Path, inputs: Inputs) 
         about["held"][key] = value
     write_archive(folder / NAME, archive.arrays, about)
     with pytest.raises(DecoupleError) as caught:
-        what_is_known(inputs, folder)
+        known(inputs, folder)
     assert "\n" not in str(caught.value)
-
-
-# config.yaml.
-
-VALUES = ["[]", "{}", "null", ".inf", "-1", "true", "1e400", "x", "2024-01-05", "!!python/none x"]
-VALUES += ["!mine 3", "&a [*a]", '"a\\0b"', "[" * 40, "'", "9" * 5000, "x" * 300, "${seed}", "???"]
-
-
-def config_injury(rng: random.Random, text: str) -> str | bytes:
-    lines = text.splitlines(keepends=True)
-    line = rng.randrange(len(lines))
-    kind = rng.randrange(8)
-    if kind < 3:
-        name = lines[line].partition(":")[0]
-        lines[line] = f"{name}: {rng.choice(VALUES)}\n"
-    elif kind == 3:
-        del lines[line]
-    elif kind == 4:
-        lines.insert(line, lines[rng.randrange(len(lines))])
-    elif kind == 5:
-        lines.insert(line, rng.choice(["mine: 1\n", "  mine: 1\n", "? [a]\n", "---\n", "\t- 1\n"]))
-    elif kind == 6:
-        return text[: rng.randrange(len(text))]
-    else:
-        data = bytearray(text.encode())
-        for _ in range(rng.choice([1, 4])):
-            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-        return bytes(data)
-    return "".join(lines)
-
-
-@pytest.mark.parametrize("seed", range(70))
-def test_an_injured_configuration(seed: int, runs: Path, folder: Path, inputs: Inputs) -> None:
-    text = (folder / "config.yaml").read_text(encoding="utf-8")
-    injured = config_injury(random.Random(seed), text)
-    data = injured if isinstance(injured, bytes) else injured.encode()
-    (folder / "config.yaml").write_bytes(data)
-    before = contents(folder)
-    config = unless_refused(lambda: configuration(inputs, folder))
-    own, was = (
-        settings(OmegaConf.to_container(c or inputs.config)) for c in (config, inputs.config)
-    )
-    changed = {key for key in own | was if own.get(key) != was.get(key)}
-    assert all(experiment_named("self_transfer").may_change(key) for key in changed), changed
-    assert contents(folder) == before
-
-
-def configuration(inputs: Inputs, folder: Path) -> DictConfig:
-    """With what a run goes on, once it has been compared with what its checkpoint was made with."""
-    config = composed(folder)
-    check_same_run(replace(inputs, config=config), read_checkpoint(folder)[1], folder, silent)
-    return config
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "files.yaml", *PARTS[1:], "history.csv"])
 def test_a_folder_in_place_of_a_file(name: str, folder: Path, inputs: Inputs) -> None:
     (folder / name).unlink(missing_ok=True)
     (folder / name).mkdir()
+
+    def read() -> None:
+        with composing():
+            compose_checked([f"resume={folder}"])
+        known(inputs, folder)
+
     with pytest.raises(DecoupleError, match=name):
-        configuration(inputs, folder) and what_is_known(inputs, folder)
+        read()
+
+
+# The one state of a style transfer, which is replaced as it goes on.
+
+
+@pytest.fixture(scope="module")
+def style(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    """Those of a run whose folder is to be copied, and not touched."""
+    folder = tmp_path_factory.mktemp("style") / "run"
+    assert main([*STYLE, f"run_dir={folder}"]) == 0
+    with composing():
+        return Inputs.of(compose_checked([f"resume={folder}"]), silent)
+
+
+def forged(style: Inputs, tmp_path: Path, forge: Callable[[dict, dict], object]) -> None:
+    """What is forged of the state, as plain values and arrays, is refused."""
+    folder = Path(shutil.copytree(style.config.resume, tmp_path / "run"))
+    archive = read_archive(folder / NAME)
+    about, arrays = copy.deepcopy(archive.about), dict(archive.arrays)
+    assert known(style, folder)
+    forge(about["held"]["kept"], arrays)
+    write_archive(folder / NAME, arrays, about)
+    before = contents(folder)
+    with pytest.raises(DecoupleError) as caught:
+        known(style, folder)
+    assert "\n" not in str(caught.value)
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_forged_state(seed: int, style: Inputs, tmp_path: Path) -> None:
+    rng = random.Random(seed)
+
+    def forge(kept: dict, arrays: dict[str, np.ndarray]) -> None:
+        if seed % 3 == 0:
+            # Of images; what else there is may be of any length, or is its optimizer's own.
+            names = [name for name, array in arrays.items() if array.ndim == 3]
+            name = rng.choice(sorted(name for name in names if "optimizer" not in name))
+            arrays[name] = rng.choice(ARRAY_INJURIES)(arrays[name])
+        elif seed % 3 == 1:
+            fields = rng.choice([kept["Kept 1"], kept["Kept 1"]["state"]["State 1"]])
+            del fields[rng.choice(sorted(fields))]
+        else:
+            held, key = rng.choice(list(places(kept)))
+            held[key] = other_kind(rng, held[key])
+
+    forged(style, tmp_path, forge)
+
+
+def test_a_state_of_another_optimizer(style: Inputs, tmp_path: Path) -> None:
+    def forge(kept: dict, arrays: dict[str, np.ndarray]) -> None:
+        arrays[max(name for name in arrays if "optimizer" in name)] = np.zeros(3)
+
+    forged(style, tmp_path, forge)
 
 
 # The same through the command line.

@@ -23,7 +23,7 @@ from decouple.catalogue import defaults, groups
 from decouple.checks import check
 from decouple.errors import ConfigError
 from decouple.experiments import ANEW, experiment_named
-from decouple.overrides import literal, read_config
+from decouple.overrides import REFUSALS, literal, read_config
 from decouple.overrides import overrides as words_of
 from decouple.plugins import load_of as load_plugins_of
 from decouple.record.places import seen_from_here
@@ -90,7 +90,7 @@ def one_line() -> Iterator[None]:
     """Say in one line what Hydra and OmegaConf say in several."""
     try:
         yield
-    except (HydraException, OmegaConfBaseException) as error:
+    except REFUSALS as error:
         raise ConfigError(_first_line(error)) from error
 
 

@@ -29,6 +29,9 @@ from decouple.documents import read_yaml
 from decouple.errors import ConfigError, RunFolderError
 from decouple.legible import CONTROLS
 
+REFUSALS = (HydraException, OmegaConfBaseException, OverflowError)
+"""What Hydra refuses to compose with; the last, of a whole number that no float can be."""
+
 # Settings that may themselves be a mapping with names of the user's own.
 _MAPPINGS = frozenset({"strength", "optimizer.options"})
 # What runs had from before there were these settings.
@@ -255,7 +258,7 @@ def _composed(_: tuple[object, ...], *words: str) -> dict[str, Any]:
     try:
         with initialize_config_dir(str(config_folder()), version_base="1.3"):
             config = OmegaConf.to_container(compose("config", overrides=list(words)), resolve=True)
-    except (HydraException, OmegaConfBaseException) as error:
+    except REFUSALS as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ConfigError(f"{' '.join(words)} does not compose: {reason}") from error
     finally:

@@ -70,7 +70,8 @@ def load_of(config: Mapping[str, Any]) -> None:
     load(config.get("plugin"))
     chosen = {"experiment": config.get("experiment")}
     for group, first in (("flow", None), ("features", FAMILIES.names()[0])):
-        chosen[group] = (config.get(group) or {}).get("name", first)
+        held = config.get(group)
+        chosen[group] = held.get("name", first) if isinstance(held, Mapping) else first
     need(*((group, str(name)) for group, name in chosen.items()))
 
 

@@ -240,6 +240,10 @@ DAMAGED: dict[str, tuple[Change, str]] = {
     "config, no UTF-8": (written("config.yaml", b"a: \xff"), "config.yaml' is damaged"),
     "config, a pipe": (piped("config.yaml"), "is no plain file"),
     "config, of no experiment": (written("config.yaml", b"experiment: [x]"), "is no name"),
+    "config, features of a truth": (written("config.yaml", b"features: true"), "is no name"),
+    "config, a number beyond all": (
+        setting("strengths:\n  - 0.25", f"strengths:\n  - {10**400}"), "too large"
+    ),
     "config, of an odd network": (
         setting("name: vgg19", f"name: {'a' * 300}"), "unknown setting 'network.name'"
     ),

@@ -159,6 +159,11 @@ SETTINGS: dict[str, tuple[list[str], list[str]]] = {
     "layers of null": ([SELF, "layers=null"], ["layers"]),
     "layers of a mapping": ([SELF, "layers={a:1}"], ["layers"]),
     "infinite tolerance": ([SELF, "tolerance=inf"], ["tolerance=inf"]),
+    "a tolerance beyond all floats": ([SELF, f"tolerance={10**400}"], ["tolerance", "too large"]),
+    "a strength beyond all floats": (
+        ["+experiment=mix", "target=sample:coffee", f"mix.strengths=[0.5,{10**400}]"],
+        ["mix.strengths[1]", "too large"],
+    ),
     "tolerance in words": ([SELF, "tolerance=small"], ["tolerance", "small"]),
     "seed of null": ([SELF, "seed=null"], ["seed"]),
     "seed too large": ([SELF, "seed=1e400"], ["seed"]),

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from decouple.archive import read_npz
-from decouple.record.metrics import read_metrics
+from decouple.record.metrics import read_metrics, write_metrics
 from decouple.record.seal import DIGESTS
 from decouple.record.verification import compare_runs
 from decouple.run import main
@@ -104,6 +104,26 @@ def test_what_was_changed_since_the_run_is_a_difference(
     monkeypatch.setattr("decouple.run.carry_out", lambda config: pytest.fail("repeated"))
     change, name = CHANGED_SINCE[what]
     change(copy)
+    assert main([f"verify={copy}"]) == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert line.startswith(f"error: different: {name} in ")
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [
+        ("a pixel", "methods/a/images/result.png"),
+        ("the result's error", "methods/a/metrics.json"),
+    ],
+)
+def test_so_is_what_was_changed_of_a_method(
+    what: str, name: str, copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(copy, tmp_path / "a")
+    shutil.copytree(tmp_path / "a", copy / "methods" / "a")
+    write_metrics(copy, read_metrics(copy))
+    change, _ = CHANGED_SINCE[what]
+    change(copy / "methods" / "a")
     assert main([f"verify={copy}"]) == 2
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert line.startswith(f"error: different: {name} in ")

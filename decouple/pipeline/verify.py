@@ -12,7 +12,7 @@ from decouple.networks.calibration import CALIBRATED
 from decouple.overrides import escaped
 from decouple.record.finished import read_finished
 from decouple.record.metrics import CHANGED, changes
-from decouple.record.seal import DIGESTS, altered
+from decouple.record.seal import DIGESTS
 from decouple.record.verification import compare_finished
 
 REPEATED = "verification"
@@ -39,7 +39,7 @@ def verify(run_dir: str, config: DictConfig, run: Callable[[DictConfig], Path | 
     folder = Path(run_dir)
     first = read_finished(folder)
     metrics = first.metrics
-    others = altered(folder, metrics)
+    others = first.altered()
     if others:
         raise ConfigError(
             f"different: {', '.join(others)} in '{folder}' is not what the run wrote, so nothing "

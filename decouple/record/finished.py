@@ -17,6 +17,7 @@ from decouple.archive import read_npz
 from decouple.errors import DamagedFile, RunFolderError
 from decouple.record.history import read_history
 from decouple.record.metrics import finished_metrics
+from decouple.record.seal import altered
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,20 @@ class FinishedRun:
     arrays: Mapping[str, np.ndarray]
     pictures: Mapping[str, str]
     methods: Mapping[str, FinishedRun]
+
+    def altered(self) -> list[str]:
+        """Names of the files that are not as the run wrote them, as far as it kept digests.
+
+        Raises
+        ------
+        RunFolderError : a file cannot be read.
+        """
+        names = {
+            f"methods/{name}/{file}"
+            for name, method in self.methods.items()
+            for file in method.altered()
+        }
+        return sorted(names.union(altered(self.folder, self.metrics)))
 
 
 def read_finished(folder: str | Path) -> FinishedRun:

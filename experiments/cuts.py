@@ -5,9 +5,9 @@
 
 Signals come in turn: KILL, TERM, HUP, and INT, which is a Ctrl-C. A third of the moments lie after
 the last step, while figures and the page are drawn. Moments are drawn from a seed, but what a run
-is at by then depends on the machine. Prints a table; the exit code is 1 where a run that was gone
-on with is not the uncut one, to the bit (images and features in full precision, history and
-metrics, times aside), or has other files.
+is at by then depends on the machine. Writes `reports/cuts.md`; the exit code is 1 where a run that
+was gone on with is not the uncut one, to the bit (images and features in full precision, history
+and metrics, times aside), or has other files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run from any 
 from decouple.record.checkpoint import NAME as CHECKPOINT
 from decouple.record.verification import compare_runs
 from decouple.report.page import PAGE
-from experiments.common import ROOT, markdown_table
+from experiments.common import REPORTS, ROOT, markdown_table
 
 PAIR = ("source=sample:coffee", "target=sample:chelsea")
 # {experiment: settings with which it takes seconds}
@@ -173,6 +173,25 @@ def files_of(folder: Path) -> set[str]:
     return {os.fspath(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
+def is_the_uncut_run(line: list[str]) -> bool:
+    """Whether a line of the table says so."""
+    return line[-2:] == ["identical", "nothing"]
+
+
+def page(rows: list[list[str]]) -> str:
+    """`reports/cuts.md`."""
+    same = sum(map(is_the_uncut_run, rows))
+    return f"""# Cuts
+
+Made by `python experiments/cuts.py`: {same} of {len(rows)} runs that were cut by a
+signal at a random moment, and gone on with, are identical to those that were left alone: images and
+features in full precision, history and metrics, times aside; and they left the same files. *Steps*
+are cut so many seconds after the first state was kept; *drawing* is what follows the last step:
+figures and the page.
+
+{markdown_table(HEADER, rows)}"""
+
+
 def main() -> int:
     """Cut, go on, compare, as often as asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -190,9 +209,8 @@ def main() -> int:
             name = SIGNALS[(number // len(chosen) + number) % len(SIGNALS)]
             seed = f"{options.seed}_{number}"
             rows.append(cut_and_gone_on_with(experiment, name, wholes[experiment], seed))
-    same = sum(line[-2:] == ["identical", "nothing"] for line in rows)
-    print(f"\n{same} of {len(rows)} are the uncut run\n\n{markdown_table(HEADER, rows)}", end="")
-    return same < len(rows)
+    (REPORTS / "cuts.md").write_text(page(rows), encoding="utf-8")
+    return not all(map(is_the_uncut_run, rows))
 
 
 if __name__ == "__main__":

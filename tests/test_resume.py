@@ -284,7 +284,7 @@ def test_another_setting_is_said(
 
 @pytest.mark.slow
 def test_a_killed_run_is_the_uncut_run(tmp_path: Path) -> None:
-    """See `experiments/kills.py` for twenty of them."""
+    """See `experiments/cuts.py` for fifty of them."""
     whole, folder = tmp_path / "whole", tmp_path / "run"
     assert main([*SELF_TRANSFER, f"run_dir={whole}"]) == 0
     command = [sys.executable, "-m", "decouple.run", *SELF_TRANSFER, f"run_dir={folder}"]

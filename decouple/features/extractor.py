@@ -12,7 +12,7 @@ from decouple.devices import on_each, side_by_side
 from decouple.features.features import Features, Linear, Point, Secant
 from decouple.features.programs import compiled
 from decouple.features.statistic import Statistic
-from decouple.features.tiles import gram_of_tiles, share_of_tiles
+from decouple.features.tiles import normal_matrix_of_tiles, share_of_tiles
 from decouple.networks.network import Network
 
 # The most that a batch of backward passes may hold, in bytes.
@@ -229,15 +229,15 @@ class Extractor(Features):
         done = on_each(self._programs["rows"], point.linearization, chosen)
         return [rows.numpy() for rows in done]
 
-    def estimated_gram(self, point: Point) -> np.ndarray:
+    def estimated_normal_matrix(self, point: Point) -> np.ndarray:
         """K as far as 16 tiles of a large image tell, for what it only preconditions.
 
         Passes are counted by the share of the image that they go through.
         """
-        return gram_of_tiles(self, point)
+        return normal_matrix_of_tiles(self, point)
 
     def share_estimated(self, pixels: int) -> float:
-        """Of an image of so many pixels, the share that `estimated_gram` looks at.
+        """Of an image of so many pixels, the share that `estimated_normal_matrix` looks at.
 
         All of a small one; and always all for layers before the first pooling, whose rows cost
         next to nothing, and whose K is needed at photographs, where no two places are alike.

@@ -19,14 +19,14 @@ import numpy as np
 from decouple.errors import ConfigError, FeaturesError
 from decouple.memory import total_bytes
 
-# The largest Jacobian that is kept whole while its Gram matrix is formed: this share of all memory
+# The largest Jacobian that is kept whole while K = J Jᵀ is formed: this share of all memory
 # that there is, and not of what is free, so that a run that is resumed does the same; in bytes,
 # where the system does not tell.
 _JACOBIAN_SHARE, _JACOBIAN_BYTES = 1 / 8, 1024 * 2**20
 
 
 def jacobian_limit() -> int:
-    """The most bytes of a Jacobian that is kept whole while its Gram matrix is formed."""
+    """The most bytes of a Jacobian that is kept whole while the normal matrix is formed."""
     there = total_bytes()
     return _JACOBIAN_BYTES if there is None else int(there * _JACOBIAN_SHARE)
 
@@ -272,8 +272,8 @@ class Features(ABC):
         """How many rows of the Jacobian are formed in one batch, at an image of so many pixels."""
         return 1
 
-    def gram(self, point: Point) -> np.ndarray:
-        """K = J Jᵀ, (C, C) float64.
+    def normal_matrix(self, point: Point) -> np.ndarray:
+        """The normal matrix K = J Jᵀ, (C, C) float64.
 
         The Jacobian is formed in chunks; where it would not fit into memory as a whole, each
         chunk of rows is pushed forward instead of being multiplied, at about twice the time.
@@ -287,20 +287,20 @@ class Features(ABC):
                 jacobian[row : row + len(rows)] = rows
                 row += len(rows)
             return (jacobian @ jacobian.T).astype(np.float64)
-        gram = np.concatenate(
+        matrix = np.concatenate(
             [
                 self.jvp_batch(point, rows.reshape(len(rows), *point.shape))
                 for rows in self.jacobian_rows(point)
             ]
         )
-        return (gram + gram.T) / 2
+        return (matrix + matrix.T) / 2
 
-    def estimated_gram(self, point: Point) -> np.ndarray:
+    def estimated_normal_matrix(self, point: Point) -> np.ndarray:
         """K as far as parts of a large image tell, for what it only preconditions."""
-        return self.gram(point)
+        return self.normal_matrix(point)
 
     def share_estimated(self, pixels: int) -> float:
-        """Of an image of so many pixels, the share that `estimated_gram` looks at."""
+        """Of an image of so many pixels, the share that `estimated_normal_matrix` looks at."""
         return 1.0
 
 

@@ -1,4 +1,4 @@
-"""K = J Jᵀ of a large image, estimated from tiles spread over it.
+"""The normal matrix K = J Jᵀ of a large image, estimated from tiles spread over it.
 
 K is a sum over pixels. Where it only preconditions, a sample of them does: of images with noise's
 first layer, in which all places look much alike, a quarter of 512×512 pixels meets K within factors
@@ -35,13 +35,13 @@ def share_of_tiles(extractor: Extractor, pixels: int) -> float:
     return share if cut and share <= _LARGEST_SHARE else 1.0
 
 
-def gram_of_tiles(extractor: Extractor, point: Point) -> np.ndarray:
-    """See `Extractor.estimated_gram`."""
+def normal_matrix_of_tiles(extractor: Extractor, point: Point) -> np.ndarray:
+    """See `Extractor.estimated_normal_matrix`."""
     height, width, _ = point.shape
     side = _side(extractor)
     share = share_of_tiles(extractor, height * width)
     if share == 1.0 or side > min(height, width):
-        return extractor.gram(point)
+        return extractor.normal_matrix(point)
     from scipy.stats import qmc  # takes most of a second, which small images are spared
 
     network = extractor.network

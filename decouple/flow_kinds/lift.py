@@ -67,6 +67,6 @@ LIFT = register_flow(
         check=check,
         comes_back=True,
         controls_error=lambda flow: flow.stepper_name not in _FIXED,
-        forms_gram=True,
+        forms_normal_matrix=True,
     )
 )

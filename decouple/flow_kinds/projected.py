@@ -53,6 +53,6 @@ PROJECTED = register_flow(
         steps_by=("optimizer", "stop"),
         choices={"flow.projection": tuple(projection.value for projection in Projection)},
         check=check,
-        forms_gram=True,
+        forms_normal_matrix=True,
     )
 )

@@ -44,7 +44,7 @@ class FlowKind:
         keys that the user named
     comes_back : whether its way back retraces its way out, where the network is smooth
     controls_error : whether the round trip's error of a flow of this kind is held to `tolerance`
-    forms_gram : whether it forms K = J Jᵀ, which takes memory
+    forms_normal_matrix : whether it forms the normal matrix K = J Jᵀ, which takes memory
     yaml : where there is no file of this name in configs/flow, another one with what differs from
         the schema's defaults
     """
@@ -58,7 +58,7 @@ class FlowKind:
     check: Callable[[DictConfig, set[str]], None] = lambda _, __: None
     comes_back: bool = False
     controls_error: Callable[[Any], bool] = lambda _: False
-    forms_gram: bool = False
+    forms_normal_matrix: bool = False
     yaml: str | Path | None = None
 
     @property

@@ -39,7 +39,7 @@ class Factor:
 
     Parameters
     ----------
-    gram : K, (C, C)
+    matrix : the normal matrix K, (C, C)
     pixels : N, how many values an image has
     ridge : what is added to the diagonal of K, as a share of it
 
@@ -54,13 +54,13 @@ class Factor:
     numpy.linalg.LinAlgError : K is not positive definite (dead or dependent features).
     """
 
-    def __init__(self, gram: np.ndarray, pixels: int, ridge: float = _RIDGE) -> None:
-        if not np.isfinite(gram).all():
+    def __init__(self, matrix: np.ndarray, pixels: int, ridge: float = _RIDGE) -> None:
+        if not np.isfinite(matrix).all():
             raise LinAlgError("K is not finite")
-        ridged = gram + ridge * np.diag(np.diag(gram))
+        ridged = matrix + ridge * np.diag(np.diag(matrix))
         self.lower, _ = cho_factor(ridged, lower=True, overwrite_a=True)
         self.pixels = pixels
-        inverse_root = solve_triangular(self.lower, np.eye(len(gram)), lower=True)
+        inverse_root = solve_triangular(self.lower, np.eye(len(matrix)), lower=True)
         self.per_unit = float(np.linalg.norm(inverse_root) / np.sqrt(pixels))
 
     @classmethod
@@ -73,12 +73,12 @@ class Factor:
     @classmethod
     def at(cls, extractor: Features, point: Point, ridge: float = _RIDGE) -> Factor:
         """That of K at a point."""
-        return cls(extractor.gram(point), int(np.prod(point.shape)), ridge)
+        return cls(extractor.normal_matrix(point), int(np.prod(point.shape)), ridge)
 
     @classmethod
     def near(cls, extractor: Features, point: Point) -> Factor:
         """One that preconditions as well, at a large image for less."""
-        return cls(extractor.estimated_gram(point), int(np.prod(point.shape)))
+        return cls(extractor.estimated_normal_matrix(point), int(np.prod(point.shape)))
 
     def rounding(self, change: np.ndarray, epsilon: float) -> float:
         """What is lost of a change (C,) of the features in a precision, in the unit above."""

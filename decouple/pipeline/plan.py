@@ -53,8 +53,8 @@ def estimated_peak_bytes(inputs: Inputs) -> int:
     activations = widest = weights = 0.0
     if inputs.network is not None:
         activations, widest, weights = inputs.network.size_at(pixels)
-    needed = (_ARRAYS if _forms_gram(inputs) else _ARRAYS_OF_LOSS) * activations * size
-    if _forms_gram(inputs):
+    needed = (_ARRAYS if _forms_normal_matrix(inputs) else _ARRAYS_OF_LOSS) * activations * size
+    if _forms_normal_matrix(inputs):
         features, part = inputs.extractor.size, inputs.extractor
         if isinstance(inputs.flow, Lift) and part.share_estimated(pixels) < 1:
             part = part.first(1)  # behind it, tiles stand for the whole
@@ -70,12 +70,12 @@ def estimated_peak_bytes(inputs: Inputs) -> int:
     return int(max(now + needed, peak_memory_bytes() or 0))
 
 
-def _forms_gram(inputs: Inputs) -> bool:
+def _forms_normal_matrix(inputs: Inputs) -> bool:
     if inputs.objective:
         return False
     # Among flows that a comparison names there is one that does, or may be.
     named = inputs.experiment.takes_setting("flow")
-    return not named or FLOWS.named(inputs.config.flow.name).forms_gram
+    return not named or FLOWS.named(inputs.config.flow.name).forms_normal_matrix
 
 
 def said(inputs: Inputs) -> str:

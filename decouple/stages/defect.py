@@ -202,7 +202,7 @@ def gradient_directions(
         factor = Factor.at(earlier, before)
     if isotropic:
         # With K = L Lᵀ the columns of Jᵀ L⁻ᵀ are orthonormal.
-        root = cholesky(part.gram(here)[-size:, -size:], lower=True)
+        root = cholesky(part.normal_matrix(here)[-size:, -size:], lower=True)
     for _ in range(count):
         weights = rng.standard_normal(size)
         if isotropic:

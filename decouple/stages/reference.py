@@ -36,7 +36,7 @@ class Reference:
     seed: int
     draws: int
     signature: Mapping[str, str] = field(default_factory=dict, repr=False)
-    _grams: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    _normal_matrices: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     def factor(self, extractor: Features, depth: int, pixels: int) -> Factor:
         """A factor of K = J Jᵀ at the noise: a preconditioner that costs nothing for an image.
@@ -56,16 +56,16 @@ class Reference:
         numpy.linalg.LinAlgError : K is not positive definite.
         """
         key = str(extractor.signature)
-        if key not in self._grams:
-            self._grams[key] = self._gram(extractor)
+        if key not in self._normal_matrices:
+            self._normal_matrices[key] = self._normal_matrix(extractor)
         size = extractor.first(depth).size
-        gram = self._grams[key][:size, :size]
+        matrix = self._normal_matrices[key][:size, :size]
         if not extractor.spatial_means:
-            return Factor(gram.copy(), pixels)
+            return Factor(matrix.copy(), pixels)
         # Gradients of means are spread over all pixels.
         height, width = self._piece(extractor)
         scale = 3 * height * width / pixels
-        return Factor(scale * gram, pixels)
+        return Factor(scale * matrix, pixels)
 
     def _piece(self, extractor: Features) -> tuple[int, int]:
         """Height and width of the noise at which K is formed."""
@@ -73,7 +73,7 @@ class Reference:
             return self.height, self.width
         return min(self.height, _LONGEST), min(self.width, _LONGEST)
 
-    def _gram(self, extractor: Features) -> np.ndarray:
+    def _normal_matrix(self, extractor: Features) -> np.ndarray:
         height, width = self._piece(extractor)
         key = {
             "features": extractor.signature,
@@ -85,11 +85,11 @@ class Reference:
         def make() -> dict[str, np.ndarray]:
             passes = extractor.passes.count
             image = noise_image(height, width, self.seed)
-            gram = extractor.gram(extractor.linearize(image))
+            matrix = extractor.normal_matrix(extractor.linearize(image))
             extractor.passes.count = passes
-            return {"gram": gram}
+            return {"matrix": matrix}
 
-        return cached("noise_gram", key, make)["gram"]
+        return cached("noise_normal_matrix", key, make)["matrix"]
 
     def noise(self, height: int, width: int) -> np.ndarray:
         """The first of its noise images, float32 (height, width, 3)."""

@@ -42,7 +42,7 @@ def main(size: int = 96) -> None:
     rows = []
     for what, run in (
         ("evaluation", lambda features: evaluation(features, image)),
-        ("K", lambda features: lambda: features.gram(features.linearize(image))),
+        ("K", lambda features: lambda: features.normal_matrix(features.linearize(image))),
     ):
         took = turn_about({name: run(features) for name, features in ways.items()}, ROUNDS)
         one, other = (took[name].median for name in ways)

@@ -137,7 +137,10 @@ class TestMasks:
         padded[kept] = cotangent
         np.testing.assert_allclose(masked.vjp(part, cotangent), exact.vjp(full, padded), rtol=1e-12)
         np.testing.assert_allclose(
-            masked.gram(part), exact.gram(full)[np.ix_(kept, kept)], rtol=1e-5, atol=1e-9
+            masked.normal_matrix(part),
+            exact.normal_matrix(full)[np.ix_(kept, kept)],
+            rtol=1e-5,
+            atol=1e-9,
         )
 
     def test_a_mask_holds_for_the_first_layers_too(self, masked, masks, image, exact):
@@ -326,7 +329,7 @@ class TestDoublePrecision:
         assert net.passes.count == 2
 
 
-class TestGram:
+class TestNormalMatrix:
     @pytest.mark.parametrize("name", ["exact", "masked"])
     @pytest.mark.parametrize("bytes_", [2**30, 0])
     def test_it_is_the_jacobian_times_its_transpose(
@@ -337,35 +340,37 @@ class TestGram:
         monkeypatch.setattr(general, "jacobian_limit", lambda: bytes_)
         point = extractor.linearize(image)
         rows = jacobian(extractor, point)
-        gram = extractor.gram(point)
-        assert gram.dtype == np.float64
-        np.testing.assert_array_equal(gram, gram.T)
+        matrix = extractor.normal_matrix(point)
+        assert matrix.dtype == np.float64
+        np.testing.assert_array_equal(matrix, matrix.T)
         expected = rows @ rows.T
         scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
-        np.testing.assert_allclose(gram / scale, expected / scale, rtol=0, atol=1e-6)
+        np.testing.assert_allclose(matrix / scale, expected / scale, rtol=0, atol=1e-6)
 
     def test_in_float64_it_is_exact(self, exact, image):
         point = exact.linearize(image)
         rows = jacobian(exact, point)
         expected = rows @ rows.T
         scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
-        np.testing.assert_allclose(exact.gram(point) / scale, expected / scale, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(
+            exact.normal_matrix(point) / scale, expected / scale, rtol=0, atol=1e-12
+        )
 
     def test_chunks_change_nothing(self, exact, monkeypatch, image):
         point = exact.linearize(image)
-        rows, gram = jacobian(exact, point), exact.gram(point)
+        rows, matrix = jacobian(exact, point), exact.normal_matrix(point)
         monkeypatch.setattr(module, "BATCH_BYTES", 7 * 4 * 64 * 14 * 19 * 8)
         chunks = list(exact.jacobian_rows(point))
         # The first layer's rows take a twentieth of the memory.
         assert {len(chunk) for chunk in chunks} == {32, 7, 2}
         np.testing.assert_allclose(np.concatenate(chunks), rows, rtol=1e-9, atol=1e-15)
-        np.testing.assert_allclose(exact.gram(point), gram, rtol=1e-5, atol=1e-9)
+        np.testing.assert_allclose(exact.normal_matrix(point), matrix, rtol=1e-5, atol=1e-9)
         monkeypatch.setattr(module, "BATCH_BYTES", 0)
         short = exact.first(1)
         assert {len(chunk) for chunk in short.jacobian_rows(short.linearize(image))} == {1}
 
     def test_it_is_positive_definite_on_a_picture(self, exact, image):
-        assert np.linalg.eigvalsh(exact.gram(exact.linearize(image))).min() > 0
+        assert np.linalg.eigvalsh(exact.normal_matrix(exact.linearize(image))).min() > 0
 
 
 class TestLimits:
@@ -388,7 +393,7 @@ class TestLimits:
         net.vjp(point, np.ones(net.size))
         net.jvp(point, image)
         assert net.passes.count == 4
-        net.gram(point)
+        net.normal_matrix(point)
         assert net.passes.count == 4 + 192
         short = net.first(1)
         short.measure(image)
@@ -397,7 +402,7 @@ class TestLimits:
     def test_pushing_rows_forward_counts_twice(self, chain, image, monkeypatch):
         monkeypatch.setattr(general, "jacobian_limit", lambda: 0)
         net = ChannelMeans(chain("block2_conv1"), 1)
-        net.gram(net.linearize(image))
+        net.normal_matrix(net.linearize(image))
         assert net.passes.count == 1 + 2 * 64
 
     def test_the_image_is_left_as_it_is(self, exact, image):

@@ -50,8 +50,10 @@ def test_a_mask_reaches_its_parts(both, image):
     assert masked.sizes == (2, 2, 32, 64)
     every = np.concatenate(list(kept.values()))
     np.testing.assert_allclose(masked.measure(image), both.measure(image)[every], rtol=1e-13)
-    gram = both.gram(both.linearize(image))[np.ix_(every, every)]
-    np.testing.assert_allclose(masked.gram(masked.linearize(image)), gram, rtol=1e-9, atol=1e-15)
+    matrix = both.normal_matrix(both.linearize(image))[np.ix_(every, every)]
+    np.testing.assert_allclose(
+        masked.normal_matrix(masked.linearize(image)), matrix, rtol=1e-9, atol=1e-15
+    )
 
 
 def test_passes_of_both_are_counted_and_set_back(both, image):

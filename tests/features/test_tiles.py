@@ -40,7 +40,9 @@ def test_they_tell_k_nearly(extractor, grained, small_tiles):
     net, size = extractor(2), (112, 112)
     noise = net.linearize(0.3 * grained(*size) + 0.7 * noise_image(*size, seed=3))
     assert 0 < net.share_estimated(112**2) < 0.5
-    eigenvalues = eigh(net.gram(noise), net.estimated_gram(noise), eigvals_only=True)
+    eigenvalues = eigh(
+        net.normal_matrix(noise), net.estimated_normal_matrix(noise), eigvals_only=True
+    )
     assert 0.4 < eigenvalues.min() < eigenvalues.max() < 2.5
 
 
@@ -48,7 +50,7 @@ def test_passes_are_counted_by_the_share(extractor, grained, small_tiles):
     net = extractor(2)
     point = net.linearize(grained(112, 112))
     before = net.passes.count
-    net.estimated_gram(point)
+    net.estimated_normal_matrix(point)
     assert net.passes.count - before == np.ceil(192 * net.share_estimated(112**2))
 
 
@@ -58,4 +60,4 @@ def test_of_the_first_layer_and_of_small_or_narrow_images_it_is_exact(
 ):
     net = extractor(layers)
     point = net.linearize(pink(*size))
-    np.testing.assert_array_equal(net.estimated_gram(point), net.gram(point))
+    np.testing.assert_array_equal(net.estimated_normal_matrix(point), net.normal_matrix(point))

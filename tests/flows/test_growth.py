@@ -12,22 +12,22 @@ def step(extractor):
     rng = np.random.default_rng(0)
     x0 = rng.random((24, 28, 3))
     begin = two.linearize(x0)
-    gram = two.gram(begin)
-    multipliers = Factor(gram, x0.size).solve(1e-3 * begin.features)
+    matrix = two.normal_matrix(begin)
+    multipliers = Factor(matrix, x0.size).solve(1e-3 * begin.features)
     change = np.zeros_like(x0)
     for _ in range(12):
         change = two.vjp(two.secant(begin, change), multipliers)
     wanted = two.secant(begin, change).change
-    return two, two.linearize(x0 + change), change, wanted, multipliers, gram
+    return two, two.linearize(x0 + change), change, wanted, multipliers, matrix
 
 
 @pytest.mark.parametrize("scale", [1.0, 1 / 30, 30.0])
 def test_a_factor_made_elsewhere_lets_nothing_explode(step, scale):
     """Of a K that is 30 times less than the true one, too: many steps are walked with one."""
-    *taken, gram = step
+    *taken, matrix = step
     growths = []
     for times in (1.0, scale):
-        growth, factor = Growth.none(taken[2].shape), Factor(times * gram, taken[2].size)
+        growth, factor = Growth.none(taken[2].shape), Factor(times * matrix, taken[2].size)
         for _ in range(20):
             growth = growth.after(*taken, factor)
         growths.append(growth)
@@ -39,8 +39,8 @@ def test_a_factor_made_elsewhere_lets_nothing_explode(step, scale):
 
 def test_a_step_along_which_nothing_bends_lets_nothing_grow(step):
     """λ = 0: what the features see is taken off, and nothing is added."""
-    two, end, change, wanted, multipliers, gram = step
+    two, end, change, wanted, multipliers, matrix = step
     still = (np.zeros_like(change), np.zeros_like(wanted), np.zeros_like(multipliers))
-    growth = Growth.none(change.shape).after(two, end, *still, Factor(gram, change.size))
+    growth = Growth.none(change.shape).after(two, end, *still, Factor(matrix, change.size))
     assert growth.anywhere == pytest.approx(1, abs=0.01)
     assert growth.bend == 0.0

@@ -87,19 +87,19 @@ class TestField:
         task = motion()
         field = LiftField(task, 1e-11)
         change = field.velocity(image)
-        # The factor has a small ridge and comes from a Gram matrix in float32.
+        # The factor has a small ridge and comes from a normal matrix in float32.
         assert field.distance(task.end - task.start) == pytest.approx(rms(change), rel=1e-4)
 
     def test_dead_features_are_singular(self, motion, image, monkeypatch):
         task = motion()
-        gram = Extractor.gram
+        original = Extractor.normal_matrix
 
         def dead(self, point):
-            k = gram(self, point)
+            k = original(self, point)
             k[7] = k[:, 7] = 0
             return k
 
-        monkeypatch.setattr(Extractor, "gram", dead)
+        monkeypatch.setattr(Extractor, "normal_matrix", dead)
         with pytest.raises(SingularError):
             LiftField(task, 1e-7).velocity(image)
 

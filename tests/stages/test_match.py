@@ -67,7 +67,7 @@ class TestFactorAtTheNoise:
         monkeypatch.setenv("DECOUPLE_CACHE", str(tmp_path))
         asked = []
         monkeypatch.setattr(
-            Features, "gram", lambda self, point: asked.append(self) or np.eye(self.size)
+            Features, "normal_matrix", lambda self, point: asked.append(self) or np.eye(self.size)
         )
         reference = noise_reference(two, SIZE, seed=7)
         passes = two.passes.count
@@ -173,7 +173,7 @@ class TestMatch:
             raise np.linalg.LinAlgError("for the test")
 
         reference.factor(two, 2, 3 * SIZE[0] * SIZE[1])
-        monkeypatch.setattr(type(two), "gram", singular)
+        monkeypatch.setattr(type(two), "normal_matrix", singular)
         monkeypatch.setattr("decouple.flows.newton.factor_cost", lambda *_: 0)
         done = match(grained(*SIZE), two, reference.features, reference)
         assert max(done.trace.feature_mse.values()) <= 1e-6
@@ -200,7 +200,9 @@ def test_newton_layer_by_layer_begins_with_the_factor_at_the_noise(
 ):
     image = photograph(*SIZE)
     reference.factor(two, 2, image.size)  # has its passes behind it
-    monkeypatch.setattr(type(two), "gram", lambda *_: pytest.fail("K was formed at the image"))
+    monkeypatch.setattr(
+        type(two), "normal_matrix", lambda *_: pytest.fail("K was formed at the image")
+    )
     monkeypatch.setattr("decouple.flows.newton.factor_cost", lambda *_: np.inf)
     done = noisify(image, two, reference, Lift(stepper("newton")), tolerance=1e-2)
     for trace in done.trace:

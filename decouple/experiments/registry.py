@@ -61,8 +61,8 @@ class Experiment:
     looks_at : {setting that names layers, beside `layers`: roles of the pictures that are looked
         at there}
     check_inputs : of `pipeline.inputs.Inputs`: raises ConfigError before anything is written
-    forecast : of `Inputs`: the `pipeline.forecast.Forecast` of passes and time; without it they
-        cannot be told before
+    forecast : of `Inputs`: the `Forecast` of passes and time, or why they are `Untold`, both of
+        `pipeline.forecast`; without it a plan says that the experiment does not tell
     resumed_anew : settings that may change when a run goes on
     objective : whether it descends a loss of the image, and moves no features: then there is no
         step 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from decouple.flow_kinds.registry import FlowKind, register_flow
+from decouple.flows.cost import Cost, Task, passes_of_descent
 from decouple.flows.descent import Gradient
 from decouple.flows.optimizers import Optimizer, optimizer
 from decouple.flows.stopping import StopRules
@@ -53,6 +54,22 @@ def describe(flow: Gradient, config: DictConfig, shape: tuple[int, ...]) -> dict
     return {"flow": held, **described(flow.optimizer, flow.stop, shape)}
 
 
+def cost_of_descent(how: Optimizer, stop: StopRules, task: Task, beside: float = 0) -> Cost:
+    """All iterations that `stop` allows, before which a descent may end.
+
+    `beside` a loss with its gradient, so many passes an iteration.
+    """
+    passes = sum(
+        n * passes_of_descent(stop.of(stage), how, beside) for stage, n in task.walks.items()
+    )
+    return Cost(passes, passes, bound=True)
+
+
+def cost(flow: Gradient, task: Task) -> Cost:
+    """That of a descent."""
+    return cost_of_descent(flow.optimizer, flow.stop, task)
+
+
 GRADIENT = register_flow(
     FlowKind(
         name="gradient",
@@ -61,5 +78,6 @@ GRADIENT = register_flow(
         describe=describe,
         steps_by=("optimizer", "stop"),
         choices={"flow.hold": ("reference", "features")},
+        cost=cost,
     )
 )

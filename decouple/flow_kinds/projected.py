@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from decouple.errors import ConfigError
-from decouple.flow_kinds.gradient import descent, described
+from decouple.flow_kinds.gradient import cost_of_descent, descent, described
 from decouple.flow_kinds.registry import FlowKind, register_flow
+from decouple.flows.cost import Cost, Task
 from decouple.flows.projected import Projected, Projection
 
 if TYPE_CHECKING:
     from decouple.features.features import Features
+
+# Passes of an iteration beside its gradient: off the held ones, and the way back to where the held
+# features were.
+_PROJECTED = 30
 
 
 @dataclass
@@ -44,6 +49,12 @@ def check(config: DictConfig, _: set[str]) -> None:
         )
 
 
+def cost(flow: Projected, task: Task) -> Cost:
+    """That of a descent, and of keeping what is held, where there are layers before this one."""
+    beside = _PROJECTED if len(task.features.layers) > 1 else 0
+    return cost_of_descent(flow.optimizer, flow.stop, task, beside)
+
+
 PROJECTED = register_flow(
     FlowKind(
         name="projected",
@@ -54,5 +65,6 @@ PROJECTED = register_flow(
         choices={"flow.projection": tuple(projection.value for projection in Projection)},
         check=check,
         forms_normal_matrix=True,
+        cost=cost,
     )
 )

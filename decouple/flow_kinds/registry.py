@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
+from decouple.flows.cost import Cost, Task
 from decouple.flows.motion import Flow
 from decouple.parsing import options_of
 from decouple.registry import Registry
@@ -45,6 +46,8 @@ class FlowKind:
     comes_back : whether its way back retraces its way out, where the network is smooth
     controls_error : whether the round trip's error of a flow of this kind is held to `tolerance`
     forms_normal_matrix : whether it forms the normal matrix K = J Jᵀ, which takes memory
+    cost : from a flow of this kind and a `flows.cost.Task`, what it takes, for `plan=true`; it may
+        be None, where that cannot be told
     yaml : where there is no file of this name in configs/flow, another one with what differs from
         the schema's defaults
     """
@@ -59,6 +62,7 @@ class FlowKind:
     comes_back: bool = False
     controls_error: Callable[[Any], bool] = lambda _: False
     forms_normal_matrix: bool = False
+    cost: Callable[[Any, Task], Cost | None] | None = None
     yaml: str | Path | None = None
 
     @property

@@ -20,7 +20,7 @@ from decouple.images import similarity
 from decouple.memory import forget_peak_memory, peak_memory_bytes
 from decouple.parsing import stop_rules
 from decouple.pipeline.asked import layers_of
-from decouple.pipeline.forecast import BOTH, Forecast, of_walks
+from decouple.pipeline.forecast import BOTH, Forecast, Untold, of_walks
 from decouple.pipeline.gatys import stylize
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.kept import IMAGE, RESULTS
@@ -90,12 +90,12 @@ def compare(run: Run) -> None:
     write_table(run.recorder.folder, "compare", rows, READING)
 
 
-def forecast(inputs: Inputs) -> Forecast | None:
-    """Passes and time, at most; None where the first method is an objective's."""
+def forecast(inputs: Inputs) -> Forecast | Untold:
+    """Passes and time, at most, where the first method is no objective's."""
     settings = inputs.config.compare
     name, how = split_compared(settings.methods[0])
     if name not in TRANSFERS:
-        return None
+        return Untold(f"the budget is what {settings.methods[0]} takes")
     flow = transfer_flow(inputs, name, how, settings.passes)
     walks = {**BOTH, "impose": 1}
     return of_walks(inputs, lambda _: walks, flow, methods=len(settings.methods))

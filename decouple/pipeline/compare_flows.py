@@ -11,7 +11,7 @@ from typing import Any
 from decouple.experiments.compare_flows import split_method
 from decouple.flows import Flow, Gradient, Lift, Projected, optimizer, stepper
 from decouple.parsing import stop_rules
-from decouple.pipeline.forecast import ROUND_TRIP, Forecast, of_walks
+from decouple.pipeline.forecast import ROUND_TRIP, Forecast, Untold, of_walks
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.kept import RESULTS
 from decouple.pipeline.running import Run
@@ -40,7 +40,7 @@ def compare_flows(run: Run) -> None:
     run.draw(plot_flows)
 
 
-def forecast(inputs: Inputs) -> Forecast | None:
+def forecast(inputs: Inputs) -> Forecast | Untold:
     """Passes and time, at most: those of the first method for each."""
     settings = inputs.config.compare_flows
     flow = method_flow(inputs, settings.methods[0], settings.passes)

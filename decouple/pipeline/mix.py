@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decouple.pipeline.forecast import BOTH, Forecast, of_walks
+from decouple.pipeline.forecast import BOTH, Forecast, Untold, of_walks
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.running import Run
 from decouple.report.panel import plot_grid
@@ -28,7 +28,7 @@ def mix(run: Run) -> None:
     run.draw(plot_grid)
 
 
-def forecast(inputs: Inputs) -> Forecast | None:
+def forecast(inputs: Inputs) -> Forecast | Untold:
     """Passes and time."""
     cells = len(_rows(inputs)) * len(inputs.config.mix.strengths)
     return of_walks(inputs, lambda _: {**BOTH, "impose": cells})

@@ -83,9 +83,7 @@ def said(inputs: Inputs) -> str:
     spare = _available_in_all()
     there = "" if spare is None else f"; {gib(spare)} are available"
     memory = gib(estimated_peak_bytes(inputs))  # before passes are timed, which take some
-    expected = forecast(inputs)
-    took = "passes cannot be told before" if expected is None else str(expected)
-    return f"{inputs.sentence()}: about {memory} of memory at most{there}; {took}"
+    return f"{inputs.sentence()}: about {memory} of memory at most{there}; {forecast(inputs)}"
 
 
 def shortage(inputs: Inputs) -> str | None:

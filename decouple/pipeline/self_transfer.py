@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from decouple import images
-from decouple.pipeline.forecast import ROUND_TRIP, Forecast, of_walks
+from decouple.pipeline.forecast import ROUND_TRIP, Forecast, Untold, of_walks
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.running import Run
 
@@ -32,7 +32,7 @@ def self_transfer(run: Run) -> None:
     )
 
 
-def forecast(inputs: Inputs) -> Forecast | None:
+def forecast(inputs: Inputs) -> Forecast | Untold:
     """Passes and time."""
     return of_walks(inputs, lambda _: ROUND_TRIP)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from decouple.errors import ConfigError, unknown_layer
 from decouple.parsing import strengths_of
-from decouple.pipeline.forecast import BOTH, Forecast, of_walks
+from decouple.pipeline.forecast import BOTH, Forecast, Untold, of_walks
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.running import Run
 from decouple.stages import DecoupledFeatures, Noisified, Retraced, distances, mix
@@ -51,7 +51,7 @@ def chosen(inputs: Inputs) -> dict[str, float]:
     return {k: t if named == "all" or k in named else 0.0 for k, t in strengths.items()}
 
 
-def forecast(inputs: Inputs) -> Forecast | None:
+def forecast(inputs: Inputs) -> Forecast | Untold:
     """Passes and time."""
 
     def walks(depth: int) -> dict[str, int]:

@@ -10,17 +10,15 @@ from collections.abc import Iterable
 
 from omegaconf import DictConfig, OmegaConf
 
-from decouple.config import KERAS, choices
+from decouple.config import choices
 from decouple.errors import ConfigError, unknown_name
 from decouple.experiments import Experiment, experiment_named
 from decouple.families import FAMILIES
 from decouple.flow_kinds import FLOWS, STEPPING
 from decouple.flows.optimizers import optimizer
 from decouple.images import MIN_SIDE
-from decouple.parsing import is_number, options_of, stop_rules
-
-# Of Keras models: in place of what they have, or what they have.
-_ACTIVATIONS, _POOLINGS = ("auto", "softplus", "relu"), ("auto", "average", "max")
+from decouple.network_kinds import VGG, check_width, network_kind
+from decouple.parsing import options_of, stop_rules
 
 
 def check(config: DictConfig, overridden: Iterable[str] = ()) -> None:
@@ -62,9 +60,7 @@ def _check_ranges(config: DictConfig) -> None:
             raise ConfigError(f"{name}={value} is too small: at least {least}")
     if not 0 < config.tolerance < float("inf"):
         raise ConfigError(f"tolerance={config.tolerance} must be a positive number")
-    width = config.network.width
-    if width != "auto" and not (is_number(width) and 0 < width < float("inf")):
-        raise ConfigError(f"network.width={width} must be a positive number, or auto")
+    check_width(config.network.width)
     if not 0 <= config.mask.min_slope < 1:
         raise ConfigError(f"mask.min_slope={config.mask.min_slope} must be from 0 to below 1")
     if not 0 <= config.checkpoint.every_seconds < float("inf"):
@@ -94,36 +90,23 @@ def _check_experiment(experiment: Experiment, config: DictConfig, overridden: se
 
 def _check_network(experiment: Experiment, config: DictConfig, overridden: set[str]) -> None:
     """Refuse networks that an experiment, and settings that features cannot use."""
-    keras = config.network.name == KERAS
+    kind = network_kind(config.network.name)
     if "network.width" in overridden and config.network.get("activation") == "relu":
         raise ConfigError("network.width= has no meaning with network.activation=relu")
-    if keras and experiment.of_vgg:
+    if kind is not VGG and experiment.of_vgg:
         raise ConfigError(
-            f"network={KERAS} has no meaning in {config.experiment}, which needs vgg16 or vgg19"
+            f"network={config.network.name} has no meaning in {config.experiment}, which needs "
+            "vgg16 or vgg19"
         )
     family = FAMILIES.named(config.features.name)
     try:
         family.check(options_of(config.features))
     except ConfigError as error:  # which begins with the setting's name
         raise ConfigError(f"features.{error}") from error
-    if keras and family.layers is not None:
+    if kind is not VGG and family.layers is not None:
         raise ConfigError(f"features={family.name} needs network=vgg16 or vgg19")
-    if family.of_network and keras:
-        if not config.network.model:
-            raise ConfigError(
-                "network=keras needs network.model=FILE.keras, or the name of a model of "
-                "keras.applications, such as ResNet50"
-            )
-        for key, words in (("activation", _ACTIVATIONS), ("pooling", _POOLINGS)):
-            if config.network[key] not in words:
-                raise ConfigError(
-                    f"network.{key}={config.network[key]}: of a Keras model {', '.join(words)}"
-                )
-        if isinstance(config.layers, int):
-            raise ConfigError(
-                f"network=keras needs names of layers in place of layers={config.layers}, such as "
-                '"layers=[conv1_relu,conv2_block1_out]"'
-            )
+    if family.of_network:
+        kind.check(config.network, config.layers)
     for name in sorted(overridden):
         if not family.of_network and name.split(".")[0] in ("network", "layers"):
             raise ConfigError(f"{name}= has no meaning with features={family.name}")

@@ -27,9 +27,9 @@ from decouple.flows.optimizers import KerasOptimizer, Lbfgs
 from decouple.flows.stopping import StopRule
 from decouple.flows.symmetric import Symmetric
 from decouple.images import Fit
+from decouple.network_kinds import CHOICES as NETWORK_CHOICES
+from decouple.network_kinds import KERAS, VGG
 
-# The network that is any Keras model.
-KERAS = "keras"
 # Files and folders, beside those of experiments: a leading ~ is the home folder.
 _PATHS = (
     *("source", "target", "network.weights", "network.model"),
@@ -39,10 +39,7 @@ _PATHS = (
 _CHOICES = {
     "device": ("auto", "cpu", "gpu"),
     "image.fit": tuple(fit.value for fit in Fit),
-    "network.activation": ("auto", "softplus", "unbiased_softplus", "relu"),
-    "network.pooling": ("auto", "average", "max", "l2", "smooth_max"),
-    "network.dtype": ("float32", "float64"),
-    "network.preprocessing": ("auto", "unit", "bytes", "caffe", "torch", "tf"),
+    **NETWORK_CHOICES,
     "stop.scale": ("absolute", "initial", "imagenet"),
 }
 
@@ -69,45 +66,6 @@ class NoiseConfig:
 
     size: Any = "match"
     draws: int = 1
-
-
-@dataclass
-class NetworkConfig:
-    """weights: auto, imagenet, calibrated or a file; width: of softplus, in standard deviations.
-
-    preprocessing: what a file's weights were trained with, unit (0 to 1), bytes (0 to 255), caffe
-    (as Keras's VGG), torch (as torchvision's) or tf (−1 to 1); auto is what the file tells.
-    activation, width and pooling are auto by default: see `networks.network`.
-    """
-
-    name: str = MISSING
-    weights: str = "auto"
-    preprocessing: str = "auto"
-    activation: str = "auto"
-    width: Any = "auto"
-    pooling: str = "auto"
-    dtype: str = "float32"
-
-
-@dataclass
-class KerasConfig:
-    """model: a .keras file, or the name of a model of keras.applications, such as ResNet50.
-
-    weights: of a named one, random or imagenet; preprocessing: what it is given of an image,
-    unit (0 to 1), bytes (0 to 255), caffe, torch or tf (as keras.applications), auto for the named
-    model's own and unit for a file; activation: softplus in place of ReLU, or relu for the model
-    as it is, auto for the first; pooling: average in place of max pooling, or max, auto for the
-    first; width: of softplus, see `networks.keras_model`.
-    """
-
-    name: str = MISSING
-    model: str = ""
-    weights: str = "random"
-    preprocessing: str = "auto"
-    activation: str = "auto"
-    pooling: str = "auto"
-    width: Any = "auto"
-    dtype: str = "float32"
 
 
 @dataclass
@@ -163,7 +121,7 @@ class CheckpointConfig:
 # The dataclasses of steppers, optimizers and stop rules are their schemas: their defaults live
 # with them.
 _SCHEMAS: dict[str, dict[str, type]] = {
-    "network": {"_vgg": NetworkConfig, "_keras": KerasConfig},
+    "network": {f"_{kind.name}": kind.schema for kind in (VGG, KERAS)},
     "stepper": {
         "_auto": AutoStepper,
         "_symmetric": Symmetric,

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run from any 
 from matplotlib.axes import Axes
 
 import decouple as dc
-from decouple.config import NetworkConfig
+from decouple.network_kinds import NetworkConfig
 from decouple.report import style
 from experiments.common import REPORTS, markdown_table, self_transfer_psnr, span
 

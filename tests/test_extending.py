@@ -154,6 +154,11 @@ def test_a_keras_model_on_the_command_line(
         (["network=keras", "network.model=m.keras", "layers=[a]"], "no Keras model"),
         (["network=keras", "network.model=Resnet50", "layers=[a]"], "did you mean 'ResNet50'"),
         (["network=keras", "network.model=m.keras", "network.pooling=l2"], "auto, average, max"),
+        (
+            ["network=keras", "network.model=m", "network.activation=unbiased_softplus"],
+            "of a Keras model auto, softplus, relu",
+        ),
+        (["network=keras", "network.model=m", "network.width=-1"], "network.width=-1 must be"),
         (["network=keras", "network.model=m", "features=dists"], "network=vgg16 or vgg19"),
         (["features=grams"], "did you mean 'gram'"),
         (["features=gram", "features.most=0"], "too small"),

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from decouple.config import KERAS
 from decouple.families import Family
 from decouple.features import Features
 from decouple.files import expanded
+from decouple.network_kinds import VGG, network_kind
 from decouple.networks import network
 from decouple.networks.network import Network
 from decouple.registry import function_at
@@ -80,7 +80,7 @@ def _network(
 ) -> Network | None:
     if not options:
         return None
-    if options["name"] != KERAS:
+    if network_kind(options["name"]) is VGG:
         return network(last=last, say=say, **options)
     from decouple.networks.keras_files import keras_model  # imports Keras, which takes a second
 

@@ -35,6 +35,7 @@ class Family:
     check : of its settings: raises ConfigError, which begins with a setting's name, where they do
         not fit
     choices : {dotted key: the words that it may be}
+    unit : of all its features, in a word; by default they have several, or none that has a name
     layers : of `layers=` and VGG's architecture: the names of the layers; by default those that it
         says
     """
@@ -45,6 +46,7 @@ class Family:
     of_network: bool = True
     check: Callable[[Mapping[str, Any]], object] = _nothing
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unit: str = ""
     layers: Callable[[Any, Architecture], tuple[str, ...]] | None = None
 
     def __post_init__(self) -> None:
@@ -157,7 +159,7 @@ def last_of_blocks(value: Any, arch: Architecture) -> tuple[str, ...]:
 
 _OF_LAYERS = "decouple.features.of_layers:of_layers"
 for _family in (
-    Family("means", _OF_LAYERS, MeansConfig),
+    Family("means", _OF_LAYERS, MeansConfig, unit="activation"),
     Family("moments", _OF_LAYERS, MomentsConfig),
     Family("covariance", _OF_LAYERS, CovarianceConfig, check=_check_products),
     Family("gram", _OF_LAYERS, GramConfig, check=_check_products),

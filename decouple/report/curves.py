@@ -211,7 +211,7 @@ def loss_figure(
     for axes in panels[max(len(segments) - columns, 0) : len(segments)]:
         axes.set_xlabel("network passes")
     for axes in panels[: len(segments) : columns]:
-        axes.set_ylabel("feature MSE (activation²)")
+        axes.set_ylabel(style.squared("feature MSE", metrics))
 
     # Placed in inches: the labels take the same room whatever the number of panels.
     figure.subplots_adjust(

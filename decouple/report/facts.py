@@ -17,6 +17,7 @@ from decouple.record.progress import stage_name
 from decouple.record.seal import DIGESTS
 from decouple.report.wording import (
     explanation,
+    group_of,
     named,
     part,
     share_of,
@@ -69,8 +70,7 @@ def sentence(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         words += f", {image['width']}\u00a0×\u00a0{image['height']}\u00a0px"
     layers = [] if part(metrics, "classify") else network.get("layers")  # there it is all of it
     if layers:
-        group = "layer" if network.get("weights") else "group"
-        words += f", through {len(layers)} {group}{'s' if len(layers) > 1 else ''}"
+        words += f", through {len(layers)} {group_of(metrics)}{'s' if len(layers) > 1 else ''}"
         words += f" of {network.get('name', 'the network')}"
     elif network.get("name"):
         words += f", with {network['name']}"
@@ -141,7 +141,7 @@ def network_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("pooling", network.get("pooling")),
         ("against ReLU and max pooling", likeness(network)),
         ("precision", network.get("dtype")),
-        ("layers", _layers(network)),
+        (f"{group_of(metrics)}s", _layers(metrics)),
         ("features", _with_options(part(metrics, "features"))),
         ("noise", _noise(part(metrics, "noise"))),
         ("flow", _with_options(part(metrics, "flow"))),
@@ -193,13 +193,16 @@ def _activation(network: Mapping[str, Any]) -> str | None:
     return None if name is None else str(name)
 
 
-def _layers(network: Mapping[str, Any]) -> str:
-    channels = part(network, "channels")
+def _layers(metrics: Mapping[str, Any]) -> str:
+    network = part(metrics, "network")
+    channels, each = part(network, "channels"), "channels"
+    if part(metrics, "features").get("name", "means") != "means":
+        each = "features"  # of which a channel has several, or none
     words = []
     for layer in network.get("layers") or ():
         used = part(channels, str(layer))
         both = used.get("used") is not None and used.get("of") is not None
-        words.append(f"{layer} ({used['used']} of {used['of']} channels)" if both else str(layer))
+        words.append(f"{layer} ({used['used']} of {used['of']} {each})" if both else str(layer))
     return ", ".join(words)
 
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from decouple.record.metrics import read_metrics
 from decouple.report import style
+from decouple.report.wording import group_of
 
 _MSE_FLOOR = 1e-16
 _COLOURS = {
@@ -33,7 +34,7 @@ def plot_flows(run_dir: str | Path) -> Path:
     """
     run_dir = Path(run_dir)
     metrics = read_metrics(run_dir)
-    rows = metrics["compare"]["rows"]
+    rows, groups = metrics["compare"]["rows"], f"{group_of(metrics)}s"
     with style.context():
         height = 1.46 + 0.27 * len(rows)
         figure = style.new_figure(style.PAGE_INCHES, height)
@@ -44,14 +45,14 @@ def plot_flows(run_dir: str | Path) -> Path:
         _dots(
             panels[1],
             rows,
-            "active layers,\nMSE (activation²)",
+            style.squared(f"active {groups},\nMSE", metrics),
             lambda row: row["active_mse"],
             log=True,
         )
         _dots(
             panels[2],
             rows,
-            "held layers,\nMSE (activation²)",
+            style.squared(f"held {groups},\nMSE", metrics),
             lambda row: row["held_mse"],
             log=True,
         )

@@ -37,6 +37,7 @@ def steps_figure(runs: Mapping[str, Path], title: str) -> Figure:
     rows = [row for history in histories.values() for row in history]
     stages = list(dict.fromkeys(row.stage for row in rows))
     layers = list(dict.fromkeys(layer for row in rows for layer in row.feature_mse))
+    loss = style.squared("loss", next(iter(metrics.values())))
     each = _ROW_INCHES if len(runs) > 1 else _TALL_ROW_INCHES
     width = style.PAGE_INCHES
     caption = style.wrapped(style.caption(next(iter(metrics.values()))), width - 0.2)
@@ -57,9 +58,9 @@ def steps_figure(runs: Mapping[str, Path], title: str) -> Figure:
         for axes, stage in zip(line, stages, strict=True):
             own = [row for row in history if row.stage == stage]
             _draw(axes, own, layers, thresholds_of(stage, metrics[label]))
-        line[0].set_ylabel(label if len(runs) > 1 else "loss (activation²)", rotation="vertical")
+        line[0].set_ylabel(label if len(runs) > 1 else loss, rotation="vertical")
     for axes, stage in zip(panels[0], stages, strict=True):
-        axes.set_title(stage_name(stage) + (": loss (activation²)" if len(runs) > 1 else ""))
+        axes.set_title(stage_name(stage) + (f": {loss}" if len(runs) > 1 else ""))
     for axes in panels[-1]:
         axes.set_xlabel("network passes")
         _label_few_decades(axes)

@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from decouple import files
+from decouple.families import FAMILIES
 from decouple.legible import legible
 
 DPI = 150
@@ -120,6 +121,18 @@ def caption(metrics: Mapping[str, Any]) -> str:
     if metrics.get("seed") is not None:
         parts.append(f"seed {metrics['seed']}")
     return ", ".join(parts)
+
+
+def squared(label: str, metrics: Mapping[str, Any]) -> str:
+    """A label of squared differences of features, with their unit where they have one.
+
+    >>> print(squared("MSE", {"features": {"name": "means"}}), squared("MSE", {"features": {}}))
+    MSE (activation²) MSE
+    """
+    # Of runs that say nothing of their features: those were means.
+    name = metrics.get("features", {"name": "means"}).get("name")
+    unit = FAMILIES.named(name).unit if name in FAMILIES else ""
+    return f"{label} ({unit}²)" if unit else label
 
 
 def wrapped(text: str, inches: float, size: float = CAPTION_SIZE) -> list[str]:

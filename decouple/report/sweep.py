@@ -339,7 +339,7 @@ def overview_figure(histories: Sequence[tuple[str, Sequence[HistoryRow]]]) -> Fi
     for axes in grid[max(len(places) - columns, 0) : len(places)]:
         axes.set_xlabel("network passes")
     for axes in grid[: len(places) : columns]:
-        axes.set_ylabel("feature MSE (activation²)" if places[0][1] else "weighted loss")
+        axes.set_ylabel("feature MSE" if places[0][1] else "weighted loss")
     figure.subplots_adjust(
         left=0.85 / width,
         right=1 - 0.15 / width,

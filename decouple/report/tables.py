@@ -17,6 +17,7 @@ from decouple.report.wording import (
     NONE,
     explanation,
     general,
+    group_of,
     named,
     part,
     share_of,
@@ -24,15 +25,12 @@ from decouple.report.wording import (
     words_of,
 )
 
-_STAGE_COLUMNS = [
-    Column("stage"),
-    Column("layer"),
-    Column("ended"),
-    *(
-        Column(title, number=True)
-        for title in ("steps", "passes", "seconds", "loss", "MSE", "held MSE", "change (dB)")
-    ),
-]
+_NUMBERS = ("steps", "passes", "seconds", "loss", "MSE", "held MSE", "change (dB)")
+
+
+def _stage_columns(metrics: Mapping[str, Any]) -> list[Column]:
+    words = [Column("stage"), Column(group_of(metrics)), Column("ended")]
+    return words + [Column(title, number=True) for title in _NUMBERS]
 
 
 def stage_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
@@ -55,7 +53,7 @@ def stage_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cel
                 Cell(general(stage.get("image_change_psnr_db"), ".1f")),
             ]
         )
-    return _filled(_STAGE_COLUMNS, rows)
+    return _filled(_stage_columns(metrics), rows)
 
 
 def compare_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cell]]]:

@@ -32,6 +32,12 @@ def largest(by_layer: Mapping[str, float | None]) -> tuple[str | None, float | N
     return layer, known[layer]
 
 
+def group_of(metrics: Mapping[str, Any]) -> str:
+    """What a group of features is: a `layer` of a network, or a `group` of no network's."""
+    network = metrics.get("network") or {}
+    return "group" if network and not network.get("weights") else "layer"
+
+
 def psnr(own: Mapping[str, Any]) -> str:
     """PSNR in decibels; null in metrics.json stands for infinity where nothing differs."""
     value = own.get("psnr_db")

@@ -193,7 +193,7 @@ def impose_retraced(
 
 
 def distances(a: DecoupledFeatures, b: DecoupledFeatures) -> dict[str, float]:
-    """{layer: mean squared difference} of decoupled features, activation²."""
+    """{group: mean squared difference} of decoupled features."""
     return {k: float(np.mean(np.square(a.values[k] - b.values[k]))) for k in b.values}
 
 

@@ -105,6 +105,22 @@ def drawn_figure(monkeypatch, tmp_path):
     return figure
 
 
+@pytest.mark.parametrize(
+    ("features", "label"),
+    [
+        (None, "feature MSE (activation²)"),
+        ({"name": "means"}, "feature MSE (activation²)"),
+        ({"name": "gram", "most": 9}, "feature MSE"),
+        ({"name": "pixel_moments", "orders": 4, "of": "colours"}, "feature MSE"),
+        ({"name": "a_plugin_of_somebody"}, "feature MSE"),
+    ],
+)
+def test_axes_have_the_unit_of_the_features(tmp_path, monkeypatch, features, label):
+    write_history(tmp_path)
+    write_metrics(tmp_path, **({} if features is None else {"features": features}))
+    assert drawn_figure(monkeypatch, tmp_path).axes[0].get_ylabel() == label
+
+
 def thresholds(*values):
     """Rows of metrics.json whose loss was descended to these thresholds, layer by layer."""
     return [

@@ -201,6 +201,27 @@ def test_a_missed_tolerance_and_an_exact_result(tmp_path: Path) -> None:
     assert page.text("p")[1] == "The round trip's error exceeds the tolerance."
 
 
+@pytest.mark.parametrize(
+    ("name", "weights", "group", "each"),
+    [
+        ("means", "calibrated", "layer", "channels"),
+        ("covariance", "calibrated", "layer", "features"),
+        ("pixel_moments", None, "group", "features"),
+        ("softfilters", None, "group", "features"),
+    ],
+)
+def test_words_fit_the_features(
+    tmp_path: Path, name: str, weights: str | None, group: str, each: str
+) -> None:
+    network = {**MEASURED["network"], "weights": weights}
+    write_run(tmp_path / "run", network=network, features={"name": name})
+    page = page_of(tmp_path / "run")
+    words = (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    assert f"through 2 {group}s of vgg19" in words
+    assert f"block1_conv1 (63 of 64 {each})" in words
+    assert group in page.text("th")
+
+
 def test_a_transfer(tmp_path: Path) -> None:
     folder = write_run(
         tmp_path / "run",

@@ -51,7 +51,7 @@ def main() -> None:
     metrics = measured(
         *SETTINGS, f"source=sample:{PICTURE}", methods, keep={"compare_flows.png": NAME}
     )
-    compare, size = metrics["compare"], metrics["image"]
+    compare, size = metrics["compare_flows"], metrics["image"]
 
     def psnr(method: str | None = None) -> str:
         """Of one method, or of all but the lift."""

@@ -344,7 +344,7 @@ def test_flows_are_compared_in_one_table(tmp_path: Path) -> None:
     settings = ["network.weights=calibrated", "image.size=24", "layers=2", methods]
     run = tmp_path / "run"
     assert main(["+experiment=compare_flows", *settings, f"run_dir={run}"]) == 0
-    rows = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["compare"]["rows"]
+    rows = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["compare_flows"]["rows"]
     lift, projected, gradient = rows
     assert lift["psnr_db"] > 80 > gradient["psnr_db"] > 5
     assert projected["held_mse"] <= 1e-6

@@ -35,7 +35,7 @@ def compare_flows(run: Run) -> None:
         rows.append(done.row)
         if passes is None:
             passes = done.passes
-    run.record(compare={"rows": rows, "passes_per_layer": passes})
+    run.record(compare_flows={"rows": rows, "passes_per_layer": passes})
     write_table(run.recorder.folder, "compare_flows", rows)
     run.draw(plot_flows)
 

@@ -27,6 +27,8 @@ SCHEMA = 1
 CHANGED = "changed_on_the_way"
 """Key of what `changes` says of a run that was gone on with in another setting."""
 
+# Experiments whose part, of this name, has a row for each method.
+_COMPARISONS = ("compare", "compare_flows")
 _TEXT, _MAYBE_TEXT, _COUNT = Text(), Maybe(Text()), Count()
 _NUMBER, _MAYBE_NUMBER = Number(finite=True), Maybe(Number(finite=True))
 _NUMBERS = Table(_MAYBE_NUMBER)
@@ -72,7 +74,7 @@ _WHERE_IT_APPLIES: dict[str, Any] = {
         _MAYBE_NUMBER,
     ),
     "transfer": {"feature_mse_to_source": _NUMBERS, "decoupled_feature_mse": Maybe(_NUMBERS)},
-    "compare": {"rows": [_COMPARE_ROW]},
+    **dict.fromkeys(_COMPARISONS, {"rows": [_COMPARE_ROW]}),
 }
 _MISSING = object()
 
@@ -135,7 +137,7 @@ def write_metrics(folder: RunFolder | str | Path, metrics: Mapping[str, Any]) ->
 
 
 def read_metrics(folder: str | Path) -> dict[str, Any]:
-    """The metrics of a run folder; empty while the run has not written them.
+    """The metrics of a run folder, in today's words; empty while the run has not written them.
 
     Raises
     ------
@@ -148,7 +150,19 @@ def read_metrics(folder: str | Path) -> dict[str, Any]:
     metrics = read_json(path)
     if not isinstance(metrics, dict):
         raise DamagedFile(f"'{path}' is damaged: it holds no metrics")
-    return metrics
+    return _in_todays_words(metrics)
+
+
+def _in_todays_words(metrics: dict[str, Any]) -> dict[str, Any]:
+    # Once both comparisons had a part of the same name.
+    former = metrics.get("experiment") == "compare_flows" and "compare_flows" not in metrics
+    return {"compare_flows" if former and k == "compare" else k: v for k, v in metrics.items()}
+
+
+def comparison(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a run says of the methods that it compared, `rows` above all; empty if it did not."""
+    told = (metrics.get(name) for name in _COMPARISONS)
+    return next((part for part in told if isinstance(part, Mapping)), {})
 
 
 def finished_metrics(folder: str | Path) -> dict[str, Any]:

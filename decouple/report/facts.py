@@ -13,6 +13,7 @@ from decouple.experiments import KINDS, Experiment, Fact, experiment_named, expe
 from decouple.flows.stop import StopReason
 from decouple.overrides import settings
 from decouple.record.closing import likeness
+from decouple.record.metrics import comparison
 from decouple.record.progress import stage_name
 from decouple.record.seal import DIGESTS
 from decouple.report.wording import (
@@ -33,7 +34,7 @@ _PLACED = {
     *("schema", "experiment", "seed", "versions", "device", "numerics", "seconds"),
     *("peak_memory_bytes", "tolerance", "tolerance_met", "source", "target", "network", "image"),
     *("features", "noise", "flow", "stepper", "stages", "clipped_share", "difference_gain"),
-    *("noisified_range", "compare", "classify", DIGESTS),
+    *("noisified_range", "compare", "compare_flows", "classify", DIGESTS),
 }
 
 
@@ -78,7 +79,7 @@ def sentence(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         words += f" ({network['weights']} weights)"
     flow = part(metrics, "flow").get("name")
     stepper = part(metrics, "stepper").get("name")
-    if not part(metrics, "compare"):  # there each row has its own
+    if not comparison(metrics):  # there each row has its own
         words += f", flow {flow}" if flow else ""
         words += f", stepper {stepper}" if stepper else ""
     if metrics.get("seconds") is not None:

@@ -22,7 +22,7 @@ _COLOURS = {
 
 
 def plot_flows(run_dir: str | Path) -> Path:
-    """Draw `plots/compare_flows.png` from `compare.rows` of metrics.json.
+    """Draw `plots/compare_flows.png` from `compare_flows.rows` of metrics.json.
 
     Four panels with a row for each method: PSNR of the round trip, largest MSE of the active and
     of the held layers at the ends of the stages, network passes. A method that failed has no dot.
@@ -34,7 +34,7 @@ def plot_flows(run_dir: str | Path) -> Path:
     """
     run_dir = Path(run_dir)
     metrics = read_metrics(run_dir)
-    rows, groups = metrics["compare"]["rows"], f"{group_of(metrics)}s"
+    rows, groups = metrics["compare_flows"]["rows"], f"{group_of(metrics)}s"
     with style.context():
         height = 1.46 + 0.27 * len(rows)
         figure = style.new_figure(style.PAGE_INCHES, height)

@@ -13,7 +13,7 @@ from decouple import files
 from decouple.errors import ConfigError
 from decouple.experiments import KINDS
 from decouple.overrides import differences, read_config, repeat_command, settings, word
-from decouple.record.metrics import read_metrics
+from decouple.record.metrics import comparison, read_metrics
 from decouple.record.progress import stage_name
 from decouple.report import facts, tables
 from decouple.report.panel import picture_titles
@@ -66,7 +66,7 @@ def write_page(run_dir: str | Path) -> Path:
         reasons=facts.stop_reasons(metrics),
         labels=tables.label_table(metrics),
         compare=tables.compare_table(metrics),
-        reading=(metrics.get("compare") or {}).get("reading"),
+        reading=comparison(metrics).get("reading"),
         others=facts.other_pairs(metrics),
         network=facts.network_pairs(metrics),
         environment=facts.environment_pairs(metrics),

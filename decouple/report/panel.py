@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from decouple import images
-from decouple.record.metrics import read_metrics
+from decouple.record.metrics import comparison, read_metrics
 from decouple.report import style
 
 _ACROSS = 4
@@ -85,7 +85,7 @@ def picture_titles(folder: Path, metrics: Mapping[str, Any]) -> list[tuple[str, 
 
 def _compared(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """The results of a comparison, each with what tells style and structure apart."""
-    rows = (metrics.get("compare") or {}).get("rows") or ()
+    rows = comparison(metrics).get("rows") or ()
     shown = (("gram_distance_held_out", "Gram held out"), ("ssim", "SSIM"))
     return [
         (

@@ -11,6 +11,7 @@ from typing import Any
 
 from decouple.overrides import settings
 from decouple.record.closing import active_and_held
+from decouple.record.metrics import comparison
 from decouple.record.progress import scientific, stage_name
 from decouple.report.template import Cell, Column, texts
 from decouple.report.wording import (
@@ -57,8 +58,8 @@ def stage_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cel
 
 
 def compare_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
-    """`compare.rows`, a row or a column for each method: whichever makes the narrower table."""
-    found = [settings(row) for row in part(metrics, "compare").get("rows") or ()]
+    """A row or a column for each method that was compared: whichever makes the narrower table."""
+    found = [settings(row) for row in comparison(metrics).get("rows") or ()]
     keys = list(dict.fromkeys(key for row in found for key in row))
     numbers = {key for key in keys if any(isinstance(row.get(key), int | float) for row in found)}
     # Where a method's own run folder lies is in metrics.json.

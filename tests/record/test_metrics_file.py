@@ -84,12 +84,34 @@ def test_unwritten_metrics_are_empty(tmp_path):
     assert record.read_metrics(tmp_path) == {}
 
 
+@pytest.mark.parametrize(
+    ("experiment", "former", "now"),
+    [
+        ("compare_flows", "compare", "compare_flows"),
+        ("compare_flows", "compare_flows", "compare_flows"),
+        ("compare", "compare", "compare"),
+    ],
+)
+def test_each_comparison_is_found_under_its_own_name(tmp_path, experiment, former, now):
+    told = {"experiment": experiment, "seed": 0, former: {"rows": [{"method": "lift"}]}}
+    (tmp_path / "metrics.json").write_text(json.dumps(told))
+    metrics = record.read_metrics(tmp_path)
+    assert list(metrics) == ["experiment", "seed", now]
+    assert record.comparison(metrics)["rows"] == [{"method": "lift"}]
+
+
+@pytest.mark.parametrize("metrics", [{}, {"compare": None}, {"transfer": {"rows": [1]}}])
+def test_what_compared_nothing_has_no_comparison(metrics):
+    assert record.comparison(metrics) == {}
+
+
 def test_every_missing_key_is_listed(tmp_path, complete):
     del complete["seed"]
     del complete["network"]["pooling"]
     del complete["stages"][0]["layer"]
     del complete["self_transfer"]["psnr_db"]
     complete["compare"] = {"rows": [{"method": "lift", "psnr_db": 1.0, "seconds": 1.0}]}
+    complete["compare_flows"] = {"rows": [{"method": "lift", "psnr_db": 1.0, "evaluations": 1}]}
     complete["transfer"] = None
     with pytest.raises(ValueError, match="metrics lack") as error:
         record.write_metrics(tmp_path, complete)
@@ -99,6 +121,7 @@ def test_every_missing_key_is_listed(tmp_path, complete):
         "stages[0].layer",
         "self_transfer.psnr_db",
         "compare.rows[0].evaluations",
+        "compare_flows.rows[0].seconds",
         "transfer.feature_mse_to_source",
         "transfer.decoupled_feature_mse",
     }

@@ -39,6 +39,7 @@ _HOMES = {
     "Gradient": "decouple.flows",
     "impose": "decouple.stages",
     "impose_retraced": "decouple.stages",
+    "Judges": "decouple.judges",
     "Joined": "decouple.features",
     "keras_network": "decouple.networks.keras_model",
     "LayerStatistics": "decouple.features",
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
         stepper,
     )
     from decouple.images import load, psnr_db, save
+    from decouple.judges import Judges
     from decouple.networks import Chain, vgg16, vgg19
     from decouple.networks.keras_model import keras_network, smoothed
     from decouple.stages import (

@@ -47,13 +47,15 @@ class MeasuredStatistics:
         own, other = getattr(self, kind), getattr(reference, kind)
         if set(own) != set(other):
             raise ConfigError(f"statistics of other layers: {', '.join(own)}; {', '.join(other)}")
-        return {
-            layer: float(np.linalg.norm(own[layer] - other[layer]) / np.linalg.norm(other[layer]))
-            for layer in own
-        }
+        return {layer: relative_distance(own[layer], other[layer]) for layer in own}
 
 
 KINDS = ("gram", "means")
+
+
+def relative_distance(values: np.ndarray, reference: np.ndarray) -> float:
+    """‖s − s_ref‖ / ‖s_ref‖ of two arrays of one shape."""
+    return float(np.linalg.norm(values - reference) / np.linalg.norm(reference))
 
 
 def layer_statistics(
@@ -111,6 +113,6 @@ def activations_of(chain: Chain, image: np.ndarray, layers: Sequence[str]) -> di
     """
     if np.ndim(image) != 3 or np.shape(image)[-1] != 3:
         raise ImageError(f"an image of shape {np.shape(image)} is not (height, width, 3)")
-    chain.architecture.check_size(layers[-1], *np.shape(image)[:2])
+    chain.check_size(layers[-1], *np.shape(image)[:2])
     batch = tf.constant(np.asarray(image)[None], chain.dtype)
     return dict(zip(layers, chain.until(layers[-1]).forward(batch, layers), strict=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,12 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from decouple import images
 from decouple.experiments.compare import TRANSFERS, split_compared
-from decouple.features.distances import KINDS, layer_statistics
 from decouple.flows import Flow, Gradient, Lift, Optimizer, Projected, optimizer, stepper
 from decouple.flows.optimizers import Lbfgs
-from decouple.images import similarity
+from decouple.judges import Judges, structure
 from decouple.memory import forget_peak_memory, peak_memory_bytes
 from decouple.parsing import stop_rules
 from decouple.pipeline.asked import layers_of
@@ -220,10 +217,10 @@ class _Ruler:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self.used = run.extractor.layers
-        self.held_out = layers_of(run.config.compare.held_out, run.inputs.chain.architecture)
-        self._layers = list(dict.fromkeys([*self.used, *self.held_out]))
-        self._source = layer_statistics(run.inputs.chain, run.source, self._layers)
+        chain = run.inputs.chain
+        self.held_out = layers_of(run.config.compare.held_out, chain.architecture)
+        used = run.extractor.layers
+        self._judges = Judges(chain, run.source, used, self.held_out, kinds=("gram", "means"))
         self._known: list[tuple[np.ndarray, DecoupledFeatures]] = []
 
     def know(self, image: np.ndarray, features: DecoupledFeatures) -> None:
@@ -232,30 +229,14 @@ class _Ruler:
 
     def row(self, method: str, image: np.ndarray | None) -> dict[str, Any]:
         """What `READING` explains; None where it does not exist."""
-        distances = dict.fromkeys(
-            f"{kind}_distance{end}" for kind in KINDS for end in ("", "_held_out")
-        )
-        structure = dict.fromkeys(
-            ("ssim", "gradient_similarity", "luminance_structure_change", "psnr_db")
-        )
         if image is None:
-            return {"method": method, **distances, "decoupled_distance": None, **structure}
-        statistics = layer_statistics(self._run.inputs.chain, image, self._layers)
-        for kind in KINDS:
-            of_layers = statistics.distance_to(self._source, kind)
-            for end, layers in (("", self.used), ("_held_out", self.held_out)):
-                distances[f"{kind}_distance{end}"] = float(np.mean([of_layers[k] for k in layers]))
-        target = self._run.target
-        if image.shape == target.shape:
-            if min(image.shape[:2]) >= similarity.LEAST_SIDE:
-                for name in ("ssim", "gradient_similarity", "luminance_structure_change"):
-                    structure[name] = _finite(getattr(similarity, name)(image, target))
-            structure["psnr_db"] = _finite(images.psnr_db(image, target))
+            # The same columns, of an image that there is.
+            return {**dict.fromkeys(self.row(method, self._run.target)), "method": method}
         return {
             "method": method,
-            **distances,
+            **self._judges.distances(image),
             "decoupled_distance": self._decoupled_distance(image),
-            **structure,
+            **structure(image, self._run.target),
         }
 
     def _decoupled_distance(self, image: np.ndarray) -> float | None:
@@ -284,7 +265,3 @@ class _Ruler:
             return None
         self.know(image, taken.features)
         return taken.features
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -14,6 +14,7 @@ from decouple.parsing import is_number
 CHOICES = {
     "network.activation": ("auto", "softplus", "unbiased_softplus", "relu"),
     "network.pooling": ("auto", "average", "max", "l2", "smooth_max"),
+    "network.padding": ("zero", "reflect", "circular"),
     "network.dtype": ("float32", "float64"),
     "network.preprocessing": ("auto", "unit", "bytes", "caffe", "torch", "tf"),
 }
@@ -28,7 +29,8 @@ class NetworkConfig:
 
     preprocessing: what a file's weights were trained with, unit (0 to 1), bytes (0 to 255), caffe
     (as Keras's VGG), torch (as torchvision's) or tf (−1 to 1); auto is what the file tells.
-    activation, width and pooling are auto by default: see `networks.network`.
+    activation, width and pooling are auto by default, and padding is what convolutions see beyond
+    the border, zero, reflect or circular: see `networks.network`.
     """
 
     name: str = MISSING
@@ -37,6 +39,7 @@ class NetworkConfig:
     activation: str = "auto"
     width: Any = "auto"
     pooling: str = "auto"
+    padding: str = "zero"
     dtype: str = "float32"
 
 

@@ -45,7 +45,7 @@ CLASSIFY = register(
         takes=("source", "image", "network"),
         ignores=(
             "image.size",
-            *(f"network.{k}" for k in ("activation", "width", "pooling", "dtype")),
+            *(f"network.{k}" for k in ("activation", "width", "pooling", "padding", "dtype")),
         ),
         settings={"classify": ClassifyConfig},
         check=check,

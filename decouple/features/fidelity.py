@@ -50,6 +50,7 @@ def fidelity(extractor: Features, image: np.ndarray) -> dict[str, Fidelity]:
         Activation.RELU,
         Pooling.MAX,
         dtype=chain.dtype,
+        padding=chain.padding,
     )
     other = extractor.seen_by(trained)
     own, there = (e.split(e.measure(image)) for e in (extractor, other))

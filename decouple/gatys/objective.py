@@ -153,7 +153,7 @@ class Objective:
         if images.dtype != self.chain.dtype:
             raise ImageError(f"images are {images.dtype.name}, but the chain {self.chain.dtype}")
         if self.layers:
-            self.chain.architecture.check_size(self.layers[-1], shape[1], shape[2])
+            self.chain.check_size(self.layers[-1], shape[1], shape[2])
         return images
 
     def _evaluate(self, images: tf.Tensor) -> Evaluation:

@@ -8,6 +8,7 @@ from decouple.errors import ConfigError, unknown_name
 from decouple.networks.activations import Activation
 from decouple.networks.architecture import architecture
 from decouple.networks.chain import Chain
+from decouple.networks.padding import Padding
 from decouple.networks.pooling import Pooling
 from decouple.networks.weights import Say, load_weights
 
@@ -35,6 +36,7 @@ def network(
     dtype: str = "float32",
     say: Say = print,
     preprocessing: str = "auto",
+    padding: Padding | str = "zero",
 ) -> Chain:
     """A network with its weights loaded.
 
@@ -53,6 +55,8 @@ def network(
     dtype : `float32` or `float64`
     say : told in one line what `weights="auto"` chose
     preprocessing : of a file's weights; see `load_weights`
+    padding : what convolutions see beyond an image's border: `zero` (as VGG was trained), `reflect`
+        or `circular`, for which the image has no border
 
     Raises
     ------
@@ -63,7 +67,7 @@ def network(
         raise ConfigError(unknown_name("dtype", dtype, ("float32", "float64")))
     if width != "auto" and not (isinstance(width, int | float) and 0 < width < float("inf")):
         raise ConfigError(f"width={width} must be a positive number, or auto")
-    last = last or "block5_conv1"
+    last, padding = last or "block5_conv1", Padding.named(padding)
 
     def resolved(defaults: Sight) -> Sight:
         return Sight(
@@ -73,9 +77,8 @@ def network(
         )
 
     loaded = load_weights(weights, chosen, last, *resolved(OF_CALIBRATED), say, preprocessing)
-    return Chain(
-        chosen, last, loaded, *resolved(OF_TRAINED if loaded.trained else OF_CALIBRATED), dtype
-    )
+    sight = resolved(OF_TRAINED if loaded.trained else OF_CALIBRATED)
+    return Chain(chosen, last, loaded, *sight, dtype, padding)
 
 
 def vgg19(**options: object) -> Chain:

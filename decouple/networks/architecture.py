@@ -57,9 +57,9 @@ class Architecture:
         """
         return names == {conv.name for conv in self.convolutions[: len(names)]}
 
-    def check_size(self, last: str, height: int, width: int) -> None:
-        """Raise ImageError if an image of this size has no pixel left at the layer `last`."""
-        least = 2 ** sum(isinstance(layer, Pool) for layer in self.until(last))
+    def check_size(self, last: str, height: int, width: int, positions: int = 1) -> None:
+        """Raise ImageError if an image of this size has fewer positions left at `last` a side."""
+        least = positions * 2 ** sum(isinstance(layer, Pool) for layer in self.until(last))
         if min(height, width) < least:
             raise ImageError(
                 f"an image of {height}x{width} pixels is too small for {last}: its shorter side "

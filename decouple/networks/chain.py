@@ -9,6 +9,7 @@ this size, and a tape would repeat the forward pass for every batch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from decouple.networks.activations import Activation
 from decouple.networks.architecture import Architecture, Conv, Pool
 from decouple.networks.convolution import convolved, convolved_scaled, side_by_side_to_batch
 from decouple.networks.network import Network, Size
+from decouple.networks.padding import Padding
 from decouple.networks.parameters import Weights
 from decouple.networks.pooling import LEVEL, Pooling, pool_jvp, pool_vjp
 
@@ -48,6 +50,7 @@ class Chain(Network):
     activation, pooling : what stands between the convolutions
     width : of softplus, relative to each layer's pre-activation standard deviation
     dtype : `float32` or `float64`, of all computations
+    padding : what convolutions see beyond the border
     """
 
     batches = True
@@ -62,6 +65,7 @@ class Chain(Network):
         pooling: Pooling = Pooling.AVERAGE,
         width: float = 0.1,
         dtype: str = "float32",
+        padding: Padding = Padding.ZERO,
     ) -> None:
         self.architecture = architecture
         self.layers = architecture.until(last)
@@ -71,6 +75,7 @@ class Chain(Network):
         self.pooling = pooling
         self.width = width
         self.dtype = dtype
+        self.padding = padding
         self._precisions = {dtype: self}
         names = self._convolutions
         self._widths = {name: width * weights.widths[name] for name in names}
@@ -99,6 +104,7 @@ class Chain(Network):
             "activation": self.activation.value,
             "width": f"{self.width:g}",
             "pooling": self.pooling.value,
+            **self.padding.identity,
         }
 
     @property
@@ -122,6 +128,7 @@ class Chain(Network):
             "width": self.width,
             "pooling": self.pooling.value,
             "dtype": self.dtype,
+            **self.padding.identity,
         }
 
     def size_at(self, pixels: int) -> Size:
@@ -147,7 +154,7 @@ class Chain(Network):
 
     def check_size(self, layer: str, height: int, width: int) -> None:
         """See `Architecture.check_size`."""
-        self.architecture.check_size(layer, height, width)
+        self.architecture.check_size(layer, height, width, self.padding.least)
 
     @property
     def _convolutions(self) -> list[str]:
@@ -203,10 +210,14 @@ class Chain(Network):
                 whole.pooling,
                 whole.width,
                 dtype,
+                whole.padding,
             )
             other._precisions = self._precisions
             self._precisions[dtype] = other
         return self._precisions[dtype].until(self.last)
+
+    def _convolved(self, x: tf.Tensor, layer: str) -> tf.Tensor:
+        return self.padding.convolved(x, partial(convolved, kernel=self._kernels[layer]))
 
     def _forward(
         self, images: tf.Tensor, taps: Sequence[str], store: bool
@@ -218,7 +229,7 @@ class Chain(Network):
         preactivations: list[tf.Tensor] = []
         for layer in self.layers:
             if isinstance(layer, Conv):
-                z = convolved(h, self._kernels[layer.name]) + self._biases[layer.name]
+                z = self._convolved(h, layer.name) + self._biases[layer.name]
                 width, level = self._widths[layer.name], self._levels[layer.name]
                 h = self.activation.value_of(z, width)
                 if store:
@@ -254,7 +265,7 @@ class Chain(Network):
         taken = []
         for layer in self.layers:
             if isinstance(layer, Conv):
-                h = next(slopes) * convolved(h, self._kernels[layer.name])
+                h = next(slopes) * self._convolved(h, layer.name)
                 if layer.name in taps:
                     taken.append(h)
             else:
@@ -283,7 +294,7 @@ class Chain(Network):
             if isinstance(layer, Conv):
                 z, slope = preactivations[len(slopes)], point.slopes[len(slopes)]
                 width, level = self._widths[layer.name], self._levels[layer.name]
-                change = convolved(h, self._kernels[layer.name])
+                change = self._convolved(h, layer.name)
                 h, secant = self.activation.secant_of(z, slope, change, width)
                 slopes.append(secant)
                 if layer.name in taps:
@@ -316,7 +327,9 @@ class Chain(Network):
         adjoint = self._adjoints[self.last]
         filters = tf.gather(adjoint, channels, axis=2)
         slopes = tf.gather(point.slopes[-1], channels, axis=3)
-        g = tf.nn.depthwise_conv2d(slopes, filters, strides=[1, 1, 1, 1], padding="SAME")
+        g = self.padding.adjoint(
+            slopes, lambda x: tf.nn.depthwise_conv2d(x, filters, [1, 1, 1, 1], "SAME")
+        )
         g = value * side_by_side_to_batch(g, adjoint.shape[3])
         before = Linearization(point.slopes[:-1], point.routes)
         return self._pulled(self.layers[:-1], before, g, {})
@@ -335,10 +348,11 @@ class Chain(Network):
                 own, adjoint = cotangents.get(layer.name), self._adjoints[layer.name]
                 slope = slopes.pop()
                 if g is None and own is not None and tuple(own.shape[1:3]) == (1, 1):
-                    g = convolved_scaled(slope, own, adjoint)
+                    scaled = partial(convolved_scaled, scales=own, kernel=adjoint)
+                    g = self.padding.adjoint(slope, scaled)
                 else:
                     g = own if g is None else (g if own is None else g + own)
-                    g = convolved(slope * g, adjoint)
+                    g = self.padding.adjoint(slope * g, partial(convolved, kernel=adjoint))
             else:
                 batch = tf.shape(g)[:1]
                 size = tf.shape(slopes[-1])[1:]

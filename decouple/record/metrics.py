@@ -74,7 +74,7 @@ _WHERE_IT_APPLIES: dict[str, Any] = {
         _MAYBE_NUMBER,
     ),
     "transfer": {"feature_mse_to_source": _NUMBERS, "decoupled_feature_mse": Maybe(_NUMBERS)},
-    **dict.fromkeys(_COMPARISONS, {"rows": [_COMPARE_ROW]}),
+    **{key: {"rows": [_COMPARE_ROW]} for key in _COMPARISONS},
 }
 _MISSING = object()
 

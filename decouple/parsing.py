@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from decouple.errors import ConfigError, unknown_layer
 from decouple.flows.stopping import StopRule, StopRules
+from decouple.images import MAX_PIXELS, MIN_SIDE
 from decouple.known_weights import are_imagenets
 
 
 def is_number(value: Any) -> bool:
     """Whether a setting's value is a number; a truth value is none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a setting's value is a whole number; a truth value is none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def output_size(value: Any) -> tuple[int, int]:
+    """Height and width that `output.size` says, a number for a square or [height, width].
+
+    >>> output_size(256), output_size([512, 768])
+    ((256, 256), (512, 768))
+
+    Raises
+    ------
+    ConfigError : it says something else, or sides that no image has.
+    """
+    sides = [value, value] if is_whole(value) else value
+    two = isinstance(sides, Sequence) and not isinstance(sides, str) and len(sides) == 2
+    if not two or not all(is_whole(side) and side >= MIN_SIDE for side in sides):
+        raise ConfigError(
+            f"output.size={value} must be the side of a square in pixels, at least {MIN_SIDE}, or "
+            "[height, width]"
+        )
+    height, width = sides
+    if height * width > MAX_PIXELS:
+        raise ConfigError(f"output.size={value} is too large: at most {MAX_PIXELS:,} pixels")
+    return height, width
 
 
 def options_of(group: Any) -> dict[str, Any]:

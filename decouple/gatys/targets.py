@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
@@ -86,6 +87,48 @@ def style(
 
     weights, activations = _seen(chain, image, layers)
     return Group({k: Weighted(weights[k], term(k, a)) for k, a in activations.items()})
+
+
+def texture(
+    chain: Chain,
+    image: np.ndarray,
+    layers: int | str | Sequence[str] = 5,
+    statistic: Statistic | str = Statistic.GRAM,
+) -> Group:
+    """Style terms, each in units of the image's own: mean over the layers of ‖s − s₀‖² / ‖s₀‖².
+
+    So every layer counts alike, whatever the size of its activations, and 1 is as far as nothing
+    at all. Of `mean_covariance` it is half of that of the means and half of the covariances'.
+
+    Parameters
+    ----------
+    chain, image, layers, statistic : as of `style`
+
+    Raises
+    ------
+    ConfigError, ImageError : as `style`.
+    """
+    statistic = Statistic.named(statistic)
+    _, activations = _seen(chain, image, layers)
+    share = 1.0 / len(activations)
+
+    def term(layer: str, activation: tf.Tensor) -> Weighted:
+        if statistic is Statistic.MEANS:
+            means = Means.of(layer, activation)
+            return Weighted(share / _square(means.target), means)
+        if statistic is Statistic.GRAM:
+            gram = Gram.of(layer, activation, pixels=1)
+            return Weighted(share / _square(gram.target), gram)
+        plain = MeanCovariance.of(layer, activation)
+        of_means = _square(plain.target_means)
+        factor = of_means / _square(plain.target_covariance)
+        return Weighted(share / (2 * of_means), replace(plain, factor=factor))
+
+    return Group({layer: term(layer, activation) for layer, activation in activations.items()})
+
+
+def _square(values: tf.Tensor) -> float:
+    return float(tf.reduce_sum(tf.square(tf.cast(values, tf.float64))))
 
 
 def _seen(

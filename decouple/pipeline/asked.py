@@ -16,6 +16,7 @@ from decouple.flows import Flow
 from decouple.gatys.scales import number_of_scales, scaled, scales
 from decouple.images.locating import SAMPLE_PREFIX
 from decouple.networks.architecture import Architecture
+from decouple.networks.padding import Padding
 from decouple.networks.weights import ORIGINS
 from decouple.record.places import absolute
 
@@ -73,7 +74,8 @@ def check_scales(
     """Raise ImageError if nothing is left of a picture at the coarsest scale."""
     count = number_of_scales(config.gatys.scales, min(target.pixels.shape[:2]))
     try:
-        arch.check_size(layer, *scaled(picture.pixels.shape, scales(count)[0]))
+        positions = Padding.named(config.network.padding).least
+        arch.check_size(layer, *scaled(picture.pixels.shape, scales(count)[0]), positions)
     except ImageError as error:
         raise ImageError(f"gatys.scales={count}: {error}, or fewer scales") from error
 

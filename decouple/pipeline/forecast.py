@@ -119,12 +119,17 @@ def of_walks(
 
 
 def of_objective(
-    inputs: Inputs, objective: Objective, how: Optimizer, rule: StopRule, count: int
+    inputs: Inputs,
+    objective: Objective,
+    how: Optimizer,
+    rule: StopRule,
+    count: int,
+    image: np.ndarray | None = None,
 ) -> Forecast:
-    """Passes and time of descending an objective, at so many scales."""
+    """Passes and time of descending an objective, at so many scales; by default the target."""
     passes = passes_of_descent(rule, how)
-    image = tf.constant(inputs.target[None], inputs.chain.dtype)
-    evaluation = _timed(lambda: objective.loss_and_gradient(image)[1].numpy())
+    timed = tf.constant((inputs.target if image is None else image)[None], inputs.chain.dtype)
+    evaluation = _timed(lambda: objective.loss_and_gradient(timed)[1].numpy())
     # A pass takes as long as the image has pixels.
     weight = sum(scale**2 for scale in scales(count))
     return Forecast(round(count * passes), weight * passes * evaluation / EVALUATION, True)

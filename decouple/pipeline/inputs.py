@@ -18,7 +18,8 @@ from decouple.flows import Flow
 from decouple.networks import Chain, architecture
 from decouple.networks.architecture import ARCHITECTURES, Architecture
 from decouple.networks.network import Network
-from decouple.parsing import options_of
+from decouple.networks.padding import Padding
+from decouple.parsing import options_of, output_size
 from decouple.pipeline.asked import check_scales, flow_of, layers_of, named, pictures_of
 from decouple.pipeline.loaded import loaded
 from decouple.stages import checked_image
@@ -118,11 +119,18 @@ class Inputs:
         return self.pictures.get("target", self.pictures["source"]).pixels
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the image that is made."""
+        if self.experiment.takes_setting("output.size"):
+            return output_size(self.config.output.size)
+        height, width = self.target.shape[:2]
+        return height, width
+
+    @property
     def noise_size(self) -> tuple[int, int]:
         """Height and width of the noise; pictures of different sizes share that of the result."""
         size = self.config.noise.size
-        height, width = self.target.shape[:2]
-        return (height, width) if size == "match" else (size, size)
+        return self.size if size == "match" else (size, size)
 
     def in_size(self, sized: Callable[[np.ndarray], np.ndarray]) -> Inputs:
         """The same with other pixels of all pictures."""
@@ -131,7 +139,7 @@ class Inputs:
 
     def sentence(self) -> str:
         """What the run does, in a few words."""
-        height, width = self.target.shape[:2]
+        height, width = self.size
         pictures = " and ".join(
             f"{picture.origin} ({role})" for role, picture in self.pictures.items()
         )
@@ -175,7 +183,8 @@ class _Look:
             return
         picture = pictures[role]
         layer = self.deepest.get(role, self.layers[-1])
-        self.arch.check_size(layer, *picture.pixels.shape[:2])
+        positions = Padding.named(config.network.padding).least
+        self.arch.check_size(layer, *picture.pixels.shape[:2], positions)
         if experiment_named(config.experiment).takes_setting("gatys.scales"):
             check_scales(config, self.arch, layer, pictures["target"], picture)
 

@@ -48,7 +48,8 @@ def estimated_peak_bytes(inputs: Inputs) -> int:
     what that takes on top of the 0.9 GiB which TensorFlow and a deep network hold, 41, 0 and 5 %
     too low, 29 % too high.
     """
-    pixels = max(picture.pixels[..., 0].size for picture in inputs.pictures.values())
+    sizes = [picture.pixels.shape[:2] for picture in inputs.pictures.values()]
+    pixels = max(height * width for height, width in (*sizes, inputs.size))
     size = np.dtype(inputs.extractor.dtype).itemsize
     activations = widest = weights = 0.0
     if inputs.network is not None:

@@ -34,7 +34,7 @@ def summary(inputs: Inputs, prepared: Prepared | None, recorder: Recorder) -> di
         **inputs.origins(),
         "network": _network(inputs, prepared),
         "features": options_of(inputs.config.features),
-        "image": dict(zip(("height", "width"), inputs.target.shape[:2], strict=True)),
+        "image": dict(zip(("height", "width"), inputs.size, strict=True)),
         **({} if prepared is None else {"noise": _noise(prepared)}),
         **FLOWS.named(flow.name).describe(flow, config, inputs.target.shape),
         "stages": list(recorder.stages),

@@ -34,7 +34,7 @@ _PLACED = {
     *("schema", "experiment", "seed", "versions", "device", "numerics", "seconds"),
     *("peak_memory_bytes", "tolerance", "tolerance_met", "source", "target", "network", "image"),
     *("features", "noise", "flow", "stepper", "stages", "clipped_share", "difference_gain"),
-    *("noisified_range", "compare", "compare_flows", "classify", DIGESTS),
+    *("noisified_range", "compare", "compare_flows", "judges", "classify", DIGESTS),
 }
 
 

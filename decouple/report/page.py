@@ -67,6 +67,8 @@ def write_page(run_dir: str | Path) -> Path:
         labels=tables.label_table(metrics),
         compare=tables.compare_table(metrics),
         reading=comparison(metrics).get("reading"),
+        judges=tables.compare_table(metrics, "judges"),
+        judges_reading=(metrics.get("judges") or {}).get("reading"),
         others=facts.other_pairs(metrics),
         network=facts.network_pairs(metrics),
         environment=facts.environment_pairs(metrics),

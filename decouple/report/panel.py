@@ -85,8 +85,17 @@ def picture_titles(folder: Path, metrics: Mapping[str, Any]) -> list[tuple[str, 
 
 def _compared(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """The results of a comparison, each with what tells style and structure apart."""
-    rows = comparison(metrics).get("rows") or ()
-    shown = (("gram_distance_held_out", "Gram held out"), ("ssim", "SSIM"))
+    rows = [
+        row
+        for compared in (comparison(metrics), metrics.get("judges") or {})
+        for row in compared.get("rows") or ()
+    ]
+    shown = (
+        ("gram_squared_distance", "Gram"),
+        ("gram_squared_distance_held_out", "held out"),
+        ("gram_distance_held_out", "Gram held out"),
+        ("ssim", "SSIM"),
+    )
     return [
         (
             f"result_{row['method'].replace(':', '_')}",

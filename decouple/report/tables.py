@@ -57,9 +57,12 @@ def stage_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cel
     return _filled(_stage_columns(metrics), rows)
 
 
-def compare_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
-    """A row or a column for each method that was compared: whichever makes the narrower table."""
-    found = [settings(row) for row in comparison(metrics).get("rows") or ()]
+def compare_table(
+    metrics: Mapping[str, Any], place: str | None = None
+) -> tuple[list[Column], list[list[Cell]]]:
+    """A comparison's rows, or another place's: a row or a column for each, whichever is narrower."""
+    compared = comparison(metrics) if place is None else part(metrics, place)
+    found = [settings(row) for row in compared.get("rows") or ()]
     keys = list(dict.fromkeys(key for row in found for key in row))
     numbers = {key for key in keys if any(isinstance(row.get(key), int | float) for row in found)}
     # Where a method's own run folder lies is in metrics.json.

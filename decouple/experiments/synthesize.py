@@ -1,0 +1,97 @@
+"""Textures: images that begin as noise and end with the statistics of the source's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import DictConfig
+
+from decouple.errors import ConfigError
+from decouple.experiments.gatys import STATISTICS
+from decouple.experiments.registry import RECORDED, Experiment, Fact, register
+from decouple.parsing import is_whole, output_size
+
+STARTS = ("colours", "uniform", "gaussian")
+"""Noise to begin from; see `stages.starts.noise_start`."""
+_TOLD = (
+    ("gram_squared_distance", "squared Gram distance, layers used"),
+    ("gram_squared_distance_held_out", "squared Gram distance, layers held out"),
+)
+
+
+@dataclass
+class OutputConfig:
+    """size: of the images that are made, pixels of a square's side or [height, width]."""
+
+    size: Any = 256
+
+
+@dataclass
+class SynthesizeConfig:
+    """method: whose distance is descended, gram, means or mean_covariance; start: noise.
+
+    start: colours (with the source's mean and covariance of colours), uniform or gaussian. scales:
+    how many sizes to go through, coarse to fine, as `gatys.scales`. held_out: layers that nobody
+    optimizes, at which images are measured.
+    """
+
+    method: str = "gram"
+    start: str = "colours"
+    scales: Any = "auto"
+    held_out: Any = field(default_factory=lambda: [f"block{block}_conv2" for block in range(1, 6)])
+
+
+def check(config: DictConfig) -> None:
+    """Refuse images of no size, and none of them."""
+    output_size(config.output.size)
+    if not is_whole(config.count) or config.count < 1:
+        raise ConfigError(f"count={config.count} must be a number of images, at least 1")
+    scales = config.synthesize.scales
+    if scales != "auto" and not (is_whole(scales) and scales >= 1):
+        raise ConfigError(
+            f"synthesize.scales={scales} must be 'auto' or a number of scales from 1 on"
+        )
+
+
+def headline(metrics: Mapping[str, Any]) -> list[Fact]:
+    """How near the images' statistics are to the source's, and how different the images are."""
+    from decouple.report import wording
+
+    own = wording.part(metrics, "synthesize")
+    halves = wording.part(own, "of_halves")
+    facts = []
+    for key, label in _TOLD:
+        value = wording.part(own, "median").get(key)
+        if value is not None:
+            of_halves = halves.get(key)
+            note = "median over the images"
+            if of_halves is not None:
+                note += f"; the source's left half against its right half {of_halves:.3g}"
+            facts.append(Fact(label, f"{value:.3g}", note))
+    if own.get("diversity") is not None:
+        note = "1 for independent images, 0 for copies"
+        facts.append(Fact("diversity", f"{own['diversity']:.2f}", note))
+    return facts
+
+
+SYNTHESIZE = register(
+    Experiment(
+        name="synthesize",
+        run="decouple.pipeline.synthesize:synthesize",
+        variants={"synthesize": "Synthesis"},
+        takes=("source", "layers", "seed", "image", "network", "optimizer", "stop", *RECORDED),
+        ignores=("stop.noisify_source", "stop.noisify_target", "stop.impose"),
+        settings={"output": OutputConfig, "count": 1, "synthesize": SynthesizeConfig},
+        choices={"synthesize.method": STATISTICS, "synthesize.start": STARTS},
+        check=check,
+        looks_at={"synthesize.held_out": ("source",)},
+        check_inputs="decouple.pipeline.synthesize:check_sizes",
+        forecast="decouple.pipeline.synthesize:forecast",
+        objective=True,
+        of_methods=True,
+        of_vgg=True,
+        headline=headline,
+    )
+)

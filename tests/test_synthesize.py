@@ -116,6 +116,31 @@ def test_coarse_to_fine(tmp_path) -> None:
     assert images.load(folder / "images" / "result.png").pixels.shape == (32, 48, 3)
 
 
+def seam(image: np.ndarray) -> float:
+    """Steps from the last column and row to the first, in units of the largest elsewhere."""
+    ratios = []
+    for axis in (0, 1):
+        steps = np.abs(image - np.roll(image, 1, axis)).mean((1 - axis, 2))
+        ratios.append(float(steps[0] / steps[1:].max()))
+    return max(ratios)
+
+
+def test_a_smooth_texture_tiles_with_circular_padding(tmp_path) -> None:
+    texture = ["source=sample:coffee", "image.size=48", "output.size=48", "layers=3"]
+    words = [*RUN, *texture, "stop.max_iterations=150", "synthesize.held_out=[block1_conv2]"]
+    found = {}
+    for padding in ("zero", "circular"):
+        folder = tmp_path / padding
+        assert main([*words, f"network.padding={padding}", f"run_dir={folder}"]) == 0
+        found[padding] = seam(images.load(folder / "images" / "result.png").pixels)
+        assert (folder / "images" / "tiled.png").exists() == (padding == "circular")
+    assert found["circular"] < 1 < found["zero"], found
+    tiled = images.load(tmp_path / "circular" / "images" / "tiled.png").pixels
+    assert tiled.shape == (96, 96, 3)
+    np.testing.assert_array_equal(tiled[:48, :48], tiled[48:, 48:])
+    assert read(tmp_path / "circular")["network"]["padding"] == "circular"
+
+
 @pytest.mark.parametrize("statistic", ["gram", "means", "mean_covariance"])
 def test_the_objective_is_the_mean_of_relative_squares(chain, pink, statistic) -> None:
     source, image = pink(24, 24), pink(32, 24, seed=1)
@@ -169,6 +194,10 @@ def test_starts(pink) -> None:
         (["output.size=100000"], "too large"),
         (["output.size=8", "layers=5"], "too small for block5_conv1"),
         (["synthesize.scales=12"], "the coarsest output"),
+        (["network.padding=circular", "output.size=[32,33]"], "multiples of 2"),
+        (["network.padding=circular", "layers=3", "output.size=34"], "multiples of 4"),
+        (["network.padding=circula"], "did you mean 'circular'"),
+        (["network.padding=reflect", "layers=5", "output.size=16"], "at least 32"),
         (["synthesize.scales=0"], "synthesize.scales=0"),
         (["synthesize.method=grm"], "did you mean 'gram'"),
         (["synthesize.start=nois"], "synthesize.start"),

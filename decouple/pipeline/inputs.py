@@ -184,7 +184,8 @@ class _Look:
         picture = pictures[role]
         layer = self.deepest.get(role, self.layers[-1])
         positions = Padding.named(config.network.padding).least
-        self.arch.check_size(layer, *picture.pixels.shape[:2], positions)
+        height, width = picture.pixels.shape[:2]
+        self.arch.check_size(layer, height, width, positions)
         if experiment_named(config.experiment).takes_setting("gatys.scales"):
             check_scales(config, self.arch, layer, pictures["target"], picture)
 

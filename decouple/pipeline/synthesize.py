@@ -17,6 +17,7 @@ from decouple.gatys import Objective, Weighted, optimize, texture
 from decouple.gatys.scales import number_of_scales, scaled, scales
 from decouple.images.locating import SAMPLE_PREFIX
 from decouple.judges import READING_OF_LAYERS, READING_OF_PIXELS, Judges, diversity
+from decouple.networks.padding import Padding
 from decouple.parsing import options_of, stop_rules
 from decouple.pipeline.asked import layers_of
 from decouple.pipeline.forecast import Forecast, of_objective
@@ -72,14 +73,17 @@ def synthesize(run: Run) -> None:
         run.save(f"result_{name}", made[name].image)
         run.recorder.keep_array(name, made[name].image)
     run.progress.finish()
-    run.save("result", next(iter(made.values())).image)
+    first = next(iter(made.values())).image
+    run.save("result", first)
+    if inputs.chain.padding is Padding.CIRCULAR:
+        run.save("tiled", np.tile(first, (2, 2, 1)))
     run.say("Measuring all images")
     _measure(run, made)
     run.draw(plot_crops)
 
 
 def check_sizes(inputs: Inputs) -> None:
-    """Refuse a source of one colour, and images of which a layer has nothing left.
+    """Refuse a source of one colour, and images that a layer cannot see, or not whole.
 
     Raises
     ------
@@ -88,6 +92,13 @@ def check_sizes(inputs: Inputs) -> None:
     checked_image(inputs.source, inputs.extractor)
     arch, count = inputs.chain.architecture, _number_of_scales(inputs)
     deepest = arch.resolve_layers([*inputs.extractor.layers, *_held_out(inputs)])[-1]
+    stride = inputs.chain.until(inputs.extractor.layers[-1]).stride
+    if inputs.chain.padding is Padding.CIRCULAR and any(side % stride for side in inputs.size):
+        raise ImageError(
+            f"output.size: with network.padding=circular both sides must be multiples of {stride}, "
+            f"so that the last layer's poolings leave no pixel out; {inputs.size[0]}x"
+            f"{inputs.size[1]} are not"
+        )
     for what, shape, layer in (
         ("output.size", inputs.size, deepest),
         ("the coarsest output", scaled(inputs.size, scales(count)[0]), inputs.extractor.layers[-1]),

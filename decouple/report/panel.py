@@ -79,6 +79,7 @@ def picture_titles(folder: Path, metrics: Mapping[str, Any]) -> list[tuple[str, 
     ordered += [_noisified(stem, metrics) for stem in _noisified_stems(folder)]
     ordered.append(("result", "result", _result_note(metrics)))
     ordered += _compared(metrics)
+    ordered.append(("tiled", "2 × 2 of the result", "without a seam"))
     ordered.append(("difference", _difference_title(metrics), ""))
     return [entry for entry in ordered if (folder / f"{entry[0]}.png").exists()]
 
@@ -91,16 +92,18 @@ def _compared(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         for row in compared.get("rows") or ()
     ]
     shown = (
-        ("gram_squared_distance", "Gram"),
-        ("gram_squared_distance_held_out", "held out"),
-        ("gram_distance_held_out", "Gram held out"),
-        ("ssim", "SSIM"),
+        ("gram_squared_distance", "Gram", ".1e"),
+        ("gram_squared_distance_held_out", "held out", ".1e"),
+        ("gram_distance_held_out", "Gram held out", ".2f"),
+        ("ssim", "SSIM", ".2f"),
     )
     return [
         (
             f"result_{row['method'].replace(':', '_')}",
             row["method"],
-            ", ".join(f"{word} {row[key]:.2f}" for key, word in shown if row.get(key) is not None),
+            ", ".join(
+                f"{word} {row[key]:{form}}" for key, word, form in shown if row.get(key) is not None
+            ),
         )
         for row in rows
     ]

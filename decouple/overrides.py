@@ -35,7 +35,12 @@ REFUSALS = (HydraException, OmegaConfBaseException, OverflowError)
 # Settings that may themselves be a mapping with names of the user's own.
 _MAPPINGS = frozenset({"strength", "optimizer.options"})
 # What runs had from before there were these settings.
-_BEFORE = {"plugin": None, "features.name": "means", "network.preprocessing": "auto"}
+_BEFORE = {
+    "plugin": None,
+    "features.name": "means",
+    "network.preprocessing": "auto",
+    "network.padding": "zero",
+}
 # Where a run wrote, and went on, says nothing of what it computed.
 _OF_ONE_RUN = frozenset({"run_dir", "resume", "plan"})
 # Of a name: bytes that are no UTF-8, as Python keeps them, and what a terminal would obey.

@@ -60,7 +60,7 @@ def stage_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cel
 def compare_table(
     metrics: Mapping[str, Any], place: str | None = None
 ) -> tuple[list[Column], list[list[Cell]]]:
-    """A comparison's rows, or another place's: a row or a column for each, whichever is narrower."""
+    """A comparison's, or another place's: a row or a column for each, whichever is narrower."""
     compared = comparison(metrics) if place is None else part(metrics, place)
     found = [settings(row) for row in compared.get("rows") or ()]
     keys = list(dict.fromkeys(key for row in found for key in row))

@@ -105,7 +105,9 @@ def differences(config: Mapping[str, Any]) -> list[Difference]:
     ]
     choices = [choice for choice in choices if choice.value != choice.default]
     chosen = [experiment, *(f"{choice.setting}={word(choice.value)}" for choice in choices)]
-    has, had = {**_BEFORE, **settings(config)}, settings(composed(*chosen))
+    had = settings(composed(*chosen))
+    # Not every network, say, has each of them.
+    has = {**{name: _BEFORE[name] for name in _BEFORE.keys() & had.keys()}, **settings(config)}
     strangers = sorted((has.keys() ^ had.keys()) - _OF_ONE_RUN)
     if strangers:
         raise ConfigError(f"settings of another version of decouple: {', '.join(strangers)}")

@@ -218,7 +218,7 @@ def _weights(place: Path) -> Subject:
     whole = path.read_bytes()
 
     def read() -> Ending:
-        ((kernel, bias),) = read_file(path, VGG19, expected).values()
+        ((kernel, bias),) = read_file(path, VGG19, expected).pairs.values()
         if path.read_bytes() == whole:
             return Ending.AS_BEFORE
         with h5py.File(path) as file:

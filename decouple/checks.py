@@ -18,7 +18,7 @@ from decouple.flow_kinds import FLOWS, STEPPING
 from decouple.flows.optimizers import optimizer
 from decouple.images import MIN_SIDE
 from decouple.network_kinds import VGG, check_width, network_kind
-from decouple.parsing import options_of, stop_rules
+from decouple.parsing import is_whole, options_of, stop_rules
 
 
 def check(config: DictConfig, overridden: Iterable[str] = ()) -> None:
@@ -69,7 +69,7 @@ def _check_ranges(config: DictConfig) -> None:
             "not negative"
         )
     size = config.noise.size
-    if size != "match" and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+    if size != "match" and (not is_whole(size) or size < 1):
         raise ConfigError(f"noise.size={size} must be 'match' or a number of pixels")
 
 

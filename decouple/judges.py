@@ -28,8 +28,13 @@ from scipy.signal.windows import hann
 from skimage.color import rgb2gray
 
 from decouple.errors import ConfigError, unknown_name
-from decouple.features.distances import activations_of, relative_distance
-from decouple.features.statistics import covariance, gram, means
+from decouple.features.distances import (
+    activations_of,
+    channel_means,
+    gram_per_position,
+    relative_distance,
+)
+from decouple.features.statistics import covariance
 from decouple.images import psnr_db, rms, similarity
 from decouple.networks.chain import Chain
 
@@ -210,15 +215,6 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _gram(activation: tf.Tensor) -> np.ndarray:
-    positions = activation.shape[1] * activation.shape[2]
-    return np.asarray(gram(activation)[0].numpy().astype(np.float64) / positions)
-
-
-def _means(activation: tf.Tensor) -> np.ndarray:
-    return np.asarray(means(activation)[0].numpy())
-
-
 def _covariance(activation: tf.Tensor) -> np.ndarray:
     return np.asarray(covariance(activation)[0].numpy().astype(np.float64))
 
@@ -233,8 +229,8 @@ def _quantiles(activation: tf.Tensor) -> np.ndarray:
 
 
 _STATISTICS: Mapping[str, Callable[[tf.Tensor], np.ndarray]] = {
-    "gram": _gram,
-    "means": _means,
+    "gram": gram_per_position,
+    "means": channel_means,
     "covariance": _covariance,
     "quantiles": _quantiles,
 }

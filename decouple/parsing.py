@@ -23,6 +23,12 @@ def is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def check_scale_count(name: str, value: Any) -> None:
+    """Refuse what is no number of scales for the setting of this name; ConfigError."""
+    if value != "auto" and not (is_whole(value) and value >= 1):
+        raise ConfigError(f"{name}={value} must be 'auto' or a number of scales from 1 on")
+
+
 def output_size(value: Any) -> tuple[int, int]:
     """Height and width that `output.size` says, a number for a square or [height, width].
 

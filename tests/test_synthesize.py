@@ -13,11 +13,11 @@ from decouple import gatys, images
 from decouple.errors import ConfigError
 from decouple.features.distances import layer_statistics
 from decouple.gatys import Objective
+from decouple.images.noise import noise_start
 from decouple.pipeline import synthesize
 from decouple.record.folder import RunFolder
 from decouple.record.verification import compare_runs
 from decouple.run import main
-from decouple.stages.starts import noise_start
 
 RUN = [
     *("+experiment=synthesize", "network.weights=calibrated", "layers=2", "image.size=32"),

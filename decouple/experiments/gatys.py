@@ -11,6 +11,7 @@ from omegaconf import DictConfig, ListConfig
 from decouple.errors import ConfigError
 from decouple.experiments.registry import RECORDED, Experiment, Fact, register
 from decouple.images import Fit
+from decouple.parsing import check_scale_count
 
 STATISTICS = ("gram", "means", "mean_covariance")
 """What describes the style."""
@@ -103,9 +104,7 @@ def check(config: DictConfig) -> None:
                 )
     if gatys.save_every is not None and gatys.save_every < 1:
         raise ConfigError(f"gatys.save_every={gatys.save_every} is too small: at least 1")
-    scales = gatys.scales
-    if scales != "auto" and (isinstance(scales, bool) or not isinstance(scales, int) or scales < 1):
-        raise ConfigError(f"gatys.scales={scales} must be 'auto' or a number of scales from 1 on")
+    check_scale_count("gatys.scales", gatys.scales)
     if gatys.style.normalization is not None and gatys.style.statistic != "gram":
         raise ConfigError(
             f"gatys.style.normalization= has no meaning with statistic {gatys.style.statistic}"

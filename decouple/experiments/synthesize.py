@@ -11,10 +11,9 @@ from omegaconf import DictConfig
 from decouple.errors import ConfigError
 from decouple.experiments.gatys import STATISTICS
 from decouple.experiments.registry import RECORDED, Experiment, Fact, register
-from decouple.parsing import is_whole, output_size
+from decouple.images.noise import STARTS
+from decouple.parsing import check_scale_count, is_whole, output_size
 
-STARTS = ("colours", "uniform", "gaussian")
-"""Noise to begin from; see `stages.starts.noise_start`."""
 _TOLD = (
     ("gram_squared_distance", "squared Gram distance, layers used"),
     ("gram_squared_distance_held_out", "squared Gram distance, layers held out"),
@@ -48,11 +47,7 @@ def check(config: DictConfig) -> None:
     output_size(config.output.size)
     if not is_whole(config.count) or config.count < 1:
         raise ConfigError(f"count={config.count} must be a number of images, at least 1")
-    scales = config.synthesize.scales
-    if scales != "auto" and not (is_whole(scales) and scales >= 1):
-        raise ConfigError(
-            f"synthesize.scales={scales} must be 'auto' or a number of scales from 1 on"
-        )
+    check_scale_count("synthesize.scales", config.synthesize.scales)
 
 
 def headline(metrics: Mapping[str, Any]) -> list[Fact]:

@@ -76,12 +76,20 @@ def layer_statistics(
     taps = chain.architecture.resolve_layers(names)
     activations = activations_of(chain, image, taps)
     return MeasuredStatistics(
-        gram={
-            layer: gram(a)[0].numpy().astype(np.float64) / (a.shape[1] * a.shape[2])
-            for layer, a in activations.items()
-        },
-        means={layer: means(a)[0].numpy() for layer, a in activations.items()},
+        gram={layer: gram_per_position(a) for layer, a in activations.items()},
+        means={layer: channel_means(a) for layer, a in activations.items()},
     )
+
+
+def gram_per_position(activation: tf.Tensor) -> np.ndarray:
+    """FᵀF / (h·w), (C, C) float64, of an activation (1, h, w, C)."""
+    positions = activation.shape[1] * activation.shape[2]
+    return np.asarray(gram(activation)[0].numpy().astype(np.float64) / positions)
+
+
+def channel_means(activation: tf.Tensor) -> np.ndarray:
+    """The mean of each channel, (C,) float64, of an activation (1, h, w, C)."""
+    return np.asarray(means(activation)[0].numpy())
 
 
 def distances(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from decouple.flows import Optimizer, StopRule, optimizer
 from decouple.gatys import Objective, Weighted, optimize, texture
 from decouple.gatys.scales import number_of_scales, scaled, scales
 from decouple.images.locating import SAMPLE_PREFIX
+from decouple.images.noise import noise_start
 from decouple.judges import READING_OF_LAYERS, READING_OF_PIXELS, Judges, diversity
 from decouple.networks.padding import Padding
 from decouple.parsing import options_of, stop_rules
@@ -29,7 +30,6 @@ from decouple.record.forms import Plain
 from decouple.record.table import write_table
 from decouple.report.textures import plot_crops
 from decouple.stages import StageError, checked_image
-from decouple.stages.starts import noise_start
 
 READING = (
     f"{READING_OF_LAYERS} {READING_OF_PIXELS} Layers used are those whose statistics were matched; "
@@ -63,11 +63,16 @@ def synthesize(run: Run) -> None:
     method = config.synthesize.method
     run.record(flow={"name": method, "start": config.synthesize.start})
     made = {}
+
+    @cache  # compiled once for all images
+    def objective_at(scale: float) -> Objective:
+        return _objective(inputs, _at(inputs.source, scale))
+
     for seed in range(config.seed, config.seed + config.count):
         run.progress.finish()
         run.say(f"seed {seed}:")
         name = f"seed_{seed}"
-        made[name] = run.once(name, partial(_made, run, name, seed))
+        made[name] = run.once(name, partial(_made, run, name, seed, objective_at))
         run.recorder.add_stages(*made[name].stages)
         run.save(f"start_{name}", _start(inputs, seed, inputs.size))
         run.save(f"result_{name}", made[name].image)
@@ -148,7 +153,7 @@ def _start(inputs: Inputs, seed: int, size: tuple[int, int]) -> np.ndarray:
     return noise_start(inputs.config.synthesize.start, size, seed, inputs.source)
 
 
-def _made(run: Run, name: str, seed: int) -> _Made:
+def _made(run: Run, name: str, seed: int, objective_at: Callable[[float], Objective]) -> _Made:
     """One image, from coarse to fine."""
     inputs, (how, rule) = run.inputs, _descent(run.inputs)
     sizes = scales(_number_of_scales(inputs))
@@ -157,10 +162,10 @@ def _made(run: Run, name: str, seed: int) -> _Made:
         one.record(flow={"name": inputs.config.synthesize.method}, stepper=asdict(how))  # type: ignore[call-overload]
         for number, scale in enumerate(sizes, start=1):
             size = scaled(inputs.size, scale)
-            objective = _objective(inputs, _at(inputs.source, scale))
             image = _start(inputs, seed, size) if image is None else _resized(image, size)
             stage = "synthesize" if number == len(sizes) else f"scale_{number}"
-            done = optimize(objective, how.feasible(image), how, rule, one.observer, stage=stage)
+            start = how.feasible(image)
+            done = optimize(objective_at(scale), start, how, rule, one.observer, stage=stage)
             one.recorder.add_stages(done.trace)
             image = done.image
         assert image is not None

@@ -1,5 +1,6 @@
 """The method's steps, each a function from an image to a new image and a trace."""
 
+from decouple.images.noise import noise_image
 from decouple.stages.defect import Change, DecouplingDefect, decoupling_defect
 from decouple.stages.impose import Imposed, impose
 from decouple.stages.layerwise import DecoupledFeatures, StageError, checked_image
@@ -7,7 +8,7 @@ from decouple.stages.match import Matched, match
 from decouple.stages.mixing import mix
 from decouple.stages.noisify import Noisified, noisify
 from decouple.stages.prepare import Prepared, prepare
-from decouple.stages.reference import Reference, noise_image, noise_reference
+from decouple.stages.reference import Reference, noise_reference
 from decouple.stages.retrace import Retraced, distances, impose_retraced
 from decouple.stages.round_trip import RoundTrip, round_trip
 

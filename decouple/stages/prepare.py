@@ -11,7 +11,8 @@ import numpy as np
 from decouple.errors import ConfigError
 from decouple.features import alive_on, check_features
 from decouple.features.features import Features
-from decouple.stages.reference import Reference, noise_image, noise_reference
+from decouple.images.noise import noise_image
+from decouple.stages.reference import Reference, noise_reference
 
 # A channel whose mean activation slope is not above it can hardly be moved.
 MIN_SLOPE = 1e-3

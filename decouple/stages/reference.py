@@ -11,6 +11,7 @@ from decouple.cache import cached
 from decouple.errors import ConfigError
 from decouple.features.features import Features, check_same
 from decouple.flows.preconditioner import Factor
+from decouple.images.noise import noise_image
 
 # The longest side of noise at which K is formed, in pixels. Gradients of means look alike all over
 # noise, so that less of it gives the same K up to a factor, the number of pixels: at 256 x 256
@@ -104,12 +105,6 @@ class Reference:
         """
         check_same("the reference's features", self.signature, extractor)
         return extractor.join(self.features)
-
-
-def noise_image(height: int, width: int, seed: int, draw: int = 0) -> np.ndarray:
-    """Uniform noise U(0, 1), float32 (height, width, 3); draw number `draw` of a seed."""
-    rng = np.random.default_rng([seed, draw])
-    return rng.random((height, width, 3), dtype=np.float32)
 
 
 def noise_reference(

@@ -13,7 +13,7 @@ from decouple.errors import WeightsError
 from decouple.networks import vgg16
 from decouple.networks.architecture import VGG16, VGG19
 from decouple.networks.files import read_file, shapes_until
-from tests.networks.weight_files import random_arrays
+from tests.networks.weight_files import assert_pairs, random_arrays
 
 LAST = "block2_conv1"
 SHAPES = shapes_until(VGG16, LAST)
@@ -55,9 +55,7 @@ def without_names(members):
 def assert_holds(path, arrays, network=VGG16):
     found = read_file(path, network, SHAPES)
     assert found.preprocessing.name == "caffe"
-    for name, pair in arrays.items():
-        for ours, theirs in zip(found.pairs[name], pair, strict=True):
-            np.testing.assert_array_equal(ours, theirs, err_msg=name)
+    assert_pairs(found.pairs, arrays)
 
 
 def nested(model):

@@ -10,6 +10,7 @@ from decouple.networks import network
 from decouple.networks.architecture import VGG16, VGG19
 from decouple.networks.files import read_file, shapes_until
 from tests.networks.weight_files import (
+    assert_pairs,
     in_torchs_order,
     initializer,
     message,
@@ -29,9 +30,7 @@ NAMELESS = {f"onnx::Conv_{number}": tensor for number, tensor in enumerate(TENSO
 
 
 def assert_holds(found, arrays=ARRAYS):
-    for name, pair in arrays.items():
-        for ours, theirs in zip(found.pairs[name], pair, strict=True):
-            np.testing.assert_array_equal(ours, theirs, err_msg=name)
+    assert_pairs(found.pairs, arrays)
 
 
 def refused(path, asked=VGG16):

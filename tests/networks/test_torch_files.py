@@ -15,6 +15,7 @@ from decouple.networks.architecture import VGG16
 from decouple.networks.files import read_file, shapes_until
 from decouple.run import main
 from tests.networks.weight_files import (
+    assert_pairs,
     named_by_keras,
     named_by_torchvision,
     random_arrays,
@@ -32,9 +33,7 @@ BOTH = pytest.mark.parametrize("legacy", [False, True], ids=["zip", "pickles"])
 def assert_holds(path, arrays=ARRAYS):
     found = read_file(path, VGG16, SHAPES)
     assert found.preprocessing.name == "torch"
-    for name, pair in arrays.items():
-        for ours, theirs in zip(found.pairs[name], pair, strict=True):
-            np.testing.assert_array_equal(ours, theirs, err_msg=name)
+    assert_pairs(found.pairs, arrays)
 
 
 @BOTH

@@ -12,6 +12,7 @@ from decouple.networks.files import read_file, shapes_until
 from decouple.networks.files.naming import content_of
 from decouple.networks.files.stored import Stored
 from tests.networks.weight_files import (
+    assert_pairs,
     in_torchs_order,
     named_by_caffe,
     named_by_keras,
@@ -149,9 +150,7 @@ def test_beside_a_vgg_there_may_be_more(tmp_path):
     path = write_safetensors(tmp_path / "a.safetensors", {**more, **TORCH})
     found = read_file(path, VGG16, shapes_until(VGG16, LAST))
     assert found.preprocessing.name == "torch"
-    for name, pair in ARRAYS.items():
-        for ours, theirs in zip(found.pairs[name], pair, strict=True):
-            np.testing.assert_array_equal(ours, theirs)
+    assert_pairs(found.pairs, ARRAYS)
 
 
 def test_dense_layers_take_pixels_in_keras_order():

@@ -23,6 +23,13 @@ Arrays = Mapping[str, tuple[np.ndarray, np.ndarray]]
 Tensors = dict[str, np.ndarray]
 
 
+def assert_pairs(found: Arrays, expected: Arrays) -> None:
+    """Every expected kernel and bias was found, to the bit."""
+    for name, pair in expected.items():
+        for ours, theirs in zip(found[name], pair, strict=True):
+            np.testing.assert_array_equal(ours, theirs, err_msg=name)
+
+
 def random_arrays(architecture: Architecture = VGG16, last: str = "block2_conv1") -> Arrays:
     """{layer: (kernel, bias)} in Keras's layout, float32, such that some of each channel lives."""
     rng = np.random.default_rng(0)

@@ -1,12 +1,19 @@
-"""Noise to begin a synthesis from."""
+"""Noise: what features are measured on as a reference, and what a synthesis begins from."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from decouple.errors import ConfigError, unknown_name
-from decouple.experiments.synthesize import STARTS
-from decouple.stages.reference import noise_image
+
+STARTS = ("colours", "uniform", "gaussian")
+"""Noise to begin from; see `noise_start`."""
+
+
+def noise_image(height: int, width: int, seed: int, draw: int = 0) -> np.ndarray:
+    """Uniform noise U(0, 1), float32 (height, width, 3); draw number `draw` of a seed."""
+    rng = np.random.default_rng([seed, draw])
+    return rng.random((height, width, 3), dtype=np.float32)
 
 
 def noise_start(

@@ -15,10 +15,9 @@ from decouple.errors import ConfigError, unknown_name
 from decouple.experiments import Experiment, experiment_named
 from decouple.families import FAMILIES
 from decouple.flow_kinds import FLOWS, STEPPING
-from decouple.flows.optimizers import optimizer
 from decouple.images import MIN_SIDE
 from decouple.network_kinds import VGG, check_width, network_kind
-from decouple.parsing import is_whole, options_of, stop_rules
+from decouple.parsing import is_whole, optimizer_of, options_of, stop_rules
 
 
 def check(config: DictConfig, overridden: Iterable[str] = ()) -> None:
@@ -39,7 +38,7 @@ def check(config: DictConfig, overridden: Iterable[str] = ()) -> None:
         value = OmegaConf.select(config, name)
         if value not in (None, *words):
             raise ConfigError(unknown_name(name, value, words))
-    optimizer(**options_of(config.optimizer))
+    optimizer_of(config.optimizer)
     stop_rules(config.stop, "imagenet")
     overridden = set(overridden)
     _check_experiment(experiment, config, overridden)

@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from decouple.errors import ConfigError, unknown_layer
+from decouple.flows.optimizers import Optimizer, optimizer
 from decouple.flows.stopping import StopRule, StopRules
 from decouple.images import MAX_PIXELS, MIN_SIDE
 from decouple.known_weights import are_imagenets
@@ -68,6 +69,21 @@ def check_passes(setting: str, passes: int | None) -> None:
     """Refuse a budget of network passes below 1; None is no budget."""
     if passes is not None and passes < 1:
         raise ConfigError(f"{setting}={passes} is too small: at least 1")
+
+
+def optimizer_of(group: Any) -> Optimizer:
+    """The optimizer that a group of the configuration describes.
+
+    Raises
+    ------
+    ConfigError : no such optimizer, option or value, with the setting's name.
+    """
+    options = options_of(group)
+    try:
+        return optimizer(**options)
+    except ConfigError as error:
+        setting = f"optimizer.{error}" if str(error).partition("=")[0] in options else str(error)
+        raise ConfigError(setting) from error
 
 
 def stop_rules(stop: Any, weights: str) -> StopRules:

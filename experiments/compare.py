@@ -52,7 +52,7 @@ STRUCTURE = {
 }
 COST = {
     "clipped": "clipped_share",
-    "passes": "evaluations",
+    "passes": "passes",
     "seconds": "seconds",
     "ended": "stop_reasons",
 }
@@ -70,7 +70,7 @@ def tables(rows: list[dict[str, Any]]) -> str:
     spent = [
         {title: row.get(key) for title, key in {"method": "method", **COST}.items()}
         for row in rows
-        if row["evaluations"] is not None
+        if row["passes"] is not None
     ]
     return f"{markdown(seen)}\n{markdown(spent)}"
 

@@ -39,7 +39,7 @@ def line(row: dict) -> list[str]:
         "–" if psnr is None else f"{psnr:.1f}",
         "–" if recovered is None else f"{recovered:.3f}",
         *(f"{row[name]:.0e}" for name in ("active_mse", "held_mse")),
-        str(row["evaluations"]),
+        str(row["passes"]),
         f"{row['seconds']:.0f}",
         row.get("failure", row["stop_reasons"]),
     ]

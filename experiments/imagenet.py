@@ -58,7 +58,7 @@ def row(picture: str, metrics: dict[str, Any], seconds: float) -> list[str]:
         f"{transfer['psnr_db']:.1f}",
         f"{100 * transfer['differing_pixels_8bit']:.2g} %",
         ", ".join(f"{growth[layer]:.0f}" for layer in metrics["network"]["layers"]),
-        str(sum(stage["evaluations"] for stage in stages)),
+        str(sum(stage["passes"] for stage in stages)),
         f"{seconds:.0f}",
         f"{min(layer['correlation'] for layer in fidelity):.4f}",
         f"{max(layer['relative_difference'] for layer in fidelity):.3f}",
@@ -74,7 +74,7 @@ def transferred(
     imposed = {stage["layer"]: stage for stage in stages if stage["stage"] == "impose"}
     square = metrics["transfer"]["imposed_mean_square"]
     largest = max(stage["feature_mse"][layer] / square[layer] for layer, stage in imposed.items())
-    passes = str(sum(stage["evaluations"] for stage in stages))
+    passes = str(sum(stage["passes"] for stage in stages))
     return [source, target, str(size), f"{largest:.0e}", passes, f"{seconds:.0f}"]
 
 

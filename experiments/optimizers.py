@@ -46,7 +46,7 @@ def steps(metrics: dict) -> dict[str, int | None]:
     """For each layer, out and back, the passes until its threshold; None where it was not met."""
     return {
         f"{stage['layer'].split('_')[0]} {STEPS[stage['stage']]}": (
-            stage["evaluations"] if stage["stop_reason"] == "reached" else None
+            stage["passes"] if stage["stop_reason"] == "reached" else None
         )
         for stage in metrics["stages"][1:]
     }

@@ -51,7 +51,7 @@ def row(picture: str, metrics: dict[str, Any]) -> list[str]:
         f"{100 * transfer['differing_pixels_8bit']:.2g} %",
         f"{mse:.0e}",
         f"{low:.1f} to {high:.1f}",
-        str(sum(stage["evaluations"] for stage in stages)),
+        str(sum(stage["passes"] for stage in stages)),
         f"{metrics['seconds']:.0f}",
         f"{metrics['peak_memory_bytes'] / 2**30:.1f}",
     ]

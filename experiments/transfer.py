@@ -51,7 +51,7 @@ def cost(source: str, target: str, metrics: dict[str, Any]) -> list[str]:
     return [
         f"{source}, {size(metrics['source'])}",
         f"{target}, {size(metrics['target'])}",
-        str(sum(stage["evaluations"] for stage in metrics["stages"])),
+        str(sum(stage["passes"] for stage in metrics["stages"])),
         f"{metrics['seconds']:.0f}",
         f"{metrics['peak_memory_bytes'] / 2**30:.1f}",
         f"{100 * metrics['clipped_share']['result']:.1f} %",

@@ -6,140 +6,21 @@ Every row goes through the command line in this process. What works is only plan
 
 from __future__ import annotations
 
-import os
-import pickle
-import zipfile
-import zlib
-from collections.abc import Callable
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
-import tifffile
-from PIL import Image
 
 from decouple import images
 from decouple.legible import legible
 from decouple.networks import classifier, weights
-from decouple.networks.architecture import VGG16
 from decouple.run import main
+from tests.bad_pictures import PICTURES, unreadable
+from tests.bad_weights import WEIGHTS
 from tests.bad_words import SELF, WORDS
-from tests.images.pictures import colours, handmade_png, stored, with_chunk
-from tests.networks.weight_files import write_onnx, write_safetensors, write_torch
+from tests.images.pictures import colours, stored
 from tests.permissions import bound_by_permissions
 
 COMMON = ["network.weights=calibrated", "layers=1", "image.size=16"]
-Make = Callable[[Path], object]
-
-
-def saved(array: np.ndarray, mode: str | None = None, **options: object) -> Make:
-    return lambda path: stored(path, array, mode, **options)
-
-
-def written(content: bytes) -> Make:
-    return lambda path: path.write_bytes(content)
-
-
-def truncated(path: Path) -> None:
-    stored(path, colours())
-    path.write_bytes(path.read_bytes()[:900])
-
-
-def unreadable(path: Path) -> None:
-    stored(path, colours())
-    path.chmod(0)
-
-
-def animated(path: Path) -> None:
-    frames = [Image.fromarray(colours(seed=k)) for k in (1, 2)]
-    frames[0].save(path, save_all=True, append_images=frames[1:])
-
-
-def transparent_palette(path: Path) -> None:
-    picture = Image.fromarray(colours()).convert("P")
-    picture.save(path, transparency=0)
-
-
-def tiff_of(value: float) -> Make:
-    floats = np.random.default_rng(0).random((20, 20), np.float32)
-    floats[3, 3] = value
-    return saved(floats)
-
-
-def tiff(array: np.ndarray, photometric: str | None = None) -> Make:
-    colour = "rgb" if array.ndim == 3 else "minisblack"
-    return lambda path: tifffile.imwrite(path, array, photometric=photometric or colour)
-
-
-def planes_of_16_bits() -> np.ndarray:
-    return np.ascontiguousarray(np.moveaxis(colours().astype(np.uint16) * 257, -1, 0))
-
-
-def texts(megabytes: int) -> Make:
-    text = b"a\0\0" + zlib.compress(bytes(megabytes * 2**20))
-    return lambda path: with_chunk(stored(path, colours()), b"zTXt", text)
-
-
-def constant_channel() -> np.ndarray:
-    picture = colours()
-    picture[..., 2] = 7
-    return picture
-
-
-# {name: (file name, how it is made, words of the refusal; none if it works)}
-PICTURES: dict[str, tuple[str, Make, list[str]]] = {
-    "missing": ("a.png", lambda path: None, ["no picture"]),
-    "empty": ("a.png", written(b""), ["empty (0 bytes)"]),
-    "truncated": ("a.png", truncated, ["a.png"]),
-    "text": ("a.png", written(b"not a picture"), ["a.png"]),
-    "HTML": ("a.jpg", written(b"<!doctype html><html><body>404</body></html>"), ["a.jpg"]),
-    "zeros": ("a.bmp", written(b"\0" * 500), ["a.bmp"]),
-    "PostScript": ("a.eps", written(b"%!PS-Adobe-3.0 EPSF-3.0\n"), ["a.eps"]),
-    "directory": ("a.png", Path.mkdir, ["is a folder"]),
-    "pipe": ("a.png", os.mkfifo, ["not a plain file"]),
-    "1x1": ("a.png", saved(colours(1, 1)), ["1x1"]),
-    "1x5000": ("a.png", saved(colours(5000, 1)), ["1x5000"]),
-    "5000x1": ("a.png", saved(colours(1, 5000)), ["5000x1"]),
-    "all black": ("a.png", saved(np.zeros((20, 20, 3), np.uint8)), ["all one colour"]),
-    "all white": ("a.png", saved(np.full((20, 20, 3), 255, np.uint8)), ["all one colour"]),
-    "NaN": ("a.tif", tiff_of(np.nan), ["a.tif"]),
-    "infinite": ("a.tif", tiff_of(np.inf), ["a.tif"]),
-    "floats of unknown scale": ("a.tif", tiff_of(1e9), ["a.tif"]),
-    "decompression bomb": (
-        "a.png",
-        lambda path: handmade_png(path, 100_000, 100_000, 8, 2),
-        ["a.png"],
-    ),
-    "signed numbers": ("a.tif", tiff(colours().astype(np.int16)), ["a.tif", "signed 16-bit"]),
-    "complex numbers": ("a.tif", tiff(colours()[..., 0] * 1j), ["a.tif", "complex"]),
-    "colours of a mosaic": ("a.tif", tiff(colours()[..., 0], "cfa"), ["a.tif", "CFA"]),
-    "counts of unknown scale": ("a.tif", tiff(colours().astype(np.uint32) * 999), ["a.tif"]),
-    "megabytes of text": ("a.png", texts(65), ["a.png", "64 MB of text"]),
-    "a text of some length": ("a.png", texts(2), []),
-    "16 bits in planes": ("a.tif", tiff(planes_of_16_bits()), []),
-    "white is 0": ("a.tif", tiff(colours()[..., 0].astype(np.uint16), "miniswhite"), []),
-    "float16": ("a.tif", tiff((colours() / 255).astype(np.float16)), []),
-    "a profile that is none": ("a.png", saved(colours(), icc_profile=b"none"), []),
-    "line break in its name": ("a\nb.png", written(b""), ["empty"]),
-    "one channel constant": ("a.png", saved(constant_channel()), []),
-    "16 bits": ("a.png", saved(257 * colours(channels=1)[..., 0].astype(np.uint16)), []),
-    "CMYK": ("a.jpg", saved(colours(), "CMYK"), []),
-    "palette with transparency": ("a.png", transparent_palette, []),
-    "animated GIF": ("a.gif", animated, []),
-    "wrong extension": ("a.png", lambda path: stored(path, colours(), format="BMP"), []),
-    "no extension": ("a", lambda path: stored(path, colours(), format="PNG"), []),
-    "1_2 for a name": ("1_2", lambda path: stored(path, colours(), format="PNG"), []),
-    "blank in its name": ("my photo.png", saved(colours()), []),
-    "quotes in its name": ("it's \"mine\".png", saved(colours()), []),
-    "equals sign in its name": ("a=b.png", saved(colours()), []),
-    "commas in its name": ("a,b.png", saved(colours()), []),
-    "interpolation in its name": ("${seed}.png", saved(colours()), []),
-    "unicode in its name": ("föö 絵.png", saved(colours()), []),
-    "bytes in its name": ("caf\udce9.png", saved(colours()), []),
-    "HTML in its name": ("<b>a.png", saved(colours()), []),
-}  # fmt: skip
-
 PAIR = ["+experiment=transfer", "target=sample:coffee"]
 # {name: (words, words of the refusal)}; see tests/test_command_line.py for the plainest mistakes.
 SETTINGS: dict[str, tuple[list[str], list[str]]] = {
@@ -230,112 +111,6 @@ SETTINGS: dict[str, tuple[list[str], list[str]]] = {
         [SELF, *COMMON, "run_dir=new/a\0b"],
         ["cannot use run_dir 'new/a\\x00b'", "no file has such a name"],
     ),
-}
-
-
-def pickled(path: Path) -> None:
-    path.write_bytes(pickle.dumps({"block1_conv1": os.getcwd}))
-
-
-class Touches:
-    """Pickles to a command."""
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return os.system, ("touch ran",)
-
-
-def of_a_command(legacy: bool) -> Make:
-    return lambda path: write_torch(path, {}, legacy, lambda held: {"features.0.weight": Touches()})
-
-
-def in_torchs_order_by_keras_names(path: Path) -> None:
-    kernel, bias = np.ones((64, 3, 3, 3), "<f4"), np.zeros(64, "<f4")
-    write_safetensors(path, {"block1_conv1.weight": kernel, "block1_conv1.bias": bias})
-
-
-def without_names(path: Path) -> None:
-    write_onnx(path, {"v_1": np.ones((64, 3, 3, 3), "<f4"), "v_2": np.zeros(64, "<f4")})
-
-
-def of_vgg16_bn(path: Path) -> None:
-    write_torch(path, {"features.1.running_mean": np.zeros(64, "<f4")})
-
-
-def wrong_shapes(path: Path) -> None:
-    with h5py.File(path, "w") as file:
-        group = file.create_group("block1_conv1/block1_conv1")
-        group["kernel:0"], group["bias:0"] = np.zeros((3, 3, 3, 32)), np.zeros(32)
-
-
-def of_vgg16(path: Path) -> None:
-    with h5py.File(path, "w") as file:
-        for layer, (kernel, bias) in weights.shapes_until(VGG16, "block5_conv3").items():
-            file.create_dataset(f"{layer}/kernel:0", kernel, "f4", chunks=True)
-            file.create_dataset(f"{layer}/bias:0", bias, "f4", chunks=True)
-
-
-def two_networks(path: Path) -> None:
-    with h5py.File(path, "w") as file:
-        for scale, model in ((1.0, "content"), (2.0, "style")):
-            group = file.create_group(f"model_weights/{model}/block1_conv1")
-            group["kernel"] = scale * np.ones((3, 3, 3, 64))
-            group["bias"] = np.zeros(64)
-
-
-def of_integers(path: Path) -> None:
-    with h5py.File(path, "w") as file:
-        group = file.create_group("block1_conv1")
-        group["kernel"], group["bias"] = np.ones((3, 3, 3, 64), np.int8), np.zeros(64)
-
-
-def of_itself(path: Path) -> None:
-    with h5py.File(path, "w") as file:
-        file["block1_conv1/kernel"] = np.ones((3, 3, 3, 64))
-        layout = h5py.VirtualLayout((64,), "f4")
-        layout[:] = h5py.VirtualSource(".", "block1_conv1/bias", (64,))
-        file.create_virtual_dataset("block1_conv1/bias", layout)
-
-
-def of_another_file(path: Path) -> None:
-    with h5py.File(path, "w") as file:
-        group = file.create_group("block1_conv1")
-        group["kernel"] = np.ones((3, 3, 3, 64))
-        group.create_dataset("bias", (64,), "f4", external=[("file", 0, 256)])
-
-
-def archive(path: Path) -> None:
-    with zipfile.ZipFile(path, "w") as file:
-        file.writestr("config.json", '{"class_name": "Lambda"}')
-
-
-WEIGHTS: dict[str, tuple[str, Make]] = {
-    "missing": ("a.h5", lambda path: None),
-    "empty": ("a.h5", written(b"")),
-    "corrupt": ("a.h5", written(b"\x89HDF\r\n\x1a\n" + b"\0" * 90)),
-    "text": ("a.h5", written(b"no weights")),
-    "directory": ("a.h5", Path.mkdir),
-    "wrong shapes": ("a.h5", wrong_shapes),
-    "pickle": ("a.pkl", pickled),
-    "pickle in disguise": ("a.h5", pickled),
-    "another network": ("a.h5", of_vgg16),
-    "two networks": ("a.h5", two_networks),
-    "integers": ("a.h5", of_integers),
-    "a bias that is itself": ("a.h5", of_itself),
-    "a bias in another file": ("a.h5", of_another_file),
-    "pipe": ("a.h5", os.mkfifo),
-    "a long name": ("a" * 300, lambda path: None),
-    "Keras archive": ("a.keras", archive),
-    "Git LFS pointer": ("a.h5", written(b"version https://git-lfs.github.com/spec/v1\n")),
-    "HTML": ("a.pth", written(b"<!doctype html><html><body>404</body></html>")),
-    "a command in a zip": ("a.pth", of_a_command(legacy=False)),
-    "a command among pickles": ("a.pth", of_a_command(legacy=True)),
-    "ONNX of nothing": ("a.onnx", written(b"\x08\x08")),
-    "ONNX without names": ("a.onnx", without_names),
-    "batch normalization": ("a.pth", of_vgg16_bn),
-    "unknown preprocessing": ("a.safetensors", in_torchs_order_by_keras_names),
-    "a word": ("imagnet", lambda path: None),
-    "home of nobody": ("~no_such_user/a.h5", lambda path: None),
-    "a number": ("1_2", lambda path: None),
 }
 
 

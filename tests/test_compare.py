@@ -51,7 +51,7 @@ def test_the_reference_rows_are_the_ends_of_the_scales(rows: dict[str, dict]) ->
     assert target["luminance_structure_change"] == pytest.approx(0, abs=1e-6)
     assert abs(noise["ssim"]) < 0.2
     assert target["psnr_db"] is None, "infinite"
-    assert source["evaluations"] is None
+    assert source["passes"] is None
 
 
 def test_each_method_does_what_it_is_for(rows: dict[str, dict]) -> None:
@@ -70,11 +70,11 @@ def test_each_method_does_what_it_is_for(rows: dict[str, dict]) -> None:
 
 def test_budgets_are_equal(rows: dict[str, dict], metrics: dict) -> None:
     budget = metrics["compare"]["passes"]
-    assert budget == rows["lift:auto"]["evaluations"]
-    assert rows["means:adam"]["evaluations"] in (budget, budget + 1)
+    assert budget == rows["lift:auto"]["passes"]
+    assert rows["means:adam"]["passes"] in (budget, budget + 1)
     # An outer iteration of L-BFGS is finished.
-    assert rows["gram:lbfgs"]["evaluations"] <= budget + 2 * 40
-    assert rows["projected:lbfgs"]["evaluations"] <= budget + 3 * 40
+    assert rows["gram:lbfgs"]["passes"] <= budget + 2 * 40
+    assert rows["projected:lbfgs"]["passes"] <= budget + 3 * 40
 
 
 def test_numbers_are_those_of_the_pictures(run_dir: Path, rows: dict[str, dict]) -> None:

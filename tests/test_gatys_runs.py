@@ -53,7 +53,7 @@ def test_metrics_say_what_was_optimized(metrics: dict) -> None:
     assert metrics["stepper"]["evaluations"] == 20
     (stage,) = metrics["stages"]
     assert (stage["stage"], stage["stop_reason"], stage["steps"]) == ("optimize", "completed", 4)
-    assert 2 * 4 * 19 <= stage["evaluations"] <= 2 * 4 * 23
+    assert 2 * 4 * 19 <= stage["passes"] <= 2 * 4 * 23
     assert stage["losses"]["total"] < 0.5 * stage["losses_before"]["total"]
     assert stage["losses_before"]["content"] == 0, "it starts from the content"
     own = metrics["gatys"]
@@ -125,7 +125,7 @@ def test_a_run_cut_in_two_is_the_uncut_run(experiment: list[str], tmp_path: Path
     rows, whole_rows = (read_history(folder / "history.csv") for folder in (cut, whole))
     assert [row.step for row in rows] == [1, 2, 3, 4, 5]
     assert [row.losses for row in rows] == [row.losses for row in whole_rows]
-    assert [row.evaluations for row in rows] == [row.evaluations for row in whole_rows]
+    assert [row.passes for row in rows] == [row.passes for row in whole_rows]
     assert [row.fraction for row in rows] == [row.fraction for row in whole_rows]
     assert compare_runs(cut, whole).identical
     done, undivided = read(cut)["gatys"], read(whole)["gatys"]
@@ -259,7 +259,7 @@ def test_a_run_over_scales_goes_on_at_full_size(
     assert [(row.stage, row.losses) for row in rows] == [(row.stage, row.losses) for row in whole]
     done, undivided = read(cut), read(scales_dir)
     assert done["gatys"]["resumed_after"] == [2]
-    for key in ("stage", "steps", "evaluations", "losses", "losses_before"):
+    for key in ("stage", "steps", "passes", "losses", "losses_before"):
         assert [row[key] for row in done["stages"]] == [row[key] for row in undivided["stages"]]
 
 

@@ -27,14 +27,14 @@ FORMS = {
     "Curve 1": "nodes values",
     "Way 1": "steps factors curve thumbnails tolerances growth error multipliers",
     "Moved 1": "image stop_reason steps way threshold path",
-    "LayerTrace 1": "stage layer stepper stop_reason steps evaluations seconds feature_mse "
+    "LayerTrace 2": "stage layer stepper stop_reason steps passes seconds feature_mse "
     "image_change_psnr_db threshold losses losses_before image_digest path growth",
     "State 1": "image start losses optimizer watch passes seconds",
     "Kept 1": "state history weighting weights iterations resumed_after clipped scales",
     "Extent 1": "size digest",
     "Motion 1": "moved trace",
     "Method 1": "name result",
-    "Compared 1": "image features cost ending",
+    "Compared 2": "image features cost ending",
     "Row 1": "row passes",
 }
 
@@ -68,7 +68,7 @@ TRACE = LayerTrace(
     stepper="symmetric",
     stop_reason=StopReason.REACHED,
     steps=2,
-    evaluations=31,
+    passes=31,
     seconds=1.5,
     feature_mse={"block1_conv1": 1e-17},
     image_change_psnr_db=float("inf"),
@@ -143,7 +143,7 @@ def test_what_methods_came_to() -> None:
     told = Compared(
         MOVED.image,
         {"source": {"block1_conv1": np.ones(3)}},
-        {"evaluations": 3, "seconds": 0.5, "peak_memory_bytes": None},
+        {"passes": 3, "seconds": 0.5, "peak_memory_bytes": None},
         {"stop_reasons": "reached", "folder": "methods/lift_auto"},
     )
     result = again(kept.ENTRY, kept.Method("lift:auto", told)).result

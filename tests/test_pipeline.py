@@ -124,7 +124,7 @@ def test_metrics_keep_the_contract(metrics: dict) -> None:
     assert len(metrics["network"]["weights_digest"]) == 64
     assert metrics["network"]["channels"]["block2_conv1"] == {"used": 128, "of": 128}
     assert metrics["peak_memory_bytes"] > 0
-    assert all(row["evaluations"] > 0 for row in metrics["stages"])
+    assert all(row["passes"] > 0 for row in metrics["stages"])
 
 
 def test_pictures_are_the_images(run_dir: Path, metrics: dict) -> None:
@@ -350,7 +350,7 @@ def test_flows_are_compared_in_one_table(tmp_path: Path) -> None:
     assert projected["held_mse"] <= 1e-6
     # Equal budgets: a look at the limit may come one step late.
     for row in (projected, gradient):
-        assert row["evaluations"] <= 1.1 * lift["evaluations"]
+        assert row["passes"] <= 1.1 * lift["passes"]
     for row in rows:
         assert (run / row["folder"] / "metrics.json").exists()
         assert (run / row["folder"] / "images" / "result.png").exists()

@@ -10,9 +10,9 @@ from omegaconf import DictConfig
 from decouple.flow_kinds.registry import FlowKind, register_flow
 from decouple.flows.cost import Cost, Task, passes_of_descent
 from decouple.flows.descent import Gradient
-from decouple.flows.optimizers import Optimizer, optimizer
+from decouple.flows.optimizers import Optimizer
 from decouple.flows.stopping import StopRules
-from decouple.parsing import hold_of, options_of, stop_rules
+from decouple.parsing import hold_of, optimizer_of, stop_rules
 
 if TYPE_CHECKING:
     from decouple.features.features import Features
@@ -32,7 +32,7 @@ class GradientConfig:
 def descent(config: DictConfig, extractor: Features) -> tuple[Optimizer, StopRules]:
     """How far to go at a time, and when to end."""
     stop = stop_rules(config.stop, extractor.origin)
-    return optimizer(**options_of(config.optimizer)), stop
+    return optimizer_of(config.optimizer), stop
 
 
 def described(how: Any, stop: StopRules, shape: tuple[int, ...]) -> dict[str, Any]:

@@ -110,11 +110,11 @@ class KerasOptimizer:
             raise ConfigError(unknown_name("optimizer", self.name, [*KERAS, "lbfgs"]))
         Decay.named(self.decay)
         if not isinstance(self.options, Mapping | None):
-            raise ConfigError(f"optimizer.options={self.options} must be a mapping")
+            raise ConfigError(f"options={self.options} must be a mapping")
         for name in ("learning_rate", "decay_iterations", "decay_rate"):
             value = getattr(self, name)
             if value is not None and not 0 < value < np.inf:
-                raise ConfigError(f"optimizer.{name}={value} must be a positive number")
+                raise ConfigError(f"{name}={value} must be a positive number")
 
     def rate(self, shape: tuple[int, ...]) -> float:
         """The learning rate at the start, for images of a shape (H, W, 3)."""
@@ -244,13 +244,11 @@ class Lbfgs:
     def __post_init__(self) -> None:
         """Refuse values that cannot be."""
         if self.memory < 1:
-            raise ConfigError(f"optimizer.memory={self.memory} is too small: at least 1")
+            raise ConfigError(f"memory={self.memory} is too small: at least 1")
         if self.evaluations is not None and self.evaluations < 2:
-            raise ConfigError(f"optimizer.evaluations={self.evaluations} is too small: at least 2")
+            raise ConfigError(f"evaluations={self.evaluations} is too small: at least 2")
         if self.lower is not None and self.upper is not None and not self.lower < self.upper:
-            raise ConfigError(
-                f"optimizer.lower={self.lower} must be below optimizer.upper={self.upper}"
-            )
+            raise ConfigError(f"lower={self.lower} must be below upper={self.upper}")
 
     @property
     def bounded(self) -> bool:

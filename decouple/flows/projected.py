@@ -85,8 +85,8 @@ class Projected:
         Projection.named(self.projection)
         if getattr(self.optimizer, "bounded", False):
             raise ConfigError(
-                "optimizer.lower and optimizer.upper have no meaning with flow=projected: the "
-                "held layers decide where the image may go"
+                "an optimizer with bounds has no meaning in Projected: the held layers decide "
+                "where the image may go"
             )
 
     @property

@@ -21,7 +21,7 @@ class StepReport:
     stage : `reference`, `noisify_source`, `noisify_target`, `impose` or `optimize`
     layer : the active layer's name, e.g. `block2_conv1`; empty where all move at once
     fraction : how far along the stage's path, 0 to 1
-    evaluations : passes through the network so far in this stage and layer (forward, JVP and
+    passes : passes through the network so far in this stage and layer (forward, JVP and
         VJP count one each, per image)
     seconds : since this stage and layer began
     feature_mse : mean squared distance to the targets, for the active and every held layer
@@ -31,7 +31,7 @@ class StepReport:
     stage: str
     layer: str
     fraction: float
-    evaluations: int
+    passes: int
     seconds: float
     feature_mse: Mapping[str, float]
     losses: Mapping[str, float] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class LayerTrace:
     stepper: str
     stop_reason: StopReason
     steps: int
-    evaluations: int
+    passes: int
     seconds: float
     feature_mse: Mapping[str, float]
     image_change_psnr_db: float

@@ -182,7 +182,7 @@ def optimize(
         # Nothing was to be reached: the iterations are what was asked for.
         stop_reason=StopReason.COMPLETED if reason is StopReason.STEP_LIMIT else reason,
         steps=watch.iterations,
-        evaluations=measured.passes,
+        passes=measured.passes,
         seconds=seconds(),
         feature_mse={},
         image_change_psnr_db=psnr_db(start, watch.best),

@@ -45,7 +45,7 @@ READING = (
 )
 
 # Of what no method made.
-_NO_COST = dict.fromkeys(("evaluations", "seconds", "peak_memory_bytes"))
+_NO_COST = dict.fromkeys(("passes", "seconds", "peak_memory_bytes"))
 
 
 def compare(run: Run) -> None:
@@ -66,7 +66,7 @@ def compare(run: Run) -> None:
         done.append(_of_method(run, ruler, method, passes))
         peaks.append(done[-1].cost["peak_memory_bytes"] or 0)
         if passes is None:
-            passes = done[-1].cost["evaluations"]
+            passes = done[-1].cost["passes"]
     run.progress.finish()
     run.say("Measuring all images")
     known = (("target", run.target), ("source", run.source), ("noise", noise))
@@ -141,12 +141,12 @@ class Compared:
 RESULTS.add(
     Record(
         Compared,
-        1,
+        2,
         {
             "image": Maybe(IMAGE),
             "features": Table(Table(Array((None,)))),
             "cost": Fields(
-                {"evaluations": Count(), "seconds": Number(), "peak_memory_bytes": Maybe(Count())}
+                {"passes": Count(), "seconds": Number(), "peak_memory_bytes": Maybe(Count())}
             ),
             "ending": Table(Text()),
         },
@@ -173,7 +173,7 @@ def _carried_out(run: Run, method: str, passes: int | None) -> Compared:
         peak = peak_memory_bytes()
     stages = one.recorder.stages
     cost = {
-        "evaluations": sum(row["evaluations"] for row in stages),
+        "passes": sum(row["passes"] for row in stages),
         "seconds": sum(row["seconds"] for row in stages),
         "peak_memory_bytes": peak,
     }

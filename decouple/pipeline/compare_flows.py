@@ -85,7 +85,7 @@ def _row(run: Run, method: str, passes: int | None) -> Row:
     held = [mse for row in stages for k, mse in row["feature_mse"].items() if k != row["layer"]]
     result = one.recorder.results.get("self_transfer", {})
     moved = result.get("psnr_db", math.inf) < math.inf
-    spent = sum(row["evaluations"] for row in stages)
+    spent = sum(row["passes"] for row in stages)
     row = {
         "method": method,
         # A method that never moves the image gives it back for nothing.
@@ -93,7 +93,7 @@ def _row(run: Run, method: str, passes: int | None) -> Row:
         "excursion_recovered": result.get("excursion_recovered"),
         "active_mse": max(active, default=None),
         "held_mse": max(held, default=None),
-        "evaluations": spent,
+        "passes": spent,
         "seconds": sum(row["seconds"] for row in stages),
         "stop_reasons": ", ".join(dict.fromkeys(row["stop_reason"] for row in stages)),
         "folder": str(Path("methods") / one.recorder.folder.path.name),

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from decouple.features.distances import KINDS, layer_statistics
-from decouple.flows import KerasOptimizer, Optimizer, StopReason, StopRule, optimizer
+from decouple.flows import KerasOptimizer, Optimizer, StopReason, StopRule
 from decouple.gatys import Objective, Optimized, State, optimize
 from decouple.gatys.scales import number_of_scales
-from decouple.parsing import options_of, stop_rules
+from decouple.parsing import optimizer_of, stop_rules
 from decouple.pipeline.forecast import Forecast, of_objective
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.objective import objective_of, plain_objective, start_image
@@ -50,7 +50,7 @@ def _descent(inputs: Inputs) -> tuple[Optimizer, StopRule, int]:
     """How far to go at a time, when to end, and at how many scales."""
     config = inputs.config
     return (
-        optimizer(**options_of(config.optimizer)),
+        optimizer_of(config.optimizer),
         stop_rules(config.stop, inputs.weights).common,
         number_of_scales(config.gatys.scales, min(inputs.target.shape[:2])),
     )

@@ -106,14 +106,14 @@ MOVED = Record(
 )
 TRACE = Record(
     LayerTrace,
-    1,
+    2,
     {
         "stage": Text(),
         "layer": Text(),
         "stepper": Text(),
         "stop_reason": Member(StopReason),
         "steps": Count(),
-        "evaluations": Count(),
+        "passes": Count(),
         "seconds": Number(0, finite=True),
         "feature_mse": Table(Number()),
         "image_change_psnr_db": Number(),

@@ -340,7 +340,7 @@ def _prepared(inputs: Inputs, recorder: Recorder, progress: Progress) -> Prepare
             "stage": "reference",
             "layer": None,
             "stop_reason": "reached",
-            "evaluations": done.evaluations,
+            "passes": done.passes,
             "seconds": done.seconds,
             "feature_mse": {},
             "image_change_psnr_db": None,

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from decouple.errors import ConfigError, RunFolderError
-from decouple.flows import optimizer
 from decouple.gatys import State
 from decouple.gatys.optimization import STAGE, check_fits
-from decouple.parsing import options_of, stop_rules
+from decouple.parsing import optimizer_of, stop_rules
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.kept import IMAGE
 from decouple.pipeline.objective import terms_of
@@ -145,7 +144,7 @@ def check_fits_run(inputs: Inputs, kept: Kept, folder: str | Path) -> None:
     terms = set(terms_of(inputs))
     if kept.weights.keys() != terms or kept.state.losses.keys() != {"total", *terms}:
         raise RunFolderError(f"the checkpoint in '{folder}' is of other terms")
-    how, shape = optimizer(**options_of(inputs.config.optimizer)), inputs.target.shape
+    how, shape = optimizer_of(inputs.config.optimizer), inputs.target.shape
     check_fits(kept.state, shape, how)
     earlier_rows(folder, kept.history)
 

@@ -12,14 +12,14 @@ import numpy as np
 
 from decouple import images
 from decouple.errors import ImageError
-from decouple.flows import Optimizer, StopRule, optimizer
+from decouple.flows import Optimizer, StopRule
 from decouple.gatys import Objective, Weighted, optimize, texture
 from decouple.gatys.scales import number_of_scales, scaled, scales
 from decouple.images.locating import SAMPLE_PREFIX
 from decouple.images.noise import noise_start
 from decouple.judges import READING_OF_LAYERS, READING_OF_PIXELS, Judges, diversity
 from decouple.networks.padding import Padding
-from decouple.parsing import options_of, stop_rules
+from decouple.parsing import optimizer_of, stop_rules
 from decouple.pipeline.asked import layers_of
 from decouple.pipeline.forecast import Forecast, of_objective
 from decouple.pipeline.inputs import Inputs
@@ -51,7 +51,7 @@ class _Made:
     @property
     def cost(self) -> dict[str, float]:
         """Passes and seconds."""
-        return {key: sum(row[key] for row in self.stages) for key in ("evaluations", "seconds")}
+        return {key: sum(row[key] for row in self.stages) for key in ("passes", "seconds")}
 
 
 RESULTS.add(Record(_Made, 1, {"image": IMAGE, "stages": Several(Table(Plain()))}))
@@ -131,7 +131,7 @@ def forecast(inputs: Inputs) -> Forecast:
 def _descent(inputs: Inputs) -> tuple[Optimizer, StopRule]:
     config = inputs.config
     rule = stop_rules(config.stop, inputs.weights).common
-    return optimizer(**options_of(config.optimizer)), rule
+    return optimizer_of(config.optimizer), rule
 
 
 def _number_of_scales(inputs: Inputs) -> int:
@@ -196,7 +196,7 @@ def _measure(run: Run, made: Mapping[str, _Made]) -> None:
     judges = _judges(inputs, inputs.source)
     own = [{"method": name, **judges.row(one.image), **one.cost} for name, one in made.items()]
     of_halves = next((row for row in rows if row["method"] == _HALVES), {})
-    keys = [key for key in own[0] if key not in ("method", "seconds", "evaluations")]
+    keys = [key for key in own[0] if key not in ("method", "seconds", "passes")]
     run.record(
         judges={"rows": [*rows, *own], "held_out": list(judges.held_out), "reading": READING},
         synthesize={

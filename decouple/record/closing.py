@@ -49,7 +49,7 @@ def closing_table(metrics: Mapping[str, Any], folder: str | Path | None = None) 
             "" if stage == former else stage_name(str(stage)),
             str(layer or "–"),
             str(row.get("stop_reason") or "–").replace("_", " "),
-            _number(row.get("evaluations"), "d"),
+            _number(row.get("passes"), "d"),
             _number(row.get("seconds"), ".1f"),
             scientific((row.get("losses") or {}).get("total", active)),
             scientific(held),

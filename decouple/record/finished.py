@@ -15,7 +15,7 @@ from PIL import Image
 from decouple import files
 from decouple.archive import read_npz
 from decouple.errors import DamagedFile, RunFolderError
-from decouple.record.history import read_history
+from decouple.record.history import read_history, todays_columns
 from decouple.record.metrics import finished_metrics
 from decouple.record.seal import altered
 
@@ -84,7 +84,7 @@ def _history(path: Path) -> list[tuple[Any, ...]]:
     with files.disk_errors("read", path), files.opened_plain(path) as file:
         content = file.read()
     try:
-        header = content.decode("utf-8").partition("\n")[0]
+        header = todays_columns(content.decode("utf-8").partition("\n")[0].split(","))
     except UnicodeDecodeError as error:
         raise DamagedFile(f"'{path}' is damaged: {error}") from error
     rows = read_history(path)
@@ -92,11 +92,8 @@ def _history(path: Path) -> list[tuple[Any, ...]]:
     if len(rows) != content.count(b"\n") - 1 or not content.endswith(b"\n"):
         raise DamagedFile(f"'{path}' is damaged: not all of its rows can be read")
     return [
-        (header,),
-        *(
-            (r.stage, r.layer, r.step, r.fraction, r.evaluations, r.feature_mse, r.losses)
-            for r in rows
-        ),
+        tuple(header),
+        *((r.stage, r.layer, r.step, r.fraction, r.passes, r.feature_mse, r.losses) for r in rows),
     ]
 
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from decouple.flows.trace import StepReport
 
 _NAME, _PART = "history.csv", ".history.csv.part"
-_FIXED = ("stage", "layer", "step", "fraction", "evaluations", "seconds")
+_FIXED = ("stage", "layer", "step", "fraction", "passes", "seconds")
+# What older runs call a column; rows that are added to theirs go under the former header.
+_FORMER = {"evaluations": "passes"}
 _MSE = "mse_"
 _LOSS = "loss_"
 _FLUSH_SECONDS = 2.0
@@ -52,7 +54,7 @@ class HistoryRow:
     layer: str
     step: int
     fraction: float
-    evaluations: int
+    passes: int
     seconds: float
     feature_mse: dict[str, float]
     losses: dict[str, float] = field(default_factory=dict)
@@ -102,7 +104,7 @@ class History:
         self._behind = False
         self._place = ("", "")
         self._step = 0
-        self._evaluations = 0
+        self._passes = 0
         self._flushed = 0.0
 
     def __enter__(self) -> History:
@@ -126,7 +128,7 @@ class History:
     def _know(self, earlier: bytes) -> None:
         """Go on after these rows, if they have the same columns."""
         rows = list(csv.reader(earlier.decode("utf-8", "replace").splitlines()))
-        if rows[0] != self._columns:
+        if todays_columns(rows[0]) != self._columns:
             raise RunFolderError(
                 f"'{self.path}' has other columns than this run would write; "
                 "resume with the layers of the earlier run or name a new folder"
@@ -134,7 +136,7 @@ class History:
         last = _parse(self._columns, rows[-1])
         if last is not None:
             self._place = (last.stage, last.layer)
-            self._step, self._evaluations = last.step, last.evaluations
+            self._step, self._passes = last.step, last.passes
         self._size, self._behind = len(earlier), True
         self._digest.update(earlier)
 
@@ -148,10 +150,10 @@ class History:
             raise ValueError(f"history has no column for {', '.join(sorted(strangers))}")
         with files.disk_errors("write", self.path):
             place = (report.stage, report.layer)
-            # Fewer evaluations than before: the same stage and layer has begun anew.
-            anew = place != self._place or report.evaluations < self._evaluations
+            # Fewer passes than before: the same stage and layer has begun anew.
+            anew = place != self._place or report.passes < self._passes
             self._step = 1 if anew else self._step + 1
-            self._place, self._evaluations = place, report.evaluations
+            self._place, self._passes = place, report.passes
             values = [report.feature_mse.get(layer) for layer in self.layers]
             values += [report.losses.get(name) for name in self.losses]
             self._write(
@@ -160,7 +162,7 @@ class History:
                     report.layer,
                     self._step,
                     f"{report.fraction:.9g}",
-                    report.evaluations,
+                    report.passes,
                     f"{report.seconds:.6g}",
                     *("" if value is None else f"{value:.9g}" for value in values),
                 ]
@@ -264,7 +266,7 @@ def put_fractions_anew(
 
 def _with_fractions(text: str, stage: str, fraction_at: Callable[[int], float]) -> str:
     header, *lines = text.splitlines(keepends=True) or [""]
-    columns = header.rstrip("\n").split(",")
+    columns = todays_columns(header.rstrip("\n").split(","))
     for number, line in enumerate(lines):
         cells = line.rstrip("\n").split(",")
         row = _parse(columns, cells)
@@ -315,7 +317,7 @@ def _parse(columns: Sequence[str], values: Sequence[str]) -> HistoryRow | None:
             layer=row["layer"],
             step=int(row["step"]),
             fraction=float(row["fraction"]),
-            evaluations=int(row["evaluations"]),
+            passes=int(row["passes"]),
             seconds=float(row["seconds"]),
             feature_mse=_values(_MSE, row),
             losses=_values(_LOSS, row),
@@ -332,6 +334,11 @@ def _values(prefix: str, row: Mapping[str, str]) -> dict[str, float]:
     }
 
 
+def todays_columns(header: Sequence[str]) -> list[str]:
+    """What today's history.csv calls the columns of any version."""
+    return [_FORMER.get(name, name) for name in header]
+
+
 def iterate_history(path: str | Path) -> Iterator[HistoryRow]:
     """Yield the rows of a history.csv one by one; rows cut short by a crash are left out.
 
@@ -343,7 +350,7 @@ def iterate_history(path: str | Path) -> Iterator[HistoryRow]:
     with files.disk_errors("read", path), files.opened_plain(path) as file:
         reader = csv.reader(io.TextIOWrapper(file, "utf-8", errors="replace", newline=""))
         try:
-            columns = next(reader, [])
+            columns = todays_columns(next(reader, []))
             for values in reader:
                 row = _parse(columns, values)
                 if row is not None:

@@ -37,14 +37,14 @@ STAGE_ROW = {
     "stage": _TEXT,
     "layer": _MAYBE_TEXT,
     "stop_reason": _TEXT,
-    "evaluations": _COUNT,
+    "passes": _COUNT,
     "seconds": _NUMBER,
     "feature_mse": _NUMBERS,
     "image_change_psnr_db": _MAYBE_NUMBER,
 }
 _COMPARE_ROW = {
     "method": _TEXT,
-    **dict.fromkeys(("psnr_db", "evaluations", "seconds"), _MAYBE_NUMBER),
+    **dict.fromkeys(("psnr_db", "passes", "seconds"), _MAYBE_NUMBER),
 }
 # {key: form of its value, or what a mapping has at least, or each row of a list}
 _REQUIRED: dict[str, Any] = {
@@ -156,7 +156,25 @@ def read_metrics(folder: str | Path) -> dict[str, Any]:
 def _in_todays_words(metrics: dict[str, Any]) -> dict[str, Any]:
     # Once both comparisons had a part of the same name.
     former = metrics.get("experiment") == "compare_flows" and "compare_flows" not in metrics
-    return {"compare_flows" if former and k == "compare" else k: v for k, v in metrics.items()}
+    told = {"compare_flows" if former and k == "compare" else k: v for k, v in metrics.items()}
+    # And passes were called evaluations, in stages and in rows of comparisons.
+    if "stages" in told:
+        told["stages"] = _with_passes(told["stages"])
+    for name in _COMPARISONS:
+        if isinstance(told.get(name), Mapping) and "rows" in told[name]:
+            told[name] = {**told[name], "rows": _with_passes(told[name]["rows"])}
+    return told
+
+
+def _with_passes(rows: Any) -> Any:
+    if not isinstance(rows, list):
+        return rows
+    return [
+        {"passes" if k == "evaluations" else k: v for k, v in row.items()}
+        if isinstance(row, dict)
+        else row
+        for row in rows
+    ]
 
 
 def comparison(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -196,7 +214,7 @@ def stage_row(trace: LayerTrace) -> dict[str, Any]:
         "stepper": trace.stepper,
         "stop_reason": trace.stop_reason.label,
         "steps": trace.steps,
-        "evaluations": trace.evaluations,
+        "passes": trace.passes,
         "seconds": trace.seconds,
         "feature_mse": dict(trace.feature_mse),
         "image_change_psnr_db": change if math.isfinite(change) else None,

@@ -108,8 +108,7 @@ class Progress:
         """Show one accepted step."""
         last = self._last
         if last is not None and (
-            (last.stage, last.layer) != (report.stage, report.layer)
-            or report.evaluations < last.evaluations
+            (last.stage, last.layer) != (report.stage, report.layer) or report.passes < last.passes
         ):
             self.finish()
         self._last = report
@@ -155,7 +154,7 @@ class Progress:
         else:
             parts.append(f"MSE {scientific(active)}")
             parts += [] if held is None else [f"held layers at most {scientific(held)}"]
-        parts += [f"{report.evaluations} passes", f"{report.seconds:.1f} s"]
+        parts += [f"{report.passes} passes", f"{report.seconds:.1f} s"]
         place = ", ".join(filter(None, (stage_name(report.stage), report.layer)))
         return f"{place}: {', '.join(parts)}"
 
@@ -199,6 +198,6 @@ class Progress:
             ProgressBar(total=1.0, completed=min(max(report.fraction, 0.0), 1.0)),
             scientific(report.losses["total"] if report.losses else active),
             scientific(held),
-            str(report.evaluations),
+            str(report.passes),
             duration(report.seconds if finished else left),
         )

@@ -64,7 +64,7 @@ class TensorBoard:
         values = {f"mse_{layer}": value for layer, value in report.feature_mse.items()}
         values |= {f"loss_{name}": value for name, value in report.losses.items()}
         for name, value in values.items():
-            self._write(f"{place}/{name}", value, report.evaluations, "scalars")
+            self._write(f"{place}/{name}", value, report.passes, "scalars")
 
     def image(self, name: str, pixels: np.ndarray) -> None:
         """Write a picture (H, W, 3), values from 0 to 1; what is outside is clipped."""

@@ -116,7 +116,7 @@ def objective_figure(rows: Sequence[HistoryRow], metrics: Mapping[str, Any]) -> 
     ]
     # Each is counted after its evaluations; the start has been seen before all.
     points = [(0, losses) for losses in before[:1]]
-    points += [(row.evaluations, row.losses) for row in rows]
+    points += [(row.passes, row.losses) for row in rows]
     for name, (colour, line) in _PARTS.items():
         seen = [(passes, losses[name]) for passes, losses in points if losses.get(name, 0) > 0]
         if seen:
@@ -231,7 +231,7 @@ def _draw(
     active = rows[0].layer
     axes.set_yscale("log")
     axes.set_title(f"{active} moves")
-    passes = [row.evaluations for row in rows]
+    passes = [row.passes for row in rows]
     for position, layer in enumerate(layers):
         mse = np.array([row.feature_mse.get(layer, math.nan) for row in rows])
         if np.isnan(mse).all():

@@ -155,7 +155,7 @@ def environment_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Versions, device and what else the last bits depend on, memory and time."""
     versions = ", ".join(f"{k} {v}" for k, v in part(metrics, "versions").items() if v)
     memory, seconds = metrics.get("peak_memory_bytes"), metrics.get("seconds")
-    passes = [row.get("evaluations") for row in metrics.get("stages") or ()]
+    passes = [row.get("passes") for row in metrics.get("stages") or ()]
     pairs = [
         ("versions", versions),
         ("device", metrics.get("device")),

@@ -56,7 +56,7 @@ def plot_flows(run_dir: str | Path) -> Path:
             lambda row: row["held_mse"],
             log=True,
         )
-        _dots(panels[3], rows, "network\npasses", lambda row: row["evaluations"])
+        _dots(panels[3], rows, "network\npasses", lambda row: row["passes"])
         panels[0].set_yticks(range(len(rows)), [row["method"].replace("_", " ") for row in rows])
         panels[0].set_ylim(len(rows) - 0.5, -0.5)
         figure.subplots_adjust(

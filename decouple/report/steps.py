@@ -103,7 +103,7 @@ def _draw(
         rows = list(group)
         colour, dashes = style.layer_look(layer, layers.index(layer))
         losses = [sum(row.feature_mse.values()) for row in rows]
-        passes = [row.evaluations for row in rows]
+        passes = [row.passes for row in rows]
         few = "o" if len(rows) == 1 else None
         axes.plot(passes, losses, color=colour, linestyle=dashes, marker=few, markersize=3)
         if layer in thresholds:

@@ -229,7 +229,7 @@ def _results(
     ]
     rows = []
     for (cell, row), measured in zip(runs, measures, strict=True):
-        passes = [stage.get("evaluations") or 0 for stage in cell.metrics.get("stages") or ()]
+        passes = [stage.get("passes") or 0 for stage in cell.metrics.get("stages") or ()]
         reason = facts.worst_reason(cell.metrics)
         rows.append(
             [
@@ -325,7 +325,7 @@ def overview_figure(histories: Sequence[tuple[str, Sequence[HistoryRow]]]) -> Fi
             rows = found.get(place, [])
             colour, dashes = _look(position)
             axes.plot(
-                [row.evaluations for row in rows],
+                [row.passes for row in rows],
                 [max(_error(row) or 0.0, FLOOR) for row in rows],
                 color=colour,
                 linestyle=dashes,

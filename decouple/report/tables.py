@@ -46,7 +46,7 @@ def stage_table(metrics: Mapping[str, Any]) -> tuple[list[Column], list[list[Cel
                 Cell(str(stage.get("layer") or NONE)),
                 Cell(words_of(reason), title=explanation(reason)),
                 Cell(general(stage.get("steps"), ",d")),
-                Cell(general(stage.get("evaluations"), ",d")),
+                Cell(general(stage.get("passes"), ",d")),
                 Cell(general(stage.get("seconds"), ".1f")),
                 Cell(scientific(part(stage, "losses").get("total"))),
                 Cell(scientific(active)),

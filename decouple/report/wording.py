@@ -13,7 +13,6 @@ from decouple.record.progress import duration, scientific
 NONE = "–"
 _NAMES = {
     "psnr_db": "PSNR (dB)",
-    "evaluations": "passes",
     "seconds": "seconds",
     "max_error_8bit": "largest error (8 bits)",
     "differing_pixels_8bit": "differing share",

@@ -96,15 +96,15 @@ def carried_out(
     """Carry out a motion, and report it."""
     extractor, stage, end = motion.extractor, motion.stage, motion.end
     layer = extractor.layers[-1]
-    began, passes = time.perf_counter(), extractor.passes.count
+    began, before = time.perf_counter(), extractor.passes.count
 
-    def evaluations() -> int:
-        return extractor.passes.count - passes
+    def passes() -> int:
+        return extractor.passes.count - before
 
     def tell(fraction: float, features: np.ndarray) -> None:
         seconds = time.perf_counter() - began
         mse = extractor.mean_square(features - end)
-        observer(StepReport(stage, layer, fraction, evaluations(), seconds, mse))
+        observer(StepReport(stage, layer, fraction, passes(), seconds, mse))
 
     with undisturbed():
         moved = flow.move(image, motion, tell)
@@ -115,7 +115,7 @@ def carried_out(
         stepper=flow.stepper_name,
         stop_reason=moved.stop_reason,
         steps=moved.steps,
-        evaluations=evaluations(),
+        passes=passes(),
         seconds=time.perf_counter() - began,
         feature_mse=extractor.mean_square(reached - end),
         image_change_psnr_db=psnr_db(image, moved.image),

@@ -27,14 +27,14 @@ class Prepared:
     extractor : of the features that can be moved on all of them
     reference : the features of noise
     left_out : {layer: number of its channels that cannot be moved}, where there are any
-    evaluations : network passes that it took
+    passes : network passes that it took
     seconds : that it took
     """
 
     extractor: Features
     reference: Reference
     left_out: Mapping[str, int]
-    evaluations: int
+    passes: int
     seconds: float
 
 
@@ -90,6 +90,6 @@ def prepare(
         extractor=masked,
         reference=reference,
         left_out={k: int(np.sum(~kept)) for k, kept in alive.items() if not kept.all()},
-        evaluations=passes + masked.passes.count,
+        passes=passes + masked.passes.count,
         seconds=time.perf_counter() - began,
     )

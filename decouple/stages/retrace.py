@@ -136,7 +136,7 @@ def impose_retraced(
         before = () if above is None else above.trace
         raise error.after(before) from None
     trace = imposed.trace
-    budget = sum(t.evaluations for t in trace) if check_passes is None else check_passes
+    budget = sum(t.passes for t in trace) if check_passes is None else check_passes
     held: DecoupledFeatures | None = None
     if budget == 0:
         return Retraced(imposed, None, None, trace)
@@ -144,7 +144,7 @@ def impose_retraced(
 
     def watched(report: StepReport) -> None:
         observer(report)
-        if spent + report.evaluations > budget:
+        if spent + report.passes > budget:
             raise _Spent
 
     done = Retraced(imposed, None, None, trace)
@@ -167,7 +167,7 @@ def impose_retraced(
             except StageError as error:
                 held, more = None, error.partial.trace
             trace += more
-            spent += sum(t.evaluations for t in more)
+            spent += sum(t.passes for t in more)
             apart = max(relative_distances(held, features).values()) if held else math.inf
             traceable = apart <= RETRACED
             done = Retraced(imposed, held, traceable, trace)
@@ -186,7 +186,7 @@ def impose_retraced(
                 return replace(done, trace=trace + error.partial.trace)
             more = imposed.trace[len(above.trace) if above else 0 :]
             trace += more
-            spent += sum(t.evaluations for t in more)
+            spent += sum(t.passes for t in more)
     except _Spent:
         return replace(done, trace=trace)
     return done

@@ -4,41 +4,10 @@ import tensorflow as tf
 
 from decouple.errors import ConfigError, ImageError
 from decouple.features import ChannelMeans
-from decouple.features import extractor as module
 from decouple.features import features as general
+from tests.features.rows import ONE, TWO, jacobian
 
-ONE, TWO = "block1_conv1", "block2_conv1"
 KINDS = [(a, p) for a in ("softplus", "relu") for p in ("average", "max", "l2")]
-
-
-@pytest.fixture(scope="module")
-def exact(extractor):
-    return extractor(2, "float64")
-
-
-@pytest.fixture(scope="module")
-def masks():
-    rng = np.random.default_rng(0)
-    return {ONE: rng.random(64) < 0.7, TWO: rng.random(128) < 0.4}
-
-
-@pytest.fixture(scope="module")
-def masked(exact, masks):
-    return exact.masked(masks)
-
-
-@pytest.fixture(scope="module")
-def kept(masks):
-    return np.concatenate([masks[ONE], masks[TWO]])
-
-
-@pytest.fixture(scope="module")
-def image(pink):
-    return pink(14, 19, seed=1)
-
-
-def jacobian(extractor, point):
-    return np.concatenate(list(extractor.jacobian_rows(point)))
 
 
 class TestVectors:
@@ -327,50 +296,6 @@ class TestDoublePrecision:
         net.in_float64().measure(image)
         net.first(1).in_float64().measure(image)
         assert net.passes.count == 2
-
-
-class TestNormalMatrix:
-    @pytest.mark.parametrize("name", ["exact", "masked"])
-    @pytest.mark.parametrize("bytes_", [2**30, 0])
-    def test_it_is_the_jacobian_times_its_transpose(
-        self, request, monkeypatch, name, bytes_, image
-    ):
-        """Formed from the whole Jacobian, and by pushing rows forward."""
-        extractor = request.getfixturevalue(name)
-        monkeypatch.setattr(general, "jacobian_limit", lambda: bytes_)
-        point = extractor.linearize(image)
-        rows = jacobian(extractor, point)
-        matrix = extractor.normal_matrix(point)
-        assert matrix.dtype == np.float64
-        np.testing.assert_array_equal(matrix, matrix.T)
-        expected = rows @ rows.T
-        scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
-        np.testing.assert_allclose(matrix / scale, expected / scale, rtol=0, atol=1e-6)
-
-    def test_in_float64_it_is_exact(self, exact, image):
-        point = exact.linearize(image)
-        rows = jacobian(exact, point)
-        expected = rows @ rows.T
-        scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
-        np.testing.assert_allclose(
-            exact.normal_matrix(point) / scale, expected / scale, rtol=0, atol=1e-12
-        )
-
-    def test_chunks_change_nothing(self, exact, monkeypatch, image):
-        point = exact.linearize(image)
-        rows, matrix = jacobian(exact, point), exact.normal_matrix(point)
-        monkeypatch.setattr(module, "BATCH_BYTES", 7 * 4 * 64 * 14 * 19 * 8)
-        chunks = list(exact.jacobian_rows(point))
-        # The first layer's rows take a twentieth of the memory.
-        assert {len(chunk) for chunk in chunks} == {32, 7, 2}
-        np.testing.assert_allclose(np.concatenate(chunks), rows, rtol=1e-9, atol=1e-15)
-        np.testing.assert_allclose(exact.normal_matrix(point), matrix, rtol=1e-5, atol=1e-9)
-        monkeypatch.setattr(module, "BATCH_BYTES", 0)
-        short = exact.first(1)
-        assert {len(chunk) for chunk in short.jacobian_rows(short.linearize(image))} == {1}
-
-    def test_it_is_positive_definite_on_a_picture(self, exact, image):
-        assert np.linalg.eigvalsh(exact.normal_matrix(exact.linearize(image))).min() > 0
 
 
 class TestLimits:

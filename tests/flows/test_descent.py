@@ -228,7 +228,7 @@ class TestStages:
             assert trace.threshold == 1e-4
             assert sum(trace.feature_mse.values()) < 1e-4
             assert trace.steps > 0
-            assert trace.evaluations > 2 * trace.steps
+            assert trace.passes > 2 * trace.steps
         assert list(taken.trace[0].feature_mse) == [ONE]
         assert list(taken.trace[1].feature_mse) == [ONE, TWO]
         assert not taken.features.ways
@@ -240,8 +240,8 @@ class TestStages:
             fractions = [report.fraction for report in steps]
             assert fractions == sorted(fractions)
             assert fractions[-1] == 1.0
-            evaluations = [report.evaluations for report in steps]
-            assert evaluations == sorted(evaluations)
+            passes = [report.passes for report in steps]
+            assert passes == sorted(passes)
             assert steps[-1].feature_mse == pytest.approx(trace.feature_mse, rel=1e-4)
 
     def test_earlier_layers_are_held_at_the_reference(self, net, taken, reference, gradient):

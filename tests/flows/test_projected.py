@@ -358,5 +358,5 @@ class TestSettings:
 
     @pytest.mark.parametrize("bounds", [{"lower": 0.0}, {"upper": 1.0}])
     def test_bounds_are_refused(self, bounds):
-        with pytest.raises(ConfigError, match="flow=projected"):
+        with pytest.raises(ConfigError, match="bounds has no meaning in Projected"):
             Projected(Lbfgs(**bounds))

@@ -55,7 +55,7 @@ def test_an_outer_iteration_takes_the_evaluations_asked_for(objective, start):
     counts = []
     for evaluations in (4, 20):
         done = optimize(objective, start, Lbfgs(evaluations=evaluations), rule(3))
-        counts.append(done.trace.evaluations / 2 / 3)
+        counts.append(done.trace.passes / 2 / 3)
     # A line search is not broken off; the first evaluation of an iteration is known already.
     assert 3 <= counts[0] <= 7
     assert 19 <= counts[1] <= 23
@@ -63,7 +63,7 @@ def test_an_outer_iteration_takes_the_evaluations_asked_for(objective, start):
 
 def test_passes_are_counted_and_limited(objective, start):
     done = optimize(objective, start, KerasOptimizer("adam"), rule(50, max_passes=21))
-    assert done.trace.evaluations == 22  # the start, and ten steps
+    assert done.trace.passes == 22  # the start, and ten steps
     assert done.trace.steps == 10
     assert done.trace.stop_reason is StopReason.COMPLETED
 
@@ -126,7 +126,7 @@ def test_a_run_in_two_parts_is_the_uncut_run(objective, start, how):
     assert len(seen) == 3
     np.testing.assert_array_equal(second.image, whole.image)
     np.testing.assert_array_equal(second.state.image, whole.state.image)
-    for name in ("steps", "evaluations", "losses", "losses_before", "image_change_psnr_db"):
+    for name in ("steps", "passes", "losses", "losses_before", "image_change_psnr_db"):
         assert getattr(second.trace, name) == getattr(whole.trace, name), name
 
 
@@ -140,11 +140,11 @@ def test_what_is_forgotten_is_evaluated_again(objective, start, remembered, monk
         objective, start, Lbfgs(), rule(4), on_iteration=lambda *told: states.append(told[3]())
     )
     kept = first.state.optimizer
-    assert (len(kept[0]) if kept else 0) == min(remembered, first.trace.evaluations // 2)
+    assert (len(kept[0]) if kept else 0) == min(remembered, first.trace.passes // 2)
     for state in (states[0], first.state):
         rest = optimize(objective, start, Lbfgs(), rule(6), state=state)
         np.testing.assert_array_equal(rest.image, whole.image)
-        assert rest.trace.evaluations == whole.trace.evaluations
+        assert rest.trace.passes == whole.trace.passes
         assert rest.state.iterations == 6
 
 
@@ -157,7 +157,7 @@ def test_what_it_remembers_is_not_evaluated_again(objective, start, monkeypatch)
     )
     rest = optimize(objective, start, Lbfgs(), rule(5), state=first.state)
     # Where it was, the evaluations of one iteration, and the best image.
-    assert len(asked) <= 2 + (rest.trace.evaluations - first.trace.evaluations) // 2
+    assert len(asked) <= 2 + (rest.trace.passes - first.trace.passes) // 2
 
 
 def test_a_state_taken_on_the_way_is_as_good_as_one_at_the_end(objective, start):

@@ -1,83 +1,14 @@
 """Weights out of files in Keras's layouts, compared with Keras itself, and files gone bad."""
 
-import socket
-import sys
-
 import h5py
 import keras
 import numpy as np
 import pytest
 
 from decouple.errors import WeightsError
-from decouple.networks import network, vgg16, vgg19, weights
+from decouple.networks import network, vgg16, vgg19
 from decouple.networks.architecture import VGG16, VGG19
-
-LAST = "block3_conv1"
-TAPS = ("block1_conv1", "block2_conv1", "block3_conv1")
-
-
-def convolutions(net, last):
-    return [conv for conv in net.until(last) if hasattr(conv, "filters")]
-
-
-@pytest.fixture(scope="session")
-def arrays():
-    """{layer: (kernel, bias)} up to block3_conv1, scaled so that channels live and die."""
-    rng = np.random.default_rng(0)
-    drawn, channels = {}, 3
-    for conv in convolutions(VGG19, LAST):
-        kernel = rng.standard_normal((3, 3, channels, conv.filters)) / np.sqrt(4.5 * channels)
-        bias = 5 * rng.standard_normal(conv.filters)
-        drawn[conv.name] = (kernel.astype(np.float32), bias.astype(np.float32))
-        channels = conv.filters
-    return drawn
-
-
-@pytest.fixture(scope="session")
-def keras_model(arrays):
-    """Keras's own VGG-19 up to block3_conv1, with `arrays` in it."""
-    whole = keras.applications.VGG19(weights=None, include_top=False)
-    for name, pair in arrays.items():
-        whole.get_layer(name).set_weights(pair)
-    return keras.Model(whole.input, [whole.get_layer(tap).output for tap in TAPS])
-
-
-def write_legacy(path, net, last, arrays, only_shapes=False):
-    """The layout of the ImageNet files: layer/layer_W_1:0 and layer/layer_b_1:0.
-
-    Layers without given arrays are zero and take no room on the disk.
-    """
-    names, channels = [], 3
-    with h5py.File(path, "w") as file:
-        for layer in net.until(last) if last else net.layers:
-            names.append(layer.name)
-            group = file.create_group(layer.name)
-            group.attrs["weight_names"] = []
-            if not hasattr(layer, "filters"):
-                continue
-            own = [f"{layer.name}_W_1:0", f"{layer.name}_b_1:0"]
-            group.attrs["weight_names"] = [name.encode() for name in own]
-            shapes = [(3, 3, channels, layer.filters), (layer.filters,)]
-            for index, (name, shape) in enumerate(zip(own, shapes, strict=True)):
-                if layer.name in arrays:
-                    group[name] = arrays[layer.name][index]
-                else:
-                    group.create_dataset(name, shape, "f4", chunks=True)
-            channels = layer.filters
-        file.attrs["layer_names"] = [name.encode() for name in names]
-    return path
-
-
-@pytest.fixture(scope="session")
-def legacy_file(tmp_path_factory, arrays):
-    folder = tmp_path_factory.mktemp("weights")
-    return write_legacy(folder / "legacy.h5", VGG19, LAST, arrays)
-
-
-@pytest.fixture(scope="session")
-def whole_file(tmp_path_factory, arrays):
-    """All layers of VGG-19, as the ImageNet file has them."""
-    return write_legacy(tmp_path_factory.mktemp("weights") / "whole.h5", VGG19, None, arrays)
+from tests.networks.keras_files import LAST, assert_equals_keras, write_legacy
 
 
 def write_nested(path, *models):
@@ -95,18 +26,6 @@ def assert_holds(loaded, arrays):
         np.testing.assert_array_equal(loaded.biases[name], bias, err_msg=name)
         if name != "block1_conv1":
             np.testing.assert_array_equal(loaded.kernels[name], kernel, err_msg=name)
-
-
-def assert_equals_keras(net, keras_model, arrays):
-    x = np.random.default_rng(1).random((1, 21, 30, 3), np.float32)
-    theirs = keras_model(keras.applications.vgg19.preprocess_input(255.0 * x))
-    ours = net.forward(x, TAPS)
-    for tap, mine, their in zip(TAPS, ours, theirs, strict=True):
-        their = np.asarray(their)
-        assert their.max() > 0, tap
-        np.testing.assert_allclose(mine, their, rtol=0, atol=3e-6 * their.max(), err_msg=tap)
-    for name in arrays:
-        assert net.weights.widths[name] > 0
 
 
 class TestLayouts:
@@ -366,77 +285,3 @@ class TestBadFiles:
         wrong = {**arrays, "block1_conv2": (0 * kernel, bias)}
         path = write_legacy(tmp_path / "zero.h5", VGG19, LAST, wrong)
         assert "block1_conv2" in self.refused(path)
-
-
-class TestImageNet:
-    @pytest.fixture
-    def empty_cache(self, tmp_path, monkeypatch):
-        home = tmp_path / "keras"
-        (home / "models").mkdir(parents=True)
-        monkeypatch.setenv("KERAS_HOME", str(home))
-        return home
-
-    @pytest.fixture
-    def file_of_keras(self, monkeypatch, empty_cache, whole_file):
-        """What Keras would download is the test's file."""
-        module = sys.modules[keras.applications.VGG19.__module__]
-        asked = []
-
-        def get_file(name, url, **_):
-            asked.append(name)
-            return str(whole_file)
-
-        monkeypatch.setattr(module.file_utils, "get_file", get_file)
-        monkeypatch.setattr(weights, "reachable", lambda: True)
-        return asked
-
-    @pytest.fixture
-    def no_network(self, monkeypatch, empty_cache):
-        monkeypatch.setattr(weights, "is_cached", lambda _: False)
-        monkeypatch.setattr(weights, "reachable", lambda: False)
-
-    @pytest.mark.parametrize("origin", ["imagenet", "auto"])
-    def test_keras_loads_it(self, file_of_keras, keras_model, arrays, origin):
-        said = []
-        net = vgg19(weights=origin, last=LAST, activation="relu", pooling="max", say=said.append)
-        assert file_of_keras == ["vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"]
-        assert net.weights.origin == "imagenet"
-        assert_equals_keras(net, keras_model, arrays)
-        assert len(said) == (origin == "auto")
-        assert all("ImageNet" in line and "\n" not in line for line in said)
-
-    def test_without_network_imagenet_is_refused(self, no_network):
-        with pytest.raises(WeightsError, match="cannot be downloaded") as caught:
-            vgg19(weights="imagenet", last=LAST)
-        assert "\n" not in str(caught.value)
-
-    def test_without_network_auto_falls_back(self, no_network):
-        said = []
-        net = vgg19(weights="auto", last="block1_conv1", say=said.append)
-        assert net.weights.origin == "calibrated"
-        assert len(said) == 1
-        assert "calibrated" in said[0]
-        assert "\n" not in said[0]
-
-    def test_without_a_home_nothing_is_cached(self, homeless, monkeypatch):
-        monkeypatch.setattr(weights, "reachable", lambda: False)
-        assert not weights.is_cached("vgg19_weights.h5")
-        assert vgg19(last="block1_conv1", say=lambda _: None).weights.origin == "calibrated"
-
-    def test_a_download_that_fails_is_told_in_one_line(self, monkeypatch, empty_cache):
-        module = sys.modules[keras.applications.VGG19.__module__]
-
-        def get_file(*_, **__):
-            raise Exception("URL fetch failure on ...:\n 404 --\n Not Found")
-
-        monkeypatch.setattr(module.file_utils, "get_file", get_file)
-        monkeypatch.setattr(weights, "reachable", lambda: True)
-        with pytest.raises(WeightsError, match="404 -- Not Found") as caught:
-            vgg19(weights="imagenet", last=LAST)
-        assert "\n" not in str(caught.value)
-        assert socket.getdefaulttimeout() is None
-
-    def test_the_cache_is_where_keras_has_it(self, empty_cache):
-        name = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
-        (empty_cache / "models" / name).touch()
-        assert weights.is_cached(name)

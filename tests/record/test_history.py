@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import math
 import os
 from dataclasses import replace
@@ -8,6 +9,7 @@ import pytest
 from decouple.errors import RunFolderError
 from decouple.flows.trace import StepReport
 from decouple.record.history import (
+    Extent,
     History,
     earlier_rows,
     iterate_history,
@@ -19,8 +21,8 @@ from decouple.record.observers import fan_out
 LAYERS = ("block1_conv1", "block2_conv1")
 
 
-def report(evaluations, layer="block1_conv1", stage="impose", mse=None):
-    return StepReport(stage, layer, 0.5, evaluations, 1.25, mse or {layer: 1e-15})
+def report(passes, layer="block1_conv1", stage="impose", mse=None):
+    return StepReport(stage, layer, 0.5, passes, 1.25, mse or {layer: 1e-15})
 
 
 def names(folder):
@@ -37,17 +39,33 @@ def test_rows_come_back_as_they_were_reported(tmp_path):
     assert first.feature_mse == {"block1_conv1": 1.5, "block2_conv1": 0.0}
     assert second.feature_mse == {"block1_conv1": 1e-15}
     assert (second.stage, second.layer, second.step) == ("impose", "block1_conv1", 2)
-    assert (second.fraction, second.evaluations, second.seconds) == (0.5, 9, 1.25)
+    assert (second.fraction, second.passes, second.seconds) == (0.5, 9, 1.25)
 
 
 def test_columns_are_the_contract(tmp_path):
     with History(tmp_path, LAYERS) as history:
         history(report(3))
     header, row = (tmp_path / "history.csv").read_text().splitlines()
-    assert header == (
-        "stage,layer,step,fraction,evaluations,seconds,mse_block1_conv1,mse_block2_conv1"
-    )
+    assert header == "stage,layer,step,fraction,passes,seconds,mse_block1_conv1,mse_block2_conv1"
     assert row == "impose,block1_conv1,1,0.5,3,1.25,1e-15,"
+
+
+def as_before(folder):
+    """Let a history say what it said when passes were called evaluations."""
+    path = folder / "history.csv"
+    path.write_text(path.read_text().replace("passes", "evaluations", 1))
+    return hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size
+
+
+def test_rows_of_an_older_run_are_read_and_gone_on_with(tmp_path):
+    with History(tmp_path, LAYERS) as history:
+        history(report(3))
+    digest, size = as_before(tmp_path)
+    assert [row.passes for row in read_history(tmp_path / "history.csv")] == [3]
+    with History(tmp_path, LAYERS, known=Extent(size, digest)) as history:
+        history(report(9))
+    rows = read_history(tmp_path / "history.csv")
+    assert [(row.step, row.passes) for row in rows] == [(1, 3), (2, 9)]
 
 
 def test_step_counts_within_stage_and_layer(tmp_path):
@@ -101,12 +119,12 @@ def test_not_opened_is_a_defect(tmp_path):
 @pytest.mark.parametrize("killed", [False, True])
 def test_resumed_run_takes_over_at_its_checkpoint(tmp_path, killed):
     with History(tmp_path, LAYERS) as history:
-        for evaluations in (1, 2, 3):
-            history(report(evaluations))
+        for passes in (1, 2, 3):
+            history(report(passes))
         history(report(1, "block2_conv1"))
         known = history.flush()
-        for evaluations in (2, 3, 4):
-            history(report(evaluations, "block2_conv1"))
+        for passes in (2, 3, 4):
+            history(report(passes, "block2_conv1"))
     if killed:  # the file has no name yet, and its last row is cut short
         text = (tmp_path / "history.csv").read_text()
         (tmp_path / "history.csv").unlink()
@@ -115,7 +133,7 @@ def test_resumed_run_takes_over_at_its_checkpoint(tmp_path, killed):
         history(report(7, "block2_conv1"))
     assert names(tmp_path) == ["history.csv"]
     rows = read_history(tmp_path / "history.csv")
-    assert [(row.layer[5], row.step, row.evaluations) for row in rows] == [
+    assert [(row.layer[5], row.step, row.passes) for row in rows] == [
         *(("1", 1, 1), ("1", 2, 2), ("1", 3, 3)),
         *(("2", 1, 1), ("2", 2, 7)),
     ]
@@ -131,11 +149,11 @@ def test_the_same_layer_begun_anew_counts_from_one(tmp_path):
 
 
 def test_without_a_checkpoint_the_rows_begin_anew(tmp_path):
-    for evaluations in (1, 2):
+    for passes in (1, 2):
         with History(tmp_path, LAYERS) as history:
-            history(report(evaluations))
+            history(report(passes))
     (row,) = read_history(tmp_path / "history.csv")
-    assert row.evaluations == 2
+    assert row.passes == 2
 
 
 def test_fewer_rows_than_the_checkpoint_knows_of_are_refused(tmp_path):
@@ -160,7 +178,7 @@ def cut(tmp_path):
 
 
 def rows(folder):
-    return [row.evaluations for row in read_history(folder / "history.csv")]
+    return [row.passes for row in read_history(folder / "history.csv")]
 
 
 def entered(folder, known, *reports):

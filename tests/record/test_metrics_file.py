@@ -21,7 +21,7 @@ def trace(**changes):
         "stepper": "rk45",
         "stop_reason": StopReason.STEP_LIMIT,
         "steps": 4,
-        "evaluations": 24,
+        "passes": 24,
         "seconds": 0.5,
         "feature_mse": {"block1_conv1": np.float32(0.25), "block2_conv1": math.nan},
         "image_change_psnr_db": math.inf,
@@ -105,13 +105,27 @@ def test_what_compared_nothing_has_no_comparison(metrics):
     assert record.comparison(metrics) == {}
 
 
+def test_an_older_run_is_read_in_todays_words(tmp_path, complete):
+    record.write_metrics(tmp_path, complete)
+    held = json.loads((tmp_path / "metrics.json").read_text())
+    row = {"method": "lift", "psnr_db": 1.0, "evaluations": 7, "seconds": 1.0}
+    held |= {"experiment": "compare", "compare": {"rows": [row]}}
+    for stage in held["stages"]:
+        stage["evaluations"] = stage.pop("passes")
+    (tmp_path / "metrics.json").write_text(json.dumps(held))
+    metrics = record.read_metrics(tmp_path)
+    assert [stage["passes"] for stage in metrics["stages"]] == [24]
+    assert [row["passes"] for row in record.comparison(metrics)["rows"]] == [7]
+    record.check_metrics(metrics)
+
+
 def test_every_missing_key_is_listed(tmp_path, complete):
     del complete["seed"]
     del complete["network"]["pooling"]
     del complete["stages"][0]["layer"]
     del complete["self_transfer"]["psnr_db"]
     complete["compare"] = {"rows": [{"method": "lift", "psnr_db": 1.0, "seconds": 1.0}]}
-    complete["compare_flows"] = {"rows": [{"method": "lift", "psnr_db": 1.0, "evaluations": 1}]}
+    complete["compare_flows"] = {"rows": [{"method": "lift", "psnr_db": 1.0, "passes": 1}]}
     complete["transfer"] = None
     with pytest.raises(ValueError, match="metrics lack") as error:
         record.write_metrics(tmp_path, complete)
@@ -120,7 +134,7 @@ def test_every_missing_key_is_listed(tmp_path, complete):
         "network.pooling",
         "stages[0].layer",
         "self_transfer.psnr_db",
-        "compare.rows[0].evaluations",
+        "compare.rows[0].passes",
         "compare_flows.rows[0].seconds",
         "transfer.feature_mse_to_source",
         "transfer.decoupled_feature_mse",
@@ -137,7 +151,7 @@ def test_stage_row_is_named_as_in_the_contract():
     row = record.stage_row(trace(image_change_psnr_db=23.5))
     assert row["stop_reason"] == "step_limit"
     assert row["image_change_psnr_db"] == 23.5
-    assert row["evaluations"] == 24
+    assert row["passes"] == 24
 
 
 def test_environment_names_versions_without_importing_them():

@@ -10,9 +10,9 @@ from decouple.record.closing import closing_table, recovered
 from decouple.record.progress import Progress, duration, stage_name
 
 
-def report(fraction, stage="noisify_source", layer="block2_conv1", evaluations=12):
+def report(fraction, stage="noisify_source", layer="block2_conv1", passes=12):
     mse = {"block1_conv1": 3.4e-16, "block2_conv1": 1.2e-5}
-    return StepReport(stage, layer, fraction, evaluations, 60.0, mse)
+    return StepReport(stage, layer, fraction, passes, 60.0, mse)
 
 
 def console(terminal, width=80):
@@ -132,7 +132,7 @@ METRICS = {
             "stage": stage,
             "layer": layer,
             "stop_reason": "step_collapse",
-            "evaluations": 12345,
+            "passes": 12345,
             "seconds": 1234.56,
             "feature_mse": {"block1_conv1": 1.2e-16, "block2_conv1": 3.3e-15, "block3_conv1": None},
             "image_change_psnr_db": None if stage == "reference" else 23.12,

@@ -61,7 +61,7 @@ def test_a_run_leaves_what_its_history_and_folder_hold(tmp_path):
     found = read(tmp_path / "run")
     history = read_history(tmp_path / "run" / "history.csv")
     expected = [
-        (f"{row.stage}/{row.layer}/mse_{layer}", row.evaluations, mse)
+        (f"{row.stage}/{row.layer}/mse_{layer}", row.passes, mse)
         for row in history
         for layer, mse in row.feature_mse.items()
     ]

@@ -50,7 +50,7 @@ MEASURED: dict[str, Any] = {
             "layer": LAYERS[1],
             "stop_reason": "reached",
             "steps": 21,
-            "evaluations": 1234,
+            "passes": 1234,
             "seconds": 12.34,
             "feature_mse": {LAYERS[0]: 2.5e-16, LAYERS[1]: 3.5e-15},
             "image_change_psnr_db": 20.16,

@@ -260,7 +260,7 @@ def compared(folder: Path, rows: list[dict]) -> list[list[str]]:
 
 def test_comparison_of_a_few_methods_has_a_row_for_every_key_of_any(tmp_path: Path) -> None:
     rows = [
-        {"method": "lift", "psnr_db": 120.123, "evaluations": 1234, "seconds": 3.21},
+        {"method": "lift", "psnr_db": 120.123, "passes": 1234, "seconds": 3.21},
         {"method": "gradient", "psnr_db": None, "stop_reason": "step_limit", "mse": {"a": 1e-9}},
     ]
     assert compared(tmp_path / "run", rows)[:6] == [

@@ -32,7 +32,7 @@ def test_a_notebook_gets_what_the_command_line_gets(tmp_path):
     assert (ready.reference.height, ready.reference.width) == target.shape[:2]
     assert metrics["noise"] == {"height": 16, "width": target.shape[1], "draws": 2}
     row = metrics["stages"][0]
-    assert (row["stage"], row["evaluations"]) == ("reference", ready.evaluations)
+    assert (row["stage"], row["passes"]) == ("reference", ready.passes)
     flow = dc.Gradient(stop=dc.StopRules(dc.StopRule(max_iterations=3)))
     taken = dc.noisify(source, ready.extractor, ready.reference, flow=flow)
     with np.load(tmp_path / "run" / "result.npz") as kept:
@@ -53,7 +53,7 @@ def test_a_channel_is_left_out_that_one_image_or_the_noise_cannot_move(extractor
         ready.reference.features[ONE], measured[ready.extractor.alive[ONE]]
     )
     assert net.size == 64 + 128, "what was given is as it was"
-    assert ready.evaluations > 0
+    assert ready.passes > 0
 
 
 def test_the_size_of_the_noise_may_be_given(extractor):

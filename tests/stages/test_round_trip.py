@@ -63,7 +63,7 @@ class TestSelfTransfer:
             assert trace.stop_reason is StopReason.REACHED
             assert trace.stepper == "symmetric"
             assert trace.steps > 0
-            assert trace.evaluations > trace.steps
+            assert trace.passes > trace.steps
             assert trace.seconds > 0
             assert np.isfinite(trace.image_change_psnr_db)
             assert max(trace.feature_mse.values()) <= 1e-8
@@ -78,9 +78,9 @@ class TestSelfTransfer:
             fractions = [report.fraction for report in steps]
             assert fractions == sorted(fractions)
             assert fractions[-1] == 1.0
-            evaluations = [report.evaluations for report in steps]
-            assert evaluations == sorted(evaluations)
-            assert evaluations[-1] <= trace.evaluations
+            passes = [report.passes for report in steps]
+            assert passes == sorted(passes)
+            assert passes[-1] <= trace.passes
             distances = [report.feature_mse[trace.layer] for report in steps]
             assert distances == sorted(distances, reverse=True)
             assert max(report.feature_mse[ONE] for report in steps) < 1 or trace.layer == ONE

@@ -70,7 +70,10 @@ class NoiseConfig:
 
 @dataclass
 class MaskConfig:
-    """min_slope: channels whose mean activation slope is not above it are left out."""
+    """min_slope: channels whose mean activation slope is not above it are left out.
+
+    So are those that answer at less than one position in all, unless it is 0.
+    """
 
     min_slope: float = 1e-3
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -126,18 +127,36 @@ class Extractor(Features):
         For ReLU this is the share of positions at which the channel is active. None where the
         network knows of no slopes.
         """
+        slopes = self._slopes(image)
+        if slopes is None:
+            return None
+        return {layer: means for layer, (means, _) in slopes.items()}
+
+    def _slopes(self, image: np.ndarray) -> dict[str, tuple[np.ndarray, int]] | None:
+        """Mean slopes, (C,), and the number of positions that each is the mean of."""
         slopes = self.network.slopes(self.linearize(image).linearization[0], self.layers)
         if slopes is None:
             return None
-        means = [tf.reduce_mean(slope, axis=(0, 1, 2)).numpy() for slope in slopes]
-        return dict(zip(self.layers, means, strict=True))
+        return {
+            layer: (tf.reduce_mean(slope, axis=(0, 1, 2)).numpy(), math.prod(slope.shape[1:3]))
+            for layer, slope in zip(self.layers, slopes, strict=True)
+        }
 
     def movable(self, image: np.ndarray, least: float) -> dict[str, np.ndarray]:
-        """See `Features.movable`; where there is one feature to a channel, by its slopes."""
-        slopes = self.mean_slopes(image) if self.one_a_channel else None
+        """See `Features.movable`; where there is one feature to a channel, by its slopes.
+
+        One that answers at less than one position in all is left out as well: its mean is made of
+        the tails of its activation, and small maps would take it for alive. With a `least` of 0
+        whatever answers at all is taken.
+        """
+        slopes = self._slopes(image) if self.one_a_channel else None
         if slopes is None:
             return super().movable(image, least)
-        return {layer: kept & (slopes[layer] > least) for layer, kept in self.alive.items()}
+        alive = {}
+        for layer, kept in self.alive.items():
+            means, positions = slopes[layer]
+            alive[layer] = kept & (means > (max(least, 1 / positions) if least > 0 else 0))
+        return alive
 
     # Measuring and linearizing.
 

@@ -47,6 +47,7 @@ class Solved:
     ----------
     image, multipliers : x₁, (H, W, 3), and λ, (C,); x₀ and the last λ where it did not converge
     iterations : that it took
+    rate : by how much each of them changed the error, in the mean
     excess : work beyond what is good for a step, in passes of the network's own precision
     residual : (C,), of the features, as last measured
     tolerance : to what they were to be solved (RMS over the image)
@@ -61,6 +62,7 @@ class Solved:
     tolerance: float
     converged: bool
     finite: bool = True
+    rate: float = 1.0
 
 
 class _Equations:
@@ -137,13 +139,13 @@ class StepSolver:
         tolerance = max(asked, factor.rounding(rounded, last.epsilon))
         multipliers, x1 = predict(equations.begin)
         size = len(multipliers)
-        good = _GOOD_ITERATIONS if self.exact else _GOOD_ONE_WAY
         if self._anderson is not None and self._learnt_with is factor.factor:
             self._anderson.restart()
         else:
             self._anderson = None
         first = best = np.inf
         since_best = 0
+        good = _GOOD_ITERATIONS if self.exact else _GOOD_ONE_WAY
         excess = 0.0
         for iteration in range(1, limit + 1):
             if iteration > good:
@@ -173,7 +175,10 @@ class StepSolver:
                 x1, multipliers = (
                     (moved, multipliers + correction) if self.exact else (x1, multipliers)
                 )
-                return Solved(x1, multipliers, iteration, excess, residual, tolerance, True)
+                rate = (error / first) ** (1 / (iteration - 1)) if iteration > 1 else 0.0
+                return Solved(
+                    x1, multipliers, iteration, excess, residual, tolerance, True, rate=rate
+                )
             if self._anderson is None:
                 # λ in units of the motion, so that both unknowns weigh alike.
                 motion, size_of_multipliers = map(np.linalg.norm, (moved - x0, multipliers))

@@ -41,9 +41,11 @@ if TYPE_CHECKING:
 # Of the first step, in s, of 1: what is learnt in a first step that fails is lost, and a picture's
 # way is most curved where it begins.
 _FIRST_STEP = 1 / 32
-# Steps get longer up to the first number of iterations and shorter beyond the second. Where growth
-# is not found, only they tell how much a step is bent.
-_FEW, _MANY = 13, 17
+# Steps get longer while an iteration leaves no more than the first part of the error, and shorter
+# where it leaves more than the second: if that part goes with the root of a step's length, as it
+# does where a step is bent, the work for a way is least at 1/√e.
+_FAST, _SLOW = 0.45, 0.6
+# Where growth is not found, only the number of iterations tells how much a step is bent.
 _FEW_UNTOLD, _MANY_UNTOLD = 9, 12
 _FEW_ONE_WAY, _MANY_ONE_WAY = 4, 6
 # Steps that are not taken back are solved to this share of their length: what is left of the
@@ -79,8 +81,8 @@ class Symmetric:
     first_step : length in s, of 1; by default 1/32
     smallest_step : below it the path has collapsed
     max_steps : then the motion ends with what was reached
-    max_iterations : of one step; a step that needs more is halved. Half as many more where the
-        growth of errors is found, twice as many where the steps are known
+    max_iterations : of one step; a step that needs more is halved. Twice as many where
+        the growth of errors is found, or the steps are known
     memory : of Anderson acceleration, in iterations; they may be those of earlier steps
     """
 
@@ -231,7 +233,7 @@ class _Walk:
                 length = h / 2
                 continue
             self._accept(h, target, solved, end, growth)
-            length = h * self._lengthened(solved.iterations)
+            length = h * self._lengthened(solved)
             steps_left = (1.0 - self.s) / length
             pays = solved.excess * steps_left > self._factor_cost()
             if not self.follows and pays and self.excess > self._factor_cost():
@@ -296,14 +298,14 @@ class _Walk:
             self.planned.extendleft(reversed(self.planned.popleft().halves()))
         return None
 
-    def _lengthened(self, iterations: int) -> float:
+    def _lengthened(self, solved: Solved) -> float:
         """How many times longer the next step may be."""
-        few, many = (_FEW, _MANY) if self.growth is not None else (_FEW_UNTOLD, _MANY_UNTOLD)
+        work, few, many = float(solved.iterations), _FEW_UNTOLD, _MANY_UNTOLD
         if self.one_way is not None:
             few, many = _FEW_ONE_WAY, _MANY_ONE_WAY
-        longer = 0.8 if iterations > many else 1.0
-        if iterations <= few:
-            longer = 1.5
+        elif self.growth is not None:
+            work, few, many = solved.rate, _FAST, _SLOW
+        longer = 1.5 if work <= few else 0.8 if work > many else 1.0
         bend = 0.0 if self.growth is None else self.growth.bend
         return min(longer, _LARGEST_BEND / bend) if bend > 0 else longer
 
@@ -370,8 +372,8 @@ class _Walk:
     def _limit(self) -> int:
         # A planned step is known to have a solution: more patience before it is cut up. So has one
         # whose bend will be seen; else it would pass for one that can be taken back.
-        patience = 2 if self.planned else 1 if self.growth is None else 1.5
-        return int(patience * self.stepper.max_iterations)
+        patient = self.planned or self.growth is not None
+        return (2 if patient else 1) * self.stepper.max_iterations
 
     def _ended(self, reason: StopReason) -> Moved:
         way = None

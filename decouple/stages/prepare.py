@@ -58,8 +58,9 @@ def prepare(
     size : (height, width) of the noise; that of the last image by default, whose shape the result
         has where the features of the one before are imposed on it
     seed, draws : see `noise_reference`
-    min_slope : a channel is left out where its mean activation slope is not above it, on the noise
-        or on an image
+    min_slope : a channel is left out where its mean activation slope is not above it, or where it
+        answers at less than one position in all, on the noise or on an image; 0 leaves out only
+        what answers nowhere
     tried : whether features of your own have been tried already
 
     Raises

@@ -52,6 +52,7 @@ examples
   python -m decouple.run -m +experiment=self_transfer layers=1,2 seed=0,1      one run for each
   python -m decouple.run resume=RUN_DIR          go on with a run that was cut short
   python -m decouple.run verify=RUN_DIR          run it again, and say how alike the two are
+  python -m decouple.run index=runs              one page over all runs in a folder
   python -m decouple.run +plugin=my_module +experiment=mine     one of your own
 
 flags: -m (sweep), --cfg job (show the composed configuration), --version, --traceback (on errors)
@@ -116,6 +117,27 @@ def _resumed(parsed: list[Override]) -> list[str]:
     return [*words_of(config), *own]
 
 
+def indexed_folder(overrides: list[str]) -> str | None:
+    """The folder of `index=FOLDER`; None where no page over a folder is asked for.
+
+    Raises
+    ------
+    ConfigError : other settings are given with it.
+    """
+    return _alone("index", overrides, "a page over runs that have been made")
+
+
+def _alone(setting: str, overrides: list[str], why: str) -> str | None:
+    """The value of a setting that stands alone; None where it is not named."""
+    if not any(override.startswith(f"{setting}=") for override in overrides):
+        return None
+    parsed = read(overrides)
+    for override in parsed:
+        if override.key_or_group != setting:
+            raise ConfigError(f"{override.key_or_group}= cannot be set with {setting}=: {why}")
+    return literal(str(parsed[-1].value()))
+
+
 def verified_run(overrides: list[str]) -> tuple[str, DictConfig] | None:
     """The folder and the configuration of `verify=RUN_DIR`; None where nothing is verified.
 
@@ -123,15 +145,9 @@ def verified_run(overrides: list[str]) -> tuple[str, DictConfig] | None:
     ------
     ConfigError : there is no such run, or other settings are given with it.
     """
-    if not any(override.startswith("verify=") for override in overrides):
+    run_dir = _alone("verify", overrides, "a run is repeated as it was")
+    if run_dir is None:
         return None
-    parsed = read(overrides)
-    for override in parsed:
-        if override.key_or_group != "verify":
-            raise ConfigError(
-                f"{override.key_or_group}= cannot be set with verify=: a run is repeated as it was"
-            )
-    run_dir = literal(str(parsed[-1].value()))
     return run_dir, compose_checked(words_of(_settings_of("verify", run_dir)))
 
 

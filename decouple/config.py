@@ -33,7 +33,7 @@ from decouple.network_kinds import KERAS, VGG
 # Files and folders, beside those of experiments: a leading ~ is the home folder.
 _PATHS = (
     *("source", "target", "network.weights", "network.model"),
-    *("run_dir", "resume", "verify", "hydra.sweep.dir"),
+    *("run_dir", "resume", "verify", "index", "hydra.sweep.dir"),
 )
 # Checked here as well as where they are used, to refuse a word before TensorFlow is imported.
 _CHOICES = {

@@ -19,6 +19,7 @@ from decouple.command_line import (
     check_names,
     compose_checked,
     help_page,
+    indexed_folder,
     sweep_folder,
     verified_run,
 )
@@ -83,6 +84,9 @@ def _dispatch(arguments: list[str]) -> int:
         if told.completion:
             hand_to_hydra(arguments)
             return 0
+        folder = indexed_folder(told.settings)
+        if folder is not None:
+            return _index(folder)
         repeated = verified_run(told.settings)
         if repeated is not None:
             return _verify(*repeated)
@@ -111,6 +115,15 @@ def _dispatch(arguments: list[str]) -> int:
 
         return sweep(words, configs, given)
     carry_out(config)
+    return 0
+
+
+def _index(folder: str) -> int:
+    """Write the page over a folder of runs, and say where it is."""
+    from decouple.report.index import write_index  # it draws nothing, but reads pictures
+
+    page, count = write_index(folder)
+    print(printable(f"{page} ({count} run{'' if count == 1 else 's'})"))
     return 0
 
 

@@ -230,7 +230,7 @@ def _check_name(override: Override) -> None:
         raise ConfigError(
             f"{sign}{key}: only +experiment and +plugin take a sign; write {key}=VALUE"
         )
-    if key not in defaults() and key != "verify":
+    if key not in defaults() and key not in ("verify", "index"):
         raise ConfigError(unknown_name("setting", key, [*defaults(), *groups()]))
 
 

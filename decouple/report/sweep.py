@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import count, groupby
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -20,10 +18,10 @@ from decouple.errors import ConfigError
 from decouple.overrides import differences, read_config, settings, word
 from decouple.record.history import HistoryRow, read_history
 from decouple.record.metrics import read_metrics
-from decouple.record.progress import scientific, stage_name
+from decouple.record.progress import stage_name
 from decouple.report import facts, style, wording
 from decouple.report.curves import FLOOR
-from decouple.report.page import PAGE
+from decouple.report.linked import address_of, measures
 from decouple.report.sweep_pictures import Window, grid_of, telling_window
 from decouple.report.template import Cell, Column, Embedded, render, texts
 
@@ -76,6 +74,10 @@ class _Cell:
     @property
     def label(self) -> str:
         return f"{self.number}: {self.differing}" if self.differing else str(self.number)
+
+    def address(self, page: Path) -> str:
+        """Of its own page, from another."""
+        return address_of(self.folder, page, finished=not self.reason)
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def write_sweep_page(
         grid=grid_of(columns, values),
         window=window,
         results=_results(columns, values, cells, path),
-        failures=[(cell, _address(cell, path)) for cell in failed],
+        failures=[(cell, cell.address(path)) for cell in failed],
         go_on=go_on,
         curves=_curves(runs),
         runs=len(runs),
@@ -192,24 +194,8 @@ def _tile(cell: _Cell, window: Window | None, path: Path) -> _Tile:
         cell,
         Embedded.of(result, largest=_THUMBNAIL),
         None if window is None else window.crop(result),
-        _address(cell, path),
+        cell.address(path),
     )
-
-
-def _address(cell: _Cell, path: Path) -> str:
-    """Of the run's own page, from this one; of a failed run's folder where it has no page."""
-    if cell.folder is None:
-        return ""
-    page = cell.folder / PAGE
-    if cell.reason and not page.exists():
-        page = cell.folder
-    if not page.exists():
-        return ""
-    page = page.resolve()
-    try:
-        return quote(os.fsencode(Path(os.path.relpath(page, path.resolve().parent)).as_posix()))
-    except ValueError:  # another drive
-        return page.as_uri()
 
 
 def _results(
@@ -217,8 +203,8 @@ def _results(
 ) -> tuple[list[Column], list[list[Cell]]]:
     """A row for each finished run: its settings, headline numbers, cost, and why it ended."""
     runs = [(cell, row) for cell, row in zip(cells, values, strict=True) if not cell.reason]
-    measures = [_measures(cell.metrics) for cell, _ in runs]
-    titles = list(dict.fromkeys(title for each in measures for title in each))
+    found = [measures(cell.metrics) for cell, _ in runs]
+    titles = list(dict.fromkeys(title for each in found for title in each))
     columns = [
         Column("run", number=True),
         *(Column(name) for name in names),
@@ -228,12 +214,12 @@ def _results(
         Column("ended"),
     ]
     rows = []
-    for (cell, row), measured in zip(runs, measures, strict=True):
+    for (cell, row), measured in zip(runs, found, strict=True):
         passes = [stage.get("passes") or 0 for stage in cell.metrics.get("stages") or ()]
         reason = facts.worst_reason(cell.metrics)
         rows.append(
             [
-                Cell(str(cell.number), link=_address(cell, path)),
+                Cell(str(cell.number), link=cell.address(path)),
                 *texts(row),
                 *texts([measured.get(title, "–") for title in titles]),
                 Cell(f"{sum(passes):,}" if passes else "–"),
@@ -242,28 +228,6 @@ def _results(
             ]
         )
     return columns, rows
-
-
-def _measures(metrics: Mapping[str, Any]) -> dict[str, str]:
-    """The numbers that runs are compared by."""
-    found = {}
-    if metrics.get("self_transfer"):
-        found["PSNR"] = wording.psnr(metrics["self_transfer"])
-        share = metrics["self_transfer"].get("differing_pixels_8bit")
-        found["differing"] = "–" if share is None else f"{100 * share:.4g} %"
-    transfer = metrics.get("transfer") or {}
-    for key, title in (
-        ("decoupled_feature_mse", "decoupled feature MSE"),
-        ("feature_mse_to_source", "feature MSE to source"),
-    ):
-        if transfer.get(key):
-            found[title] = scientific(wording.largest(transfer[key])[1])
-    for kind, title in (("gram", "Gram distance"), ("means", "means distance")):
-        distances = (metrics.get("gatys") or {}).get(f"{kind}_distance_to_source")
-        if distances:
-            found[f"{title} to source"] = f"{wording.largest(distances)[1]:.3g}"
-    # Of an experiment of the user's: what stands at the head of its page.
-    return found or {fact.label: fact.value for fact in facts.headline(metrics)}
 
 
 def _curves(runs: Sequence[_Cell]) -> Embedded | None:

@@ -45,11 +45,11 @@ def render(template: str, **values: Any) -> str:
 
 @dataclass(frozen=True)
 class Embedded:
-    """A PNG inside the page.
+    """A picture inside the page.
 
     Attributes
     ----------
-    data : the file's very bytes, as a `data:` address
+    data : a file's bytes, as a `data:` address
     width, height : in pixels
     dots_per_inch : what the file says of itself; 96, a browser's own, where it says nothing
     """
@@ -85,9 +85,30 @@ class Embedded:
         return cls.of_bytes(content, width, height, float(dots))
 
     @classmethod
-    def of_bytes(cls, content: bytes, width: int, height: int, dots_per_inch: float) -> Embedded:
-        """A PNG's bytes with what is known of them."""
-        data = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    def thumbnail(cls, path: Path, largest: int) -> Embedded | None:
+        """A small JPEG of a PNG file, of which a page may hold many; None as with `of`.
+
+        Parameters
+        ----------
+        path : a PNG file
+        largest : pixels of the longer side, at most
+        """
+        try:
+            with Image.open(path, formats=["PNG"]) as picture:
+                small = picture.convert("RGB")
+                small.thumbnail((largest, largest), Image.Resampling.LANCZOS)
+        except (OSError, Image.DecompressionBombError):
+            return None
+        content = io.BytesIO()
+        small.save(content, format="JPEG", quality=85)
+        return cls.of_bytes(content.getvalue(), *small.size, _CSS_PIXELS_PER_INCH, kind="jpeg")
+
+    @classmethod
+    def of_bytes(
+        cls, content: bytes, width: int, height: int, dots_per_inch: float, kind: str = "png"
+    ) -> Embedded:
+        """The bytes of a picture of a kind, with what is known of them."""
+        data = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
         return cls(data, width, height, dots_per_inch)
 
     @property

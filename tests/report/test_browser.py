@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from run_folders import write_run
 
+from decouple.report.index import write_index
 from decouple.report.page import write_page
 from decouple.report.sweep import Failure, write_sweep_page
 
@@ -47,6 +48,17 @@ const wait = (frame) => new Promise((done) => {
       slider.value = 25;
       slider.dispatchEvent(new Event("input"));
       one.clip = view.getComputedStyle(page.querySelectorAll(".versus img")[1]).clipPath;
+    }
+    const search = page.querySelector(".search input");
+    if (search) {
+      const typed = (words) => {
+        search.value = words;
+        search.dispatchEvent(new Event("input"));
+        const left = [...page.querySelectorAll("article")].filter((run) => run.checkVisibility());
+        return [left.length, page.querySelector(".count").textContent];
+      };
+      one.searched = [search.checkVisibility()];
+      for (const words of ["coffee SEED=2", "no such", ""]) one.searched.push(typed(words));
     }
     const dialog = page.querySelector("dialog"), large = dialog.querySelector("img");
     page.querySelector(".enlarge").click();
@@ -129,6 +141,17 @@ def test_page_of_a_run(browser: str, tmp_path: Path) -> None:
     for one in found:
         assert not one["hidden"]
         assert one["clip"] == "inset(0px 0px 0px 25%)"
+
+
+def test_page_of_a_folder(browser: str, tmp_path: Path) -> None:
+    for k in range(3):
+        write_page(write_run(tmp_path / f"run{k}", ("source=sample:coffee", f"seed={k}")))
+    write_run(tmp_path / "long", (f"source={LONG!r}",), stages=[])
+    page, _ = write_index(tmp_path)
+    found, console = browse(browser, page, tmp_path)
+    check(found, console)
+    for one in found:
+        assert one["searched"] == [True, [1, "1"], [0, "0"], [4, "4"]]
 
 
 def test_page_of_a_sweep(browser: str, tmp_path: Path) -> None:

@@ -1,11 +1,24 @@
 "use strict";
-// Everything on the page is there without this script; it adds the slider and the enlarging.
+// Everything on the page is there without this script; it adds the slider, enlarging and searching.
 const slider = document.querySelector(".versus input");
 if (slider) {
   slider.hidden = false;
   const follow = () => slider.parentElement.style.setProperty("--at", slider.value + "%");
   slider.addEventListener("input", follow);
   follow(); // a browser may restore the value of a page that was left
+}
+
+const search = document.querySelector(".search input");
+if (search) {
+  search.closest(".search").hidden = false;
+  const runs = [...document.querySelectorAll("[data-words]")];
+  const filter = () => {
+    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const run of runs) run.hidden = !words.every((word) => run.dataset.words.includes(word));
+    document.querySelector(".count").textContent = runs.filter((run) => !run.hidden).length;
+  };
+  search.addEventListener("input", filter);
+  filter(); // a browser may restore what was typed
 }
 
 const dialog = document.querySelector("dialog");

@@ -300,7 +300,8 @@ class _Walk:
 
     def _lengthened(self, solved: Solved) -> float:
         """How many times longer the next step may be."""
-        work, few, many = float(solved.iterations), _FEW_UNTOLD, _MANY_UNTOLD
+        work = float(solved.iterations)
+        few, many = map(float, (_FEW_UNTOLD, _MANY_UNTOLD))
         if self.one_way is not None:
             few, many = _FEW_ONE_WAY, _MANY_ONE_WAY
         elif self.growth is not None:

@@ -101,7 +101,8 @@ class Embedded:
             return None
         content = io.BytesIO()
         small.save(content, format="JPEG", quality=85)
-        return cls.of_bytes(content.getvalue(), *small.size, _CSS_PIXELS_PER_INCH, kind="jpeg")
+        width, height = small.size
+        return cls.of_bytes(content.getvalue(), width, height, _CSS_PIXELS_PER_INCH, kind="jpeg")
 
     @classmethod
     def of_bytes(

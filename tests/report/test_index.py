@@ -44,7 +44,7 @@ def test_runs_at_any_depth_the_latest_first(tmp_path: Path) -> None:
     assert linked(page) == ["two/report.html", "self_transfer/one/report.html"]
     assert page.text("code") == ["layers=1", "seed=3"]
     assert page.text("small") == ["sample:cat", "sample:coffee"]
-    assert page.text("b") == ["141.26 dB", "0 %", "0:01:15", "119.25 dB", "0 %", "0:01:15"]
+    assert page.text("b") == ["141.26 dB", "0.01 %", "0:01:15", "119.25 dB", "0 %", "0:01:15"]
     assert len(page.all("img")) == 2 + 1, "two results, and the one that is enlarged"
 
 

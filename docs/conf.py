@@ -1,0 +1,39 @@
+"""Sphinx's settings: `sphinx-build -W -b html -c docs . docs/_build` makes the site.
+
+The pages are the README, docs/ and reports/ themselves, as they lie in the repository; what the
+code knows better, settings and the interface of Python, is written to docs/generated/ first.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+
+from reference import write_reference  # noqa: E402
+
+import decouple  # noqa: E402
+
+write_reference(ROOT / "docs" / "generated")
+
+project, author, release = "decouple", "the decouple developers", decouple.__version__
+copyright = author
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "numpydoc"]
+root_doc = "docs/index"
+include_patterns = [
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md"),
+    *("docs/*.md", "docs/generated/*.md", "reports/*.md"),
+]
+nitpicky = False
+myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_heading_anchors = 4
+# `experiments/…` and single modules are linked to as files, which readers of the site may save.
+myst_all_links_external = False
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+html_theme = "furo"
+html_title = f"decouple {release}"
+html_baseurl = ""
+html_copy_source = False

@@ -201,18 +201,18 @@ def schemas() -> dict[str, dict[str, type]]:
 def own_settings() -> dict[str, Any]:
     """{name: dataclass of a group, or a default}, of the settings that experiments add.
 
+    Two experiments may share one, with one default.
+
     Raises
     ------
-    ConfigError : two experiments add one of the same name, or there is one already.
+    ConfigError : two experiments add different ones of a name, or there is one already.
     """
-    known = {setting.name for setting in fields(Config)}
+    common = {setting.name for setting in fields(Config)}
     found: dict[str, Any] = {}
     for experiment in KINDS:
         for name, default in experiment.settings.items():
-            if name in known:
+            if name in common or found.setdefault(name, default) != default:
                 raise ConfigError(f"setting {name} of {experiment.home} exists already")
-            known.add(name)
-            found[name] = default
     return found
 
 

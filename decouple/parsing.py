@@ -30,6 +30,12 @@ def check_scale_count(name: str, value: Any) -> None:
         raise ConfigError(f"{name}={value} must be 'auto' or a number of scales from 1 on")
 
 
+def check_count(value: Any) -> None:
+    """Refuse no images, and what is no number of them; ConfigError."""
+    if not is_whole(value) or value < 1:
+        raise ConfigError(f"count={value} must be a number of images, at least 1")
+
+
 def output_size(value: Any) -> tuple[int, int]:
     """Height and width that `output.size` says, a number for a square or [height, width].
 

@@ -8,11 +8,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from decouple.errors import ConfigError
 from decouple.experiments.gatys import STATISTICS
 from decouple.experiments.registry import RECORDED, Experiment, Fact, register
 from decouple.images.noise import STARTS
-from decouple.parsing import check_scale_count, is_whole, output_size
+from decouple.parsing import check_count, check_scale_count, output_size
 
 _TOLD = (
     ("gram_squared_distance", "squared Gram distance, layers used"),
@@ -45,8 +44,7 @@ class SynthesizeConfig:
 def check(config: DictConfig) -> None:
     """Refuse images of no size, and none of them."""
     output_size(config.output.size)
-    if not is_whole(config.count) or config.count < 1:
-        raise ConfigError(f"count={config.count} must be a number of images, at least 1")
+    check_count(config.count)
     check_scale_count("synthesize.scales", config.synthesize.scales)
 
 

@@ -99,17 +99,19 @@ class LiftField:
         """Form K at a point; raises SingularError."""
         self._factor = self._make_factor(point)
 
-    def distance(self, residual: np.ndarray) -> float:
-        """How far the image must move to remove a residual; see `Factor.distance`."""
+    def factor(self) -> Factor:
+        """The factor in use: the one that it was begun with, or of the last `refresh`."""
         if self._factor is None:
             raise RuntimeError("no solve has made a factor yet")
-        return self._factor.distance(residual)
+        return self._factor
+
+    def distance(self, residual: np.ndarray) -> float:
+        """How far the image must move to remove a residual; see `Factor.distance`."""
+        return self.factor().distance(residual)
 
     def rounding(self, features: np.ndarray) -> float:
         """What rounding leaves of measured features, in the unit of `distance`."""
-        if self._factor is None:
-            raise RuntimeError("no solve has made a factor yet")
-        return self._factor.rounding(features, self.motion.extractor.epsilon)
+        return self.factor().rounding(features, self.motion.extractor.epsilon)
 
     def _make_factor(self, point: Point) -> Factor:
         try:

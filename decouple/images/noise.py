@@ -45,3 +45,35 @@ def noise_start(
     values, vectors = np.linalg.eigh(np.cov(colours.T, bias=True))
     root = vectors * np.sqrt(np.maximum(values, 0))
     return np.asarray(colours.mean(0) + normal @ root.T)
+
+
+DIRECTIONS = ("spectrum", "white")
+"""Random directions in which an image can be changed; see `random_direction`."""
+
+
+def random_direction(kind: str, image: np.ndarray, seed: int) -> np.ndarray:
+    """A random change of an image, (H, W, 3) float64 of RMS 1 and, but for `white`, mean 0.
+
+    Parameters
+    ----------
+    kind : `spectrum`, with the image's own amplitudes and colours at every frequency and random
+        phases, common to its channels (random phase noise: Galerne, Gousseau & Morel, IEEE Trans.
+        Image Process. 20 (2011)); `white`, Gaussian, independent from value to value
+    image : (H, W, 3), not all of one colour
+    seed : another seed, another direction
+
+    Raises
+    ------
+    ConfigError : no such direction.
+    """
+    if kind not in DIRECTIONS:
+        raise ConfigError(unknown_name("direction", kind, DIRECTIONS))
+    height, width = image.shape[:2]
+    normal = np.random.default_rng([seed, 0]).standard_normal((height, width, 3))
+    if kind == "spectrum":
+        # The phases of real noise, so that the direction is real.
+        phases = np.exp(1j * np.angle(np.fft.fft2(normal[..., 0])))[..., None]
+        pixels = np.asarray(image, np.float64)
+        amplitudes = np.fft.fft2(pixels - pixels.mean((0, 1)), axes=(0, 1))
+        normal = np.fft.ifft2(amplitudes * phases, axes=(0, 1)).real
+    return np.asarray(normal / np.sqrt(np.mean(normal**2)))

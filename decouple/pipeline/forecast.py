@@ -135,6 +135,12 @@ def of_objective(
     return Forecast(round(count * passes), weight * passes * evaluation / EVALUATION, True)
 
 
+def of_passes(inputs: Inputs, passes: int, bound: bool) -> Forecast:
+    """So many passes through all layers, with the time that they take."""
+    seconds = passes * _seconds_of_pass(inputs, len(inputs.extractor.layers))
+    return Forecast(passes, seconds, bound)
+
+
 def _seconds_of_pass(inputs: Inputs, depth: int) -> float:
     """Of one image forward or backward through the network, down to a layer; three are timed."""
     extractor, image = inputs.extractor.first(depth), inputs.source.astype(np.float64)

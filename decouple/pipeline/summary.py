@@ -30,7 +30,7 @@ def summary(inputs: Inputs, prepared: Prepared | None, recorder: Recorder) -> di
         "seed": config.seed,
         **environment(described()),
         "seconds": recorder.seconds,
-        **({} if prepared is None else {"tolerance": config.tolerance}),
+        **({"tolerance": config.tolerance} if _tolerates(inputs, prepared) else {}),
         **inputs.origins(),
         "network": _network(inputs, prepared),
         "features": options_of(inputs.config.features),
@@ -41,6 +41,11 @@ def summary(inputs: Inputs, prepared: Prepared | None, recorder: Recorder) -> di
         "clipped_share": recorder.clipped,
         **recorder.results,
     }
+
+
+def _tolerates(inputs: Inputs, prepared: Prepared | None) -> bool:
+    """Whether a round trip's tolerance has a meaning."""
+    return prepared is not None and inputs.experiment.takes_setting("tolerance")
 
 
 def _network(inputs: Inputs, prepared: Prepared | None) -> dict[str, Any]:

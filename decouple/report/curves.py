@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -41,9 +42,9 @@ _PARTS = {
 def plot_losses(run_dir: str | Path) -> list[Path]:
     """Draw `plots/loss_<stage>.png` for each stage in history.csv that moved features.
 
-    Each figure has a panel for each active layer, in the order in which they happened, and in
-    it a curve for each layer that was tracked. Where a loss was descended, its threshold (in
-    metrics.json, `stages[].threshold`) is dashed.
+    Stages that are numbered share a figure. Each has a panel for each active layer, or number, in
+    the order in which they happened, and in it a curve for each layer that was tracked. Where a
+    loss was descended, its threshold (in metrics.json, `stages[].threshold`) is dashed.
 
     Returns
     -------
@@ -61,8 +62,8 @@ def plot_losses(run_dir: str | Path) -> list[Path]:
     metrics = read_metrics(run_dir)
     layers = list(dict.fromkeys(layer for row in rows for layer in row.feature_mse))
     written = []
-    for stage in dict.fromkeys(row.stage for row in rows if row.feature_mse):
-        segments = _segments(row for row in rows if row.stage == stage)
+    for stage in dict.fromkeys(_unnumbered(row.stage) for row in rows if row.feature_mse):
+        segments = _segments(row for row in rows if _unnumbered(row.stage) == stage)
         with style.context():
             figure = loss_figure(stage, segments, layers, metrics)
             written.append(style.save_figure(figure, run_dir / "plots" / f"loss_{stage}.png"))
@@ -144,14 +145,23 @@ def objective_figure(rows: Sequence[HistoryRow], metrics: Mapping[str, Any]) -> 
     return figure
 
 
+def _unnumbered(stage: str) -> str:
+    """A stage's name without its number.
+
+    >>> [_unnumbered(stage) for stage in ("frame_12", "noisify_source")]
+    ['frame', 'noisify_source']
+    """
+    return re.sub(r"_\d+$", "", stage)
+
+
 def _segments(rows: Iterable[HistoryRow]) -> list[list[HistoryRow]]:
-    """Rows of one stage, cut where another layer, or the same one anew, begins."""
+    """Rows of a stage, cut where another layer or number, or the same one anew, begins."""
     count = 0
 
-    def segment(row: HistoryRow) -> tuple[str, int]:
+    def segment(row: HistoryRow) -> tuple[str, str, int]:
         nonlocal count
         count += row.step == 1
-        return row.layer, count
+        return row.stage, row.layer, count
 
     return [list(group) for _, group in groupby(rows, key=segment)]
 
@@ -228,9 +238,10 @@ def loss_figure(
 def _draw(
     axes: Axes, rows: Sequence[HistoryRow], layers: Sequence[str], threshold: float | None
 ) -> None:
-    active = rows[0].layer
+    active, stage = rows[0].layer, rows[0].stage
+    numbered = stage != _unnumbered(stage)
     axes.set_yscale("log")
-    axes.set_title(f"{active} moves")
+    axes.set_title(stage_name(stage) if numbered else f"{active} moves")
     passes = [row.passes for row in rows]
     for position, layer in enumerate(layers):
         mse = np.array([row.feature_mse.get(layer, math.nan) for row in rows])

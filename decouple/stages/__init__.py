@@ -5,6 +5,7 @@ from decouple.stages.defect import Change, DecouplingDefect, decoupling_defect
 from decouple.stages.impose import Imposed, impose
 from decouple.stages.layerwise import DecoupledFeatures, StageError, checked_image
 from decouple.stages.match import Matched, match
+from decouple.stages.metamers import Metamer, metamer
 from decouple.stages.mixing import mix
 from decouple.stages.noisify import Noisified, noisify
 from decouple.stages.prepare import Prepared, prepare
@@ -18,6 +19,7 @@ __all__ = [
     "DecouplingDefect",
     "Imposed",
     "Matched",
+    "Metamer",
     "Noisified",
     "Prepared",
     "Reference",
@@ -30,6 +32,7 @@ __all__ = [
     "impose",
     "impose_retraced",
     "match",
+    "metamer",
     "mix",
     "noise_image",
     "noise_reference",

@@ -1,0 +1,130 @@
+"""Metamers: images that differ from a picture in everything but its features."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from decouple.errors import ConfigError, ImageError
+from decouple.features.features import Features
+from decouple.features.likeness import relative_mse
+from decouple.flows.level_set import LevelSetWalk
+from decouple.flows.motion import Motion
+from decouple.flows.preconditioner import Factor
+from decouple.flows.trace import LayerTrace, Observer, ignore
+from decouple.images import rms
+from decouple.images.noise import random_direction
+from decouple.stages.layerwise import Move, StageError, checked_image, move_layer
+
+STAGE = "metamer"
+
+
+@dataclass(frozen=True)
+class Metamer:
+    """An image with the features of another.
+
+    Attributes
+    ----------
+    image : (H, W, 3) float64; a few of its values may leave [0, 1]
+    distance : RMS over the image from the picture whose features it has, in units of its range
+    relative_mse : {layer: mean squared error of its features, in units of their mean square}
+    trace : of the walk that led there
+    """
+
+    image: np.ndarray
+    distance: float
+    relative_mse: dict[str, float]
+    trace: LayerTrace = field(repr=False)
+
+
+def factor_at(image: np.ndarray, extractor: Features) -> Callable[[], Factor]:
+    """The factor of K = J Jᵀ at an image, formed when it is asked for and then kept.
+
+    Metamers of one picture all set out from it: given to each, it is formed once.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError : when asked for, K is not positive definite.
+    """
+    x = np.asarray(image, np.float64)
+    return functools.cache(lambda: Factor.near(extractor, extractor.linearize(x)))
+
+
+def metamer(
+    image: np.ndarray,
+    extractor: Features,
+    seed: int = 0,
+    directions: str = "spectrum",
+    step: float = 0.03,
+    steps: int = 60,
+    distance: float | None = None,
+    mse: float = 1e-9,
+    nearby: Callable[[], Factor] | None = None,
+    observer: Observer = ignore,
+    move: Move = move_layer,
+) -> Metamer:
+    """Walk away from an image among those with the same features, until nothing of it is left.
+
+    In a random direction, which is kept (see `flows.level_set`), to where the image is not
+    correlated with the picture any more. Directions of two seeds have next to nothing in common,
+    and so have the images to which they lead: all are about as far from each other as from the
+    picture. Beyond that they would come nearer to each other, as each to the picture's negative.
+
+    Parameters
+    ----------
+    image : (H, W, 3), RGB, in [0, 1]
+    extractor : of the features that stay
+    seed : of the direction; the same one gives the same image to the bit
+    directions : `spectrum` or `white`, see `images.noise.random_direction`. What is white soon has
+        all the energy that the features of fine filters allow, and stays near
+    step, steps, distance : see `flows.level_set.LevelSetWalk`
+    mse : largest error of each layer's features, in units of their own mean square
+    nearby : a factor of K to begin with, by default `factor_at` the image
+    observer : told of each step
+    move : carries the walk out
+
+    Raises
+    ------
+    ConfigError : no such directions, or a length or number that is not positive.
+    ImageError : the image cannot be used, or has no more values than features.
+    StageError : the walk got stuck; `.partial` is how far it came, a `Metamer`.
+
+    >>> import decouple as dc
+    >>> extractor = dc.ChannelMeans(dc.vgg19(weights="calibrated", last="block1_conv1"), layers=1)
+    >>> image = dc.load("sample:chelsea", size=24).pixels
+    >>> other = dc.metamer(image, extractor)
+    >>> max(other.relative_mse.values()) <= 1e-9 and other.distance > 0.1
+    True
+    """
+    for name, value in (("step", step), ("steps", steps), ("distance", distance), ("mse", mse)):
+        if value is not None and not 0 < value < float("inf"):
+            raise ConfigError(f"{name}={value} must be above 0")
+    x = checked_image(image, extractor)
+    check_freedom(x, extractor)
+    features = extractor.measure(x)
+    walk = LevelSetWalk(random_direction(directions, x, seed), step, steps, distance, mse)
+    nearby = nearby or factor_at(x, extractor)
+    motion = Motion(extractor, features, features, step, stage=f"{STAGE}_{seed}", nearby=nearby)
+    moved, trace = move(x, motion, walk, observer)
+    reached = relative_mse(extractor, extractor.measure(moved.image), features)
+    done = Metamer(moved.image, rms(moved.image - x), reached, trace)
+    if not walk.arrived(trace.stop_reason):
+        raise StageError(
+            f"{trace.stage} came to an RMS distance of {done.distance:.2g} in {trace.steps} steps, "
+            f"with relative feature MSE of at most {max(reached.values()):.1e}, and could not go "
+            f"on within mse={mse:g}: take a larger image, fewer layers or a larger mse",
+            done,
+        )
+    return done
+
+
+def check_freedom(image: np.ndarray, extractor: Features) -> None:
+    """Raise ImageError unless an image (H, W, 3) has more values than features."""
+    if image.size <= extractor.size:
+        raise ImageError(
+            f"an image of {image.shape[1]}x{image.shape[0]} pixels has {image.size} values, and "
+            f"{extractor.size} features leave it no freedom: take a larger image or fewer layers"
+        )

@@ -1,0 +1,157 @@
+"""Runs of metamers: what is recorded and shown, what is refused, and going on with one."""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from decouple import images
+from decouple.pipeline import metamers
+from decouple.record.folder import RunFolder
+from decouple.record.verification import compare_runs
+from decouple.run import main
+from decouple.stages import layerwise
+
+RUN = [
+    *("+experiment=metamers", "network.weights=calibrated", "layers=1", "image.size=24"),
+    *("metamers.steps=3", "checkpoint.every_seconds=0"),
+]
+TWO = [*RUN, "count=2", "seed=3"]
+
+
+def read(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("metamers") / "run"
+    assert main([*TWO, f"run_dir={folder}"]) == 0
+    return folder
+
+
+def test_there_is_an_image_for_each_seed(run_dir: Path) -> None:
+    for name in ("result", "result_seed_3", "result_seed_4"):
+        assert images.load(run_dir / "images" / f"{name}.png").pixels.shape == (24, 24, 3)
+    with np.load(run_dir / "result.npz") as held:
+        np.testing.assert_array_equal(held["result"], held["seed_3"])
+        assert images.rms(held["seed_3"] - held["seed_4"]) > 0.05
+    stages = read(run_dir)["stages"]
+    assert [row["stage"] for row in stages] == ["reference", "metamer_3", "metamer_4"]
+    assert {"result_seed_3", "result_seed_4"} <= set(read(run_dir)["clipped_share"])
+
+
+def test_features_are_equal_beside_those_of_unrelated_pictures(run_dir: Path) -> None:
+    metrics = read(run_dir)
+    own = metrics["metamers"]
+    assert own["largest_relative_mse"] <= 1e-9
+    assert own["of_unrelated"]["pairs"] == len(metamers.UNRELATED) * (len(metamers.UNRELATED) - 1)
+    assert own["least_spearman"] > 0.999 > own["of_unrelated"]["largest_spearman"]
+    rows = {row["method"]: row for row in metrics["judges"]["rows"]}
+    nearest, median = (rows[f"unrelated pictures, {k} pair"] for k in ("nearest", "median"))
+    for name in ("seed_3", "seed_4"):
+        row, key = rows[name], "relative_mse.block1_conv1"
+        assert row[key] <= 1e-9 < nearest[key] < median[key]
+        assert row["feature_snr_db"] >= 90 > nearest["feature_snr_db"] > median["feature_snr_db"]
+    apart = np.array(own["rms"])
+    assert own["names"] == ["source", "seed_3", "seed_4"]
+    assert rows["seed_3"]["rms"] == apart[1, 0] > 0.05
+    assert rows["seed_3"]["nearest_rms"] == apart[1, 2] == own["between_images"]["rms"]
+    assert own["ssim"][1][1] == pytest.approx(1)
+
+
+def test_page_table_and_figures(run_dir: Path) -> None:
+    page = html.unescape((run_dir / "report.html").read_text(encoding="utf-8"))
+    assert metamers.READING in page
+    for words in ("<b>seed_3</b>", "largest feature MSE", "unrelated pictures, nearest pair"):
+        assert words in page, words
+    assert "tolerance" not in read(run_dir)
+    for name in ("plots/pairs.png", "plots/loss_metamer.png", "judges.csv"):
+        assert (run_dir / name).exists(), name
+    assert not (run_dir / "plots" / "loss_metamer_3.png").exists()
+
+
+def test_a_run_that_is_cut_goes_on_after_the_images_that_were_done(
+    run_dir: Path, tmp_path, monkeypatch
+) -> None:
+    folder, save, walked = tmp_path / "cut", RunFolder.save_image, []
+
+    def cut(self, name, *what):
+        if name == "result_seed_3":
+            raise KeyboardInterrupt
+        return save(self, name, *what)
+
+    def counted(image, motion, *what):
+        walked.append(motion.stage)
+        return carried_out(image, motion, *what)
+
+    carried_out = layerwise.carried_out
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, "save_image", cut)
+        assert main([*TWO, f"run_dir={folder}"]) == 130
+    monkeypatch.setattr(layerwise, "carried_out", counted)
+    assert main([f"resume={folder}"]) == 0
+    assert walked == ["metamer_4"]
+    assert compare_runs(run_dir, folder).identical
+
+
+def test_an_image_alone_has_no_pair(run_dir: Path, tmp_path) -> None:
+    folder = tmp_path / "run"
+    assert main([*RUN, "seed=3", "count=1", f"run_dir={folder}"]) == 0
+    own = read(folder)["metamers"]
+    assert own["between_images"] == {"rms": None, "ssim": None}
+    with np.load(run_dir / "result.npz") as many, np.load(folder / "result.npz") as one:
+        np.testing.assert_array_equal(one["result"], many["seed_3"])
+
+
+def test_a_walk_that_gets_stuck_is_one_line_with_how_far_it_came(tmp_path, capsys) -> None:
+    folder = tmp_path / "run"
+    assert main([*RUN, "count=1", "metamers.mse=1e-30", f"run_dir={folder}"]) == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "metamer_0 came to an RMS distance of 0 in 0 steps" in line
+    assert read(folder)["stages"][-1]["stop_reason"] == "step_collapse"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["count=0"], "count=0 must be a number of images"),
+        (["count=two"], "count=two"),
+        (["metamers.step=0"], "metamers.step=0"),
+        (["metamers.steps=0"], "metamers.steps=0"),
+        (["metamers.distance=-0.1"], "metamers.distance=-0.1"),
+        (["metamers.mse=inf"], "metamers.mse=inf"),
+        (["metamers.directions=pink"], "metamers.directions"),
+        (["layers=2", "image.size=8", "image.fit=crop"], "leave it no freedom"),
+        (["layers=5", "image.size=12"], "too small for block5_conv1"),
+        (["target=sample:brick"], "no meaning in metamers"),
+        (["flow=lift"], "no meaning in metamers"),
+        (["tolerance=1e-3"], "no meaning in metamers"),
+    ],
+)
+def test_a_mistake_costs_one_line_and_leaves_nothing(words, said, tmp_path, capsys) -> None:
+    folder = tmp_path / "run"
+    assert main([*RUN, *words, f"run_dir={folder}"]) == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert line.startswith("error: ")
+    assert said in line
+    assert not folder.exists()
+
+
+def test_a_source_of_one_colour_is_refused(tmp_path, capsys) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (40, 40), (128, 30, 90)).save(tmp_path / "flat.png")
+    words = [f"source={tmp_path / 'flat.png'}", f"run_dir={tmp_path / 'run'}"]
+    assert main([*RUN, *words]) == 2
+    assert "one colour" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_plan_counts_the_images(capsys) -> None:
+    assert main([*RUN, "count=4", "plan=true"]) == 0
+    assert "at most about 660 passes" in capsys.readouterr().err

@@ -40,6 +40,7 @@ _HOMES = {
     "impose": "decouple.stages",
     "impose_retraced": "decouple.stages",
     "Judges": "decouple.judges",
+    "interpolate": "decouple.stages",
     "Joined": "decouple.features",
     "keras_network": "decouple.networks.keras_model",
     "LayerStatistics": "decouple.features",
@@ -112,6 +113,7 @@ if TYPE_CHECKING:
         noise_reference,
     )
     from decouple.stages.impose import impose
+    from decouple.stages.interpolate import interpolate
     from decouple.stages.match import match
     from decouple.stages.noisify import noisify
     from decouple.stages.prepare import prepare

@@ -59,6 +59,7 @@ def write_page(run_dir: str | Path) -> Path:
         headline=facts.headline(metrics),
         pictures=_pictures(images, metrics),
         versus=_versus(images),
+        animation=Embedded.of(run_dir / "animation.webp"),
         sheet=Embedded.of(run_dir / "plots" / "contact_sheet.png"),
         plots=_plots(run_dir / "plots", metrics),
         objective=facts.objective(metrics),

@@ -16,6 +16,8 @@ from PIL import Image
 
 _FOLDER = Path(__file__).resolve().parent / "templates"
 _CSS_PIXELS_PER_INCH = 96
+# Media types of pictures that are embedded as they are, by Pillow's names of their formats.
+_MEDIA = {"PNG": "image/png", "WEBP": "image/webp"}
 
 
 def render(template: str, **values: Any) -> str:
@@ -45,7 +47,7 @@ def render(template: str, **values: Any) -> str:
 
 @dataclass(frozen=True)
 class Embedded:
-    """A picture inside the page.
+    """A picture, or an animated WebP, inside the page.
 
     Attributes
     ----------
@@ -65,14 +67,15 @@ class Embedded:
 
         Parameters
         ----------
-        path : a PNG file
-        largest : pixels of the longer side; a larger picture is scaled down to it
+        path : a PNG file, or a WebP
+        largest : pixels of the longer side; a larger PNG is scaled down to it
         """
         try:
             content = path.read_bytes()
             with Image.open(io.BytesIO(content)) as picture:
-                if picture.format != "PNG":
+                if picture.format not in _MEDIA:
                     return None
+                media = _MEDIA[picture.format]
                 if largest is not None and max(picture.size) > largest:
                     picture.thumbnail((largest, largest), Image.Resampling.LANCZOS)
                     smaller = io.BytesIO()
@@ -82,7 +85,7 @@ class Embedded:
                 dots = picture.info.get("dpi", (_CSS_PIXELS_PER_INCH,))[0]
         except OSError:
             return None
-        return cls.of_bytes(content, width, height, float(dots))
+        return cls.of_bytes(content, width, height, float(dots), media)
 
     @classmethod
     def thumbnail(cls, path: Path, largest: int) -> Embedded | None:
@@ -102,14 +105,19 @@ class Embedded:
         content = io.BytesIO()
         small.save(content, format="JPEG", quality=85)
         width, height = small.size
-        return cls.of_bytes(content.getvalue(), width, height, _CSS_PIXELS_PER_INCH, kind="jpeg")
+        return cls.of_bytes(content.getvalue(), width, height, _CSS_PIXELS_PER_INCH, "image/jpeg")
 
     @classmethod
     def of_bytes(
-        cls, content: bytes, width: int, height: int, dots_per_inch: float, kind: str = "png"
+        cls,
+        content: bytes,
+        width: int,
+        height: int,
+        dots_per_inch: float,
+        media: str = "image/png",
     ) -> Embedded:
-        """The bytes of a picture of a kind, with what is known of them."""
-        data = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+        """A picture's bytes with what is known of them."""
+        data = f"data:{media};base64,{base64.b64encode(content).decode()}"
         return cls(data, width, height, dots_per_inch)
 
     @property

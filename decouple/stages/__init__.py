@@ -3,6 +3,7 @@
 from decouple.images.noise import noise_image
 from decouple.stages.defect import Change, DecouplingDefect, decoupling_defect
 from decouple.stages.impose import Imposed, impose
+from decouple.stages.interpolate import Frame, interpolate
 from decouple.stages.layerwise import DecoupledFeatures, StageError, checked_image
 from decouple.stages.match import Matched, match
 from decouple.stages.metamers import Metamer, metamer
@@ -17,6 +18,7 @@ __all__ = [
     "Change",
     "DecoupledFeatures",
     "DecouplingDefect",
+    "Frame",
     "Imposed",
     "Matched",
     "Metamer",
@@ -31,6 +33,7 @@ __all__ = [
     "distances",
     "impose",
     "impose_retraced",
+    "interpolate",
     "match",
     "metamer",
     "mix",

@@ -1,0 +1,154 @@
+"""Interpolation: frames on the straight line between the features of two pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from decouple.errors import ImageError
+from decouple.flows.lift import Lift
+from decouple.flows.paths import PathKind
+from decouple.images.animation import FORMATS, save_animation
+from decouple.judges import READING_OF_LAYERS, READING_OF_PIXELS, Judges
+from decouple.networks import Chain
+from decouple.pipeline.forecast import Forecast, of_passes
+from decouple.pipeline.inputs import Inputs
+from decouple.pipeline.running import Run
+from decouple.record.table import write_table
+from decouple.report.strip import plot_strip
+from decouple.stages import Frame, StageError
+from decouple.stages import interpolate as interpolated
+from decouple.stages.interpolate import Line
+
+READING = (
+    "Share t: of the way from the source's features to the target's. Deviation: distance of the "
+    "features from where they should be on the straight line between the two, "
+    "‖f − (1 − t) f_source − t f_target‖, all layers together, in units of its length "
+    "‖f_target − f_source‖. Blends: (1 − t) source + t target, pixel by "
+    "pixel. All distances are of a frame's left half from its right half: of a picture of one "
+    "piece they are as small as at the ends. "
+    f"{READING_OF_LAYERS} {READING_OF_PIXELS}"
+)
+_HALVES = "gram_squared_distance"
+# Of a frame, with two and three layers.
+_PASSES = 150
+
+
+def interpolate(run: Run) -> None:
+    """The frames, each from the one before; then blends of pixels beside them, and a table."""
+    config, stepping = run.config, Lift.suited_to(run.extractor).stepper
+    run.record(
+        flow={"name": Lift.name, "path": PathKind.STRAIGHT.value},
+        stepper=asdict(stepping),  # type: ignore[call-overload]
+    )
+    made: list[Frame] = []
+
+    def keep(frame: Frame) -> None:
+        run.save(f"frame_{len(made):0{_digits(config.frames)}d}", frame.image)
+        if frame.trace is not None:
+            run.recorder.add_stages(frame.trace)
+        made.append(frame)
+
+    try:
+        interpolated(
+            run.source,
+            run.target,
+            run.extractor,
+            config.frames,
+            config.interpolate.deviation,
+            config.tolerance,
+            observer=run.observer,
+            on_frame=keep,
+            move=run.journal.move,
+        )
+    except StageError as error:
+        run.recorder.add_stages(error.partial[-1].trace)
+        raise
+    run.progress.finish()
+    run.save("result", made[-1].image)
+    run.recorder.keep_array("frames", np.stack([frame.image for frame in made]))
+    blends = [(1 - one.share) * made[0].image + one.share * run.target for one in made]
+    for number, blend in enumerate(blends):
+        run.save(f"blend_{number:0{_digits(config.frames)}d}", blend)
+    for name in FORMATS:
+        path = run.recorder.folder.path / f"animation.{name}"
+        there_and_back = [*made, *made[-2:0:-1]]
+        save_animation([f.image for f in there_and_back], path, config.interpolate.milliseconds)
+    run.say("Measuring all frames")
+    _measure(run, made, blends)
+    run.draw(plot_strip)
+
+
+def check_inputs(inputs: Inputs) -> None:
+    """Refuse pictures that cannot be laid on each other, and that have the same features.
+
+    Raises
+    ------
+    ImageError : in one line, why.
+    """
+    sizes = [x.shape[:2] for x in (inputs.source, inputs.target)]
+    if sizes[0] != sizes[1]:
+        words = [f"{width}x{height}" for height, width in sizes]
+        raise ImageError(
+            f"source and target must have one size, not {words[0]} and {words[1]} pixels: give "
+            "image.fit=crop or image.fit=squash"
+        )
+    Line.between(inputs.source, inputs.target, inputs.extractor)
+
+
+def forecast(inputs: Inputs) -> Forecast:
+    """Passes and time, about: of the lift, and of a factor or two."""
+    passes = (inputs.config.frames - 1) * _PASSES + inputs.extractor.size
+    return of_passes(inputs, passes, bound=False)
+
+
+def _digits(frames: int) -> int:
+    """Of the largest number of a frame, so that names sort as they follow each other."""
+    return len(str(frames - 1))
+
+
+def _measure(run: Run, made: Sequence[Frame], blends: Sequence[np.ndarray]) -> None:
+    """A row for each frame and each blend."""
+    line = Line.between(run.source, run.target, run.extractor)
+    digits = _digits(len(made))
+    rows: list[dict[str, Any]] = []
+    for kind, shown in (("frame", [one.image for one in made]), ("blend", blends)):
+        for number, (one, image) in enumerate(zip(made, shown, strict=True)):
+            row = {"share": one.share, "deviation": line.deviation(image, one.share)}
+            name = f"{kind}_{number:0{digits}d}"
+            rows.append({"method": name, **row, **_of_halves(run.inputs, image)})
+    frames, blended = rows[: len(made)], rows[len(made) :]
+    halves = [row.get(_HALVES) for row in frames]
+    run.record(
+        judges={"rows": rows, "reading": READING},
+        interpolate={
+            "length": line.length,
+            "largest_deviation": max(row["deviation"] for row in frames),
+            "largest_deviation_of_blends": max(row["deviation"] for row in blended),
+            f"largest_{_HALVES}_of_halves": {
+                "ends": _largest([halves[0], blended[-1].get(_HALVES)]),
+                "between": _largest(halves[1:]),
+            },
+        },
+    )
+    write_table(run.recorder.folder, "judges", rows, READING)
+
+
+def _of_halves(inputs: Inputs, image: np.ndarray) -> dict[str, float | None]:
+    """An image's left half by the judges of its right half; nothing where they cannot see it."""
+    network, middle = inputs.network, image.shape[1] // 2
+    if not isinstance(network, Chain):
+        return {}
+    with suppress(ImageError):
+        judges = Judges(network, image[:, -middle:], inputs.extractor.layers)
+        return judges.row(image[:, :middle])
+    return {}
+
+
+def _largest(values: Sequence[float | None]) -> float:
+    return max((value for value in values if value is not None), default=math.nan)

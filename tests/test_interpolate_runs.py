@@ -1,0 +1,156 @@
+"""Runs of interpolation: what is recorded and shown, what is refused, and going on with one."""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from decouple import images
+from decouple.errors import ImageError
+from decouple.images.animation import save_animation
+from decouple.pipeline import interpolate
+from decouple.record.folder import RunFolder
+from decouple.record.verification import compare_runs
+from decouple.run import main
+from decouple.stages import layerwise
+
+RUN = [
+    *("+experiment=interpolate", "network.weights=calibrated", "layers=1", "image.size=24"),
+    *("source=sample:coffee", "target=sample:chelsea", "frames=3", "checkpoint.every_seconds=0"),
+]
+
+
+def read(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("interpolate") / "run"
+    assert main([*RUN, f"run_dir={folder}"]) == 0
+    return folder
+
+
+def test_frames_are_on_the_line_and_blends_are_not(run_dir: Path) -> None:
+    metrics = read(run_dir)
+    rows = {row["method"]: row for row in metrics["judges"]["rows"]}
+    assert list(rows) == [f"{kind}_{n}" for kind in ("frame", "blend") for n in range(3)]
+    assert [rows[f"frame_{n}"]["share"] for n in range(3)] == [0, 0.5, 1]
+    assert metrics["interpolate"]["largest_deviation"] <= 1e-6
+    assert rows["blend_1"]["deviation"] > 1e-3
+    # The ends of a blend are the pictures.
+    assert rows["blend_2"]["deviation"] <= 1e-6
+    assert rows["frame_0"]["gram_squared_distance"] == rows["blend_0"]["gram_squared_distance"]
+    assert [row["stage"] for row in metrics["stages"]] == ["reference", "frame_1", "frame_2"]
+
+
+def test_pictures(run_dir: Path) -> None:
+    source, target = (
+        images.load(run_dir / "images" / f"{k}.png").pixels for k in ("source", "target")
+    )
+    for name, pixels in (("frame_0", source), ("blend_0", source), ("blend_2", target)):
+        np.testing.assert_array_equal(
+            images.load(run_dir / "images" / f"{name}.png").pixels, pixels
+        )
+    with np.load(run_dir / "result.npz") as held:
+        assert held["frames"].shape == (3, 24, 24, 3)
+        np.testing.assert_array_equal(held["frames"][-1], held["result"])
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp"])
+def test_animations(run_dir: Path, ending: str) -> None:
+    with Image.open(run_dir / f"animation.{ending}") as animation:
+        assert (animation.n_frames, animation.size) == (4, (24, 24))
+        assert animation.info["loop"] == 0
+        animation.seek(3)  # on its way back
+        animation.load()
+        assert animation.info["duration"] == 150
+        pixels = np.asarray(animation.convert("RGB"))
+    with Image.open(run_dir / "images" / "frame_1.png") as frame:
+        apart = np.abs(np.subtract(pixels, frame, dtype=np.int64))
+    assert apart.max() == 0 if ending == "webp" else apart.mean() < 8
+
+
+def test_page(run_dir: Path) -> None:
+    page = html.unescape((run_dir / "report.html").read_text(encoding="utf-8"))
+    assert interpolate.READING in page
+    for words in ("largest deviation from the line", "data:image/webp;base64", "frame_1"):
+        assert words in page, words
+    for name in ("plots/strip.png", "plots/loss_frame.png", "judges.csv"):
+        assert (run_dir / name).exists(), name
+
+
+def test_a_run_that_is_cut_goes_on_after_the_frames_that_were_done(
+    run_dir: Path, tmp_path, monkeypatch
+) -> None:
+    folder, save, walked = tmp_path / "cut", RunFolder.save_image, []
+
+    def cut(self, name, *what):
+        if name == "frame_1":
+            raise KeyboardInterrupt
+        return save(self, name, *what)
+
+    def counted(image, motion, *what):
+        walked.append(motion.stage)
+        return carried_out(image, motion, *what)
+
+    carried_out = layerwise.carried_out
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, "save_image", cut)
+        assert main([*RUN, f"run_dir={folder}"]) == 130
+    monkeypatch.setattr(layerwise, "carried_out", counted)
+    assert main([f"resume={folder}"]) == 0
+    assert walked == ["frame_2"]
+    assert compare_runs(run_dir, folder).identical
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["frames=1"], "frames=1 must be a number of frames"),
+        (["frames=0"], "frames=0"),
+        (["frames=2.5"], "frames=2.5"),
+        (["interpolate.deviation=0"], "interpolate.deviation=0"),
+        (["interpolate.milliseconds=0"], "interpolate.milliseconds=0"),
+        (["target=null"], "needs a target"),
+        (["target=sample:coffee"], "the same features"),
+        (["image.fit=keep", "target=sample:brick"], "36x24 and 24x24 pixels"),
+        (["layers=5", "image.size=12"], "too small for block5_conv1"),
+        (["flow=lift"], "no meaning in interpolate"),
+        (["count=2"], "no meaning in interpolate"),
+    ],
+)
+def test_a_mistake_costs_one_line_and_leaves_nothing(words, said, tmp_path, capsys) -> None:
+    folder = tmp_path / "run"
+    assert main([*RUN, *words, f"run_dir={folder}"]) == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert line.startswith("error: ")
+    assert said in line
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("role", ["source", "target"])
+def test_a_picture_of_one_colour_is_refused(role, tmp_path, capsys) -> None:
+    Image.new("RGB", (40, 40), (128, 30, 90)).save(tmp_path / "flat.png")
+    words = [f"{role}={tmp_path / 'flat.png'}", f"run_dir={tmp_path / 'run'}"]
+    assert main([*RUN, *words]) == 2
+    assert "one colour" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_plan_counts_the_frames(capsys) -> None:
+    assert main([*RUN, "frames=5", "plan=true"]) == 0
+    assert "about 660 passes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a.png", "a"])
+def test_other_animations_are_refused(name, tmp_path) -> None:
+    with pytest.raises(ImageError, match=r"\.gif or \.webp"):
+        save_animation([np.zeros((8, 8, 3))], tmp_path / name, 100)
+    with pytest.raises(ImageError, match="no frames"):
+        save_animation([], tmp_path / "a.gif", 100)

@@ -37,8 +37,10 @@ _HOMES = {
     "Features": "decouple.features",
     "FunctionFeatures": "decouple.features",
     "Gradient": "decouple.flows",
+    "FeatureTable": "decouple.record.feature_tables",
     "impose": "decouple.stages",
     "impose_retraced": "decouple.stages",
+    "join_tables": "decouple.record.feature_tables",
     "Judges": "decouple.judges",
     "interpolate": "decouple.stages",
     "Joined": "decouple.features",
@@ -59,6 +61,7 @@ _HOMES = {
     "Prepared": "decouple.stages",
     "Projected": "decouple.flows",
     "psnr_db": "decouple.images",
+    "read_table": "decouple.record.feature_tables",
     "Reference": "decouple.stages",
     "round_trip": "decouple.stages",
     "save": "decouple.images",
@@ -100,6 +103,7 @@ if TYPE_CHECKING:
     from decouple.judges import Judges
     from decouple.networks import Chain, vgg16, vgg19
     from decouple.networks.keras_model import keras_network, smoothed
+    from decouple.record.feature_tables import FeatureTable, join_tables, read_table
     from decouple.stages import (
         DecoupledFeatures,
         Prepared,

@@ -21,6 +21,7 @@ from tests.images.pictures import colours, stored
 from tests.permissions import bound_by_permissions
 
 COMMON = ["network.weights=calibrated", "layers=1", "image.size=16"]
+MANY = ["+experiment=features"]
 PAIR = ["+experiment=transfer", "target=sample:coffee"]
 # {name: (words, words of the refusal)}; see tests/test_command_line.py for the plainest mistakes.
 SETTINGS: dict[str, tuple[list[str], list[str]]] = {
@@ -91,6 +92,27 @@ SETTINGS: dict[str, tuple[list[str], list[str]]] = {
     "empty name": ([SELF, "=3"], ["unknown setting"]),
     "removed setting": ([SELF, "~seed"], ["seed"]),
     "group of a traversal": ([SELF, "network=../config"], ["../config"]),
+    "a table of one file": ([*MANY, "source=file"], ["source=file is one file"]),
+    "a table of one picture": ([*MANY, "source=taken/result.png"], ["is one file", "a pattern"]),
+    "a table of nothing": ([*MANY, "source=nowhere"], ["source=nowhere has no pictures"]),
+    "a table of no sample": ([*MANY, "source=sample:astronot"], ["has no pictures"]),
+    "a table of a long name": ([*MANY, f"source={'a' * 300}"], ["has no pictures"]),
+    "pictures of several sizes": ([*MANY, "image.fit=keep"], ["image.fit=keep", "crop or squash"]),
+    "a shard of none": ([*MANY, "shard=1/0"], ["shard=1/0 must be i/n"]),
+    "a shard before the first": ([*MANY, "shard=0/2"], ["shard=0/2 must be i/n"]),
+    "a shard beyond the last": ([*MANY, "shard=3/2"], ["shard=3/2 must be i/n"]),
+    "a shard of a number": ([*MANY, "shard=2"], ["shard=2 must be i/n"]),
+    "more shards than pictures": (
+        [*MANY, *COMMON, "source=taken", "shard=2/2"],
+        ["shard=2/2 has none of 1 pictures"],
+    ),
+    "an accuracy of zero": ([*MANY, "table.accuracy=0"], ["table.accuracy=0"]),
+    "fewer than no checks": ([*MANY, "table.checked=-1"], ["table.checked=-1"]),
+    "a table as a sheet": ([*MANY, "table.format=xlsx"], ["table.format 'xlsx'", "parquet"]),
+    "labels of nowhere": ([*MANY, "table.labels=none.csv"], ["none.csv"]),
+    "labels of no list": ([*MANY, "table.labels=file"], ["table.labels=file has no column path"]),
+    "tolerance of a table": ([*MANY, "tolerance=1e-3"], ["tolerance= has no meaning"]),
+    "a shard of a picture": ([SELF, "shard=1/2"], ["shard= has no meaning"]),
     "resume of nothing": (["resume=nowhere"], ["nowhere"]),
     "resume of a long name": ([f"resume={'a' * 300}"], ["there is no run folder"]),
     "resume below a long name": ([f"resume=runs/{'a' * 300}/b"], ["there is no run folder"]),

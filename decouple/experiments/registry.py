@@ -68,6 +68,8 @@ class Experiment:
         step 0
     of_methods : whether its steps are those of methods, which have a folder and a history each
     of_vgg : whether the network must be VGG
+    of_many : whether `source` names many pictures, which come one after the other; noise of their
+        size stands for them wherever one is asked for
     stands_alone : whether `run` takes the configuration, and keeps a record of its own
     headline : from metrics.json, any part of which may be missing, the numbers that tell how well
         it went; none if they are of another experiment
@@ -92,6 +94,7 @@ class Experiment:
     objective: bool = False
     of_methods: bool = False
     of_vgg: bool = False
+    of_many: bool = False
     stands_alone: bool = False
     headline: Callable[[Mapping[str, Any]], list[Fact]] = _nothing
     prepositions: tuple[str, str] = ("of", "to")

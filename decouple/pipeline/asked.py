@@ -14,7 +14,9 @@ from decouple.features import Features
 from decouple.flow_kinds import FLOWS
 from decouple.flows import Flow
 from decouple.gatys.scales import number_of_scales, scaled, scales
+from decouple.images.listing import listed
 from decouple.images.locating import SAMPLE_PREFIX
+from decouple.images.noise import noise_image
 from decouple.networks.architecture import Architecture
 from decouple.networks.padding import Padding
 from decouple.networks.weights import ORIGINS
@@ -34,8 +36,12 @@ def named(value: Any) -> int | str | list[str]:
 
 
 def pictures_of(config: DictConfig) -> dict[str, images.LoadedImage]:
-    """Source, target and start, as far as there are any."""
+    """Source, target and start, as far as there are any; noise, where the source is many."""
     size, fit = config.image.size, config.image.fit
+    if experiment_named(config.experiment).of_many:
+        origin = f"{len(listed(config.source, config.table.labels))} pictures of {config.source}"
+        origin += "" if config.shard is None else f", shard {config.shard}"
+        return {"source": images.LoadedImage(noise_image(size, size, config.seed), (), origin)}
     pictures = {}
     if config.target is not None:
         pictures["target"] = images.load(config.target, size, fit)

@@ -79,7 +79,7 @@ def _reopened(inputs: Inputs, run_dir: str, say: Callable[[str], None]) -> Claim
         check_fits_run(inputs, kept, run_dir)
         kept = lengthen_history(inputs, kept, run_dir)
         known_rows = kept.history
-    if not inputs.objective:
+    if not (inputs.objective or inputs.experiment.of_many):
         say(f"Going on after {journal.known} layers' motions")
     files.remove_left_aside(run_dir)
     return Claim(RunFolder.open(run_dir), journal, known_rows, kept, changed)

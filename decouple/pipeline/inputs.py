@@ -85,7 +85,8 @@ class Inputs:
             checked_image(picture.pixels, found.extractor)
         if not found.extractor.proven:
             check_features(found.extractor, inputs.source)
-        if not found.extractor.smooth and FLOWS.named(config.flow.name).comes_back:
+        returns = FLOWS.named(config.flow.name).comes_back and not experiment.of_many
+        if not found.extractor.smooth and returns:
             say(
                 "The gradient of this network jumps (ReLU or max pooling): the way back is "
                 "limited; softplus with average, l2 or smooth_max pooling is reversible."

@@ -314,8 +314,9 @@ def _recorder(
         began=began,
     )
     with recorder:
-        for role, picture in inputs.pictures.items():
-            recorder.save(role, picture.pixels)
+        if not inputs.experiment.of_many:
+            for role, picture in inputs.pictures.items():
+                recorder.save(role, picture.pixels)
         yield recorder
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from glob import iglob
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def seen_from_here(config: Mapping[str, Any], run_dir: str | Path) -> dict[str, 
         held = found.get(group) if group else found
         if not isinstance(held, dict) or not isinstance(held.get(key), str):
             continue
-        if there(place) and absolute(held[key]) != place:
+        found_there = there(place) or any(iglob(place, recursive=True))  # noqa: PTH207
+        if found_there and absolute(held[key]) != place:
             held[key] = place
     return found
 

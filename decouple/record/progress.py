@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ STAGE_NAMES = {
 }
 _WIDTHS = {"mark": 1, "stage": 20, "layer": 12, "mse": 7, "held": 7, "passes": 7, "left": 9}
 _COMPLETE = 1 - 1e-9
+# Between two lines of `show` where there is no terminal.
+_SECONDS = 10.0
 
 
 def stage_name(stage: str) -> str:
@@ -89,6 +92,7 @@ class Progress:
         self._live: Live | None = None
         self._last: StepReport | None = None
         self._headed = False
+        self._shown, self._shown_at = "", -_SECONDS
 
     def __enter__(self) -> Progress:
         """Begin the live line, where there is a terminal."""
@@ -130,6 +134,17 @@ class Progress:
         note = "\n".join(map(printable, lines))
         self.console.print(note, markup=False, highlight=False, soft_wrap=True)
 
+    def show(self, line: str) -> None:
+        """Show how far a long piece of work is, in place of the line before.
+
+        Where there is no terminal a line is printed, unless one was a few seconds ago.
+        """
+        self._shown = printable(line)
+        now = time.monotonic()
+        if self._live is None and now - self._shown_at >= _SECONDS:
+            self.say(self._shown)
+            self._shown_at = now
+
     def finish(self) -> None:
         """Close the line of the layer that moved last, if there is one."""
         report, self._last = self._last, None
@@ -161,7 +176,7 @@ class Progress:
     def _active_line(self) -> Table | Text:
         report = self._last
         if report is None:
-            return Text("")
+            return Text(self._shown)
         grid = self._grid()
         if not self._headed:
             self._add_header(grid, _error_name(report))

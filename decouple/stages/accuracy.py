@@ -28,6 +28,9 @@ _NEAR_ENOUGH = 1e-5
 # Of the tolerance, what an image may differ by from one that has the features asked for: the mean
 # square by which features miss them is then 1e-8 to 1e-10 of their own.
 _NEAR = 0.1
+# How near an image must be to one with the features asked for, RMS, in units of the accuracy of
+# decoupled features.
+_FEATURES = 1e-2
 # What a layer leaves, in units of what it may, where rounding holds its steps up.
 _COARSE = 3.0
 
@@ -49,6 +52,16 @@ def needed_by_retracing(tolerance: float) -> float:
 def needed_by_features(tolerance: float) -> float:
     """How near (RMS) to an image with the features asked for, where nothing has to come back."""
     return min(_NEAR * tolerance, _NEAR_ENOUGH)
+
+
+def tolerance_of_features(accuracy: float) -> float:
+    """The `tolerance` with which nothing comes back and features are so exact.
+
+    Parameters
+    ----------
+    accuracy : RMS error of decoupled features, relative to their own
+    """
+    return _FEATURES * accuracy / _NEAR
 
 
 def too_much_growth(

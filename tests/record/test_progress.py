@@ -50,6 +50,27 @@ def test_without_a_terminal_one_plain_line_for_each_finished_layer():
     ]
 
 
+def test_how_far_long_work_is_is_printed_now_and_then(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("decouple.record.progress.time.monotonic", lambda: now[0])
+    shown = console(terminal=False)
+    with Progress(shown) as progress:
+        for number in range(25):
+            progress.show(f"{number} of 25 [pictures]")
+            now[0] += 1
+    assert shown.file.getvalue().splitlines() == [f"{n} of 25 [pictures]" for n in (0, 10, 20)]
+
+
+def test_how_far_long_work_is_stands_in_the_live_line():
+    shown = console(terminal=True)
+    with Progress(shown) as progress:
+        progress.show("12 of 25 pictures")
+        assert plain(str(progress._active_line())) == "12 of 25 pictures"
+        progress.show("13 of 25\x1b[31m pictures")
+        assert "\x1b" not in str(progress._active_line())
+    assert "13 of 25" not in plain(shown.file.getvalue()).splitlines()[-1:]
+
+
 def test_default_console_obeys_the_pipe_not_the_environment(monkeypatch, capsys):
     monkeypatch.setenv("FORCE_COLOR", "1")
     with Progress() as progress:

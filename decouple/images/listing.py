@@ -1,0 +1,180 @@
+"""Which pictures a folder, a pattern or a list means, and what they are labelled."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from glob import has_magic, iglob
+from itertools import pairwise
+from pathlib import Path
+
+from decouple import files
+from decouple.errors import ConfigError, DecoupleError
+from decouple.images.locating import SAMPLE_PREFIX, sample_names
+from decouple.legible import legible
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+"""Of the files in a folder that are taken for pictures."""
+
+# Names in a message; the rest are counted.
+_FEW = 3
+
+
+@dataclass(frozen=True)
+class ListedPicture:
+    """A picture among many.
+
+    Attributes
+    ----------
+    path : by which a table knows it: below the folder, or before the pattern's first wild card, or
+        as the list has it; parts separated by `/`
+    file : what `images.load` opens
+    label : as it was given; empty where none was
+    """
+
+    path: str
+    file: str
+    label: str = ""
+
+
+def listed(source: str, labels: str | None = None) -> list[ListedPicture]:
+    """The pictures that a name means, sorted by their paths; none of them is opened.
+
+    Parameters
+    ----------
+    source : a folder, of which the files with one of `SUFFIXES` are taken, and no folders; a
+        pattern (`photos/*/*.png`, `photos/**/*.jpg`, `sample:*`); or a CSV file with a column
+        `path`, of files as seen from its folder, and perhaps one `label`
+    labels : a CSV file with columns `path`, as the table has it, and `label`, of all these pictures
+
+    Raises
+    ------
+    ConfigError : there are none; two have one path; a list names files that are not there; labels
+        are missing, or of other pictures; a file is no such list.
+    RunFolderError : a folder or a list cannot be read.
+    """
+    found = sorted(_found(source), key=lambda picture: picture.path)
+    for one, other in pairwise(found):
+        if one.path == other.path:
+            raise ConfigError(f"source={source} names '{one.path}' twice")
+    if labels is None:
+        return found
+    given = {_normal(path): label for path, label in _rows(labels, "table.labels", labelled=True)}
+    paths = [picture.path for picture in found]
+    _refuse(f"table.labels={labels} has no label for", (p for p in paths if p not in given))
+    known = set(paths)
+    _refuse(
+        f"table.labels={labels} names what source={source} has not:",
+        (path for path in given if path not in known),
+    )
+    return [ListedPicture(p.path, p.file, given[p.path]) for p in found]
+
+
+def _found(source: str) -> list[ListedPicture]:
+    if source.startswith(SAMPLE_PREFIX):
+        names = [f"{SAMPLE_PREFIX}{name}" for name in sample_names()]
+        return _some(source, {n: n for n in names if fnmatchcase(n, source)})
+    place = files.expanded(source)
+    if os.path.isdir(place):  # noqa: PTH112 (pathlib raises for names that are too long)
+        return _some(source, _in_folder(place, source))
+    if files.is_plain_file(place):
+        if place.suffix.lower() != ".csv":
+            raise ConfigError(
+                f"source={source} is one file: name a folder, a pattern such as '*.png', or a CSV "
+                "file with a column path"
+            )
+        return _in_list(place, source)
+    return _some(source, _matches(str(place)))
+
+
+def _in_folder(folder: Path, source: str) -> dict[str, str]:
+    with files.disk_errors("read", folder):
+        entries = sorted(folder.iterdir())
+    found = {e.name: str(e) for e in entries if e.suffix.lower() in SUFFIXES and not e.is_dir()}
+    if entries and not found and all(entry.is_dir() for entry in entries):
+        raise ConfigError(
+            f"source={source} holds folders only: name the pictures in them by a pattern, "
+            f"{source.rstrip('/')}/*/*.png"
+        )
+    return found
+
+
+def _matches(pattern: str) -> dict[str, str]:
+    """The files of a pattern, by what follows the part of it that has no wild card."""
+    fixed = []
+    for part in Path(pattern).parts:
+        if has_magic(part):
+            break
+        fixed.append(part)
+    base = Path(*fixed)
+    places = (place for place in iglob(pattern, recursive=True) if os.path.isfile(place))  # noqa: PTH113, PTH207
+    return {Path(place).relative_to(base).as_posix(): place for place in places}
+
+
+def _some(source: str, places: Mapping[str, str]) -> list[ListedPicture]:
+    if not places:
+        raise ConfigError(
+            f"source={source} has no pictures: name a folder with {', '.join(SUFFIXES)} files, a "
+            "pattern such as 'photos/*.png', or a CSV file with a column path"
+        )
+    return [ListedPicture(legible(path), place) for path, place in places.items()]
+
+
+def _in_list(place: Path, source: str) -> list[ListedPicture]:
+    """The pictures of a CSV file; a file that it names by two words is named twice."""
+    found = [
+        ListedPicture(legible(_normal(path)), str(place.parent / path), label)
+        for path, label in _rows(str(place), "source")
+    ]
+    if not found:
+        raise ConfigError(f"source={source} lists no pictures")
+    missing = (picture.path for picture in found if not files.there(picture.file))
+    _refuse(f"source={source} names files that are not there:", missing)
+    return found
+
+
+def _rows(name: str, setting: str, labelled: bool = False) -> Iterator[tuple[str, str]]:
+    """Path and label of each line of a CSV file; labels are empty if it has none."""
+    place = files.expanded(name)
+    with files.disk_errors("read", place), files.opened_plain(place) as file:
+        content = file.read()
+    try:
+        text = io.StringIO(content.decode("utf-8-sig"), newline="")
+        reader = csv.DictReader(text, strict=True)
+        columns = reader.fieldnames or []
+        needed = ("path", "label") if labelled else ("path",)
+        lacking = [column for column in needed if column not in columns]
+        if lacking:
+            raise ConfigError(f"{setting}={name} has no column {' and no column '.join(lacking)}")
+        seen = set()
+        for row in reader:
+            path, label = row["path"] or "", row.get("label") or ""
+            where = f"{setting}={name}, line {reader.line_num}"
+            if not path or "\0" in path:
+                raise ConfigError(f"{where}: there is no path")
+            if "label" in columns and not label:
+                raise ConfigError(f"{where}: '{path}' has no label")
+            if _normal(path) in seen:
+                raise ConfigError(f"{where}: '{path}' is named twice")
+            seen.add(_normal(path))
+            yield path, label
+    except DecoupleError:
+        raise
+    except (csv.Error, ValueError) as error:
+        raise ConfigError(f"{setting}={name} is no CSV file in UTF-8: {error}") from error
+
+
+def _normal(path: str) -> str:
+    return Path(os.path.normpath(path)).as_posix()
+
+
+def _refuse(what: str, paths: Iterable[str]) -> None:
+    """Raise ConfigError where there are any, with the first of them."""
+    some = list(paths)
+    if some:
+        more = f" and {len(some) - _FEW} more" if len(some) > _FEW else ""
+        raise ConfigError(f"{what} {', '.join(map(repr, some[:_FEW]))}{more}")

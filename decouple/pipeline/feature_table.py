@@ -1,0 +1,278 @@
+"""Features of many pictures, one after the other: what is known of one is written before the next.
+
+Nothing has to come back here, so motions are only as exact as the features are asked to be. Which
+channels are left out is decided on the noise, so that all rows have the same; a picture on which
+another one cannot be moved is a row that says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig
+
+from decouple import images
+from decouple.errors import ConfigError, DecoupleError, ImageError
+from decouple.experiments.feature_table import shard_of
+from decouple.flow_kinds import FLOWS
+from decouple.images.listing import ListedPicture, listed
+from decouple.images.locating import one_line
+from decouple.pipeline.forecast import Forecast, Untold, of_walks
+from decouple.pipeline.inputs import Inputs
+from decouple.pipeline.running import Run
+from decouple.record.feature_rows import DONE, FeatureRow, FeatureRows
+from decouple.record.feature_table import begin_table, write_costs, write_table
+from decouple.record.parquet import can_write_parquet
+from decouple.record.plain import plain
+from decouple.record.progress import duration
+from decouple.stages import DecoupledFeatures, StageError, noisify
+from decouple.stages.accuracy import tolerance_of_features
+from decouple.stages.retrace import relative_distances
+
+# What features of pictures that are checked are compared with: motions for a round trip so exact.
+_TIGHT = 1e-6
+# Pictures on the sheet that shows what was looked at.
+_SHOWN = 16
+
+
+def feature_table(run: Run) -> None:
+    """A row for each picture, then the table."""
+    config, folder = run.config, run.recorder.folder.path
+    pictures = _of_shard(config)
+    run.recorder.keep_checkpoint()  # the run may go on with more pictures
+    about = plain(_about(run))
+    begin_table(folder, about)
+    with FeatureRows(
+        folder, dict(zip(run.extractor.layers, run.extractor.sizes, strict=True))
+    ) as rows:
+        _make(run, pictures, rows)
+        checked = _checked(run, pictures, rows)
+        parquet = config.table.format != "csv" and can_write_parquet()
+        found = ((rows.row(picture.path), picture.label) for picture in pictures)
+        write_table(folder, about, found, parquet)
+        write_costs(folder, (rows.row(picture.path) for picture in pictures))
+        run.record(**_counted(run, pictures, rows, checked))
+    run.save("source", _sheet(config, pictures))
+
+
+def forecast(inputs: Inputs) -> Forecast | Untold:
+    """Passes and time."""
+    count, layers = len(_of_shard(inputs.config)), len(inputs.extractor.layers)
+    return of_walks(inputs, lambda depth: {"noisify_source": count if depth < layers else 0})
+
+
+def _of_shard(config: DictConfig) -> list[ListedPicture]:
+    """The pictures that are this run's, sorted by their paths."""
+    number, count = shard_of(config.shard)
+    every = listed(config.source, config.table.labels)
+    if number > len(every):
+        raise ConfigError(f"shard={config.shard} has none of {len(every)} pictures")
+    return every[number - 1 :: count]
+
+
+def check_shard(inputs: Inputs) -> None:
+    """Raise ConfigError if there are no pictures for this run."""
+    _of_shard(inputs.config)
+
+
+def _about(run: Run) -> dict[str, Any]:
+    """Whose features they are, and all else on which a row depends beside its picture."""
+    config, flow, extractor = run.config, run.inputs.flow, run.extractor
+    height, width = run.inputs.size
+    reference = run.reference
+    return {
+        "features": {**extractor.signature, "family": config.features.name},
+        "channels": {k: np.flatnonzero(alive) for k, alive in extractor.alive.items()},
+        "image": {"height": height, "width": width, "fit": config.image.fit},
+        "noise": {k: getattr(reference, k) for k in ("height", "width", "seed", "draws")},
+        **FLOWS.named(flow.name).describe(flow, config, run.source.shape),
+        "accuracy": config.table.accuracy,
+    }
+
+
+# Row by row.
+
+
+def _make(run: Run, pictures: Sequence[ListedPicture], rows: FeatureRows) -> None:
+    """Add a row for each picture that has none, or was another one then."""
+    began, made, failed = time.perf_counter(), 0, 0
+    for number, picture in enumerate(pictures, 1):
+        run.interrupts.check()
+        row = _row(run, picture, rows)
+        if row is not None:
+            rows.add(row)
+            made += 1
+            if row.status != DONE:
+                failed += 1
+                run.say(f"{picture.path} {row.status}")
+        rate = made / (time.perf_counter() - began)
+        left = duration((len(pictures) - number) / rate if rate else None)
+        run.progress.show(f"{number} of {len(pictures)} pictures, {rate:.2g} a second, {left} left")
+    kept = len(pictures) - made
+    run.say(
+        f"{made} pictures in {duration(time.perf_counter() - began)}"
+        + (f", {kept} were there" if kept else "")
+        + (f"; {failed} without all features" if failed else "")
+    )
+
+
+def _row(run: Run, picture: ListedPicture, rows: FeatureRows) -> FeatureRow | None:
+    """What is found of a picture; None where it is known."""
+    began, before = time.perf_counter(), run.extractor.passes.count
+    try:
+        pixels = _loaded(run.config, picture)
+    except DecoupleError as error:
+        said = one_line(str(error)).replace(repr(picture.file), "it")
+        row = FeatureRow(picture.path, f"cannot be read: {said}")
+        return None if picture.path in rows and rows.row(picture.path) == row else row
+    digest = images.digest(pixels)
+    if rows.digest(picture.path) == digest:
+        return None
+    decoupled: DecoupledFeatures | None = None
+    status = DONE
+    raw = run.extractor.split(run.extractor.measure(pixels.astype(np.float64)))
+    try:
+        decoupled = noisify(
+            pixels,
+            run.extractor,
+            run.reference,
+            flow=run.inputs.flow,
+            tolerance=tolerance_of_features(run.config.table.accuracy),
+            comes_back=False,
+            features_only=True,
+            observer=run.interrupts.check,
+        ).features
+    except (ImageError, StageError) as error:
+        status = f"cannot be moved: {one_line(str(error))}"
+    return FeatureRow(
+        picture.path,
+        status,
+        digest,
+        time.perf_counter() - began,
+        run.extractor.passes.count - before,
+        {layer: values.tolist() for layer, values in raw.items()},
+        {} if decoupled is None else {k: v.tolist() for k, v in decoupled.values.items()},
+    )
+
+
+def _loaded(config: DictConfig, picture: ListedPicture) -> np.ndarray:
+    return images.load(picture.file, config.image.size, config.image.fit).pixels
+
+
+# How exact they are.
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """Errors of features of pictures that were moved once more.
+
+    Attributes
+    ----------
+    by_path : {path: RMS error of the worst layer, relative to its features}
+    failed : paths of pictures that could not be moved so exactly
+    """
+
+    by_path: dict[str, float]
+    failed: list[str]
+
+    @property
+    def largest(self) -> float | None:
+        """None where nothing was checked."""
+        return max(self.by_path.values(), default=None)
+
+
+def _checked(run: Run, pictures: Sequence[ListedPicture], rows: FeatureRows) -> _Checked:
+    """Move a few pictures from all over the table once more, as exactly as a way back asks for."""
+    found = _Checked({}, [])
+    accuracy, many = run.config.table.accuracy, run.config.table.checked
+    able = [p for p in pictures if rows.row(p.path).status == DONE]
+    if len(run.extractor.layers) == 1 or not able:
+        return found  # nothing was moved
+    for place in sorted({round(k) for k in np.linspace(0, len(able) - 1, min(many, len(able)))}):
+        picture = able[place]
+        run.progress.show(f"Checking {picture.path}")
+        try:
+            exact = noisify(
+                _loaded(run.config, picture),
+                run.extractor,
+                run.reference,
+                flow=run.inputs.flow,
+                tolerance=_TIGHT,
+                features_only=True,
+                observer=run.interrupts.check,
+            ).features
+        except DecoupleError:
+            found.failed.append(picture.path)
+            continue
+        held = rows.row(picture.path).decoupled
+        own = DecoupledFeatures({layer: np.array(values) for layer, values in held.items()})
+        found.by_path[picture.path] = math.sqrt(max(relative_distances(own, exact).values()))
+    if found.largest is not None:
+        missed = "" if found.largest <= accuracy else ": give a smaller table.accuracy"
+        run.say(
+            f"Decoupled features of {len(found.by_path)} pictures are off by at most "
+            f"{found.largest:.1e} of their own, {accuracy:g} were asked for{missed}"
+        )
+    return found
+
+
+# What is said of all of them.
+
+
+def _counted(
+    run: Run, pictures: Sequence[ListedPicture], rows: FeatureRows, checked: _Checked
+) -> dict[str, Any]:
+    seconds, failed, digest = 0.0, 0, hashlib.sha256()
+    labels: dict[str, int] = {}
+    for picture in pictures:
+        row = rows.row(picture.path)
+        seconds += row.seconds
+        failed += row.status != DONE
+        digest.update(f"{row.path}\0{row.digest}\0".encode("utf-8", "surrogateescape"))
+        if picture.label:
+            labels[picture.label] = labels.get(picture.label, 0) + 1
+    source = {**run.inputs.origins()["source"], "digest": digest.hexdigest()}
+    return {
+        "source": source,
+        "feature_table": {
+            "pictures": len(pictures),
+            "failed": failed,
+            "labels": len(labels),
+            "seconds": seconds,
+            "accuracy": {
+                "asked": run.config.table.accuracy,
+                "largest_error": checked.largest,
+                "errors": checked.by_path,
+                "not_checked": checked.failed,
+            },
+        },
+    }
+
+
+def _sheet(config: DictConfig, pictures: Sequence[ListedPicture]) -> np.ndarray:
+    """The first pictures as they were looked at, side by side; grey where one cannot be read."""
+    side = config.image.size
+    some = list(_first(config, pictures))
+    across = math.ceil(math.sqrt(len(some)))
+    down = math.ceil(len(some) / across)
+    sheet = np.full((down * side, across * side, 3), 0.5, np.float32)
+    for place, pixels in enumerate(some):
+        top, left = (side * n for n in divmod(place, across))
+        sheet[top : top + side, left : left + side] = pixels
+    return sheet
+
+
+def _first(config: DictConfig, pictures: Sequence[ListedPicture]) -> Iterator[np.ndarray]:
+    side = config.image.size
+    for picture in pictures[:_SHOWN]:
+        pixels = np.full((side, side, 3), 0.5, np.float32)
+        with suppress(DecoupleError):
+            pixels = _loaded(config, picture)
+        yield pixels

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 import decouple as dc
+from decouple.features import Extractor
 from decouple.record.feature_rows import NAME, FeatureRows
 from decouple.run import main
 
@@ -122,6 +123,48 @@ def test_shards_together_are_the_table_of_one_run(photos: Path, run_dir: Path) -
     joined = dc.join_tables(shards, photos.parent / "joined")
     for name in ("table.csv", "table.json"):
         assert (joined.parent / name).read_bytes() == (run_dir / name).read_bytes()
+
+
+def test_a_sweep_makes_shards_a_verification_the_same_table_and_a_page_shows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = folder_of(tmp_path / "photos")
+    (photos / "br<ok>en.png").write_bytes(b"no picture")
+    monkeypatch.chdir(tmp_path)
+    assert main(["-m", *STILL, "source=photos", "shard=1/2,2/2"]) == 0
+    shards = sorted((tmp_path / "runs" / "features").iterdir())
+    assert sorted(len(dc.read_table(shard).paths) for shard in shards) == [2, 2]
+    whole = ran(tmp_path / "whole", *STILL, "source=photos")
+    joined = dc.join_tables(shards, tmp_path / "joined")
+    assert joined.read_bytes() == (whole / "table.csv").read_bytes()
+    capsys.readouterr()
+    assert main([f"verify={whole}"]) == 0
+    assert capsys.readouterr().out.startswith("identical")
+    page = (whole / "report.html").read_text(encoding="utf-8")
+    assert "4 pictures of photos" in page
+    assert "br&lt;ok&gt;en.png" in page
+    assert "There is no result" not in page
+    assert (whole / "plots" / "features.png").exists()
+    text = joined.read_text(encoding="utf-8")
+    (whole / "table.csv").write_text(text.replace(",ok,", ",OK,", 1), encoding="utf-8")
+    assert main([f"verify={whole}"]) == 2
+    assert "table.csv" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_features_that_are_not_finite_are_a_row_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = folder_of(tmp_path / "photos", 2)
+    measure, bad = Extractor.measure, dc.load(photos / "1.png", 16, "crop").pixels
+
+    def measured(self: Any, image: np.ndarray) -> np.ndarray:
+        return measure(self, image) * (np.nan if np.array_equal(image, bad) else 1)
+
+    monkeypatch.setattr(Extractor, "measure", measured)
+    run = ran(tmp_path / "run", *STILL, f"source={photos}")
+    table = dc.read_table(run)
+    assert table.status == ("ok", "cannot be measured: its features are not finite")
+    assert np.isnan(table.raw[ONE][1]).all()
 
 
 def test_a_run_goes_on_with_more_pictures_and_with_others(

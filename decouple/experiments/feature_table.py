@@ -22,9 +22,9 @@ class TableConfig:
     """labels: a CSV file with columns path and label, of a folder's or pattern's pictures.
 
     accuracy: what decoupled features may be wrong by, RMS over a layer's, relative to their own;
-    motions are as exact as that asks for. checked: how many pictures are moved once more, as
-    exactly as if they were to come back, to see how wrong they are. format: `csv`; `parquet`, which
-    comes beside it and needs pyarrow; `auto`, both where pyarrow is there.
+    motions end as near to their targets as that asks for. checked: how many pictures are moved once
+    more, as exactly as if they were to come back, to see how wrong they are. format: `csv`;
+    `parquet`, which comes beside it and needs pyarrow; `auto`, both where pyarrow is there.
     """
 
     labels: str | None = None

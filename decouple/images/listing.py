@@ -32,12 +32,12 @@ class ListedPicture:
     ----------
     path : by which a table knows it: below the folder, or before the pattern's first wild card, or
         as the list has it; parts separated by `/`
-    file : what `images.load` opens
+    file : what `images.load` opens, a path or the name of a sample
     label : as it was given; empty where none was
     """
 
     path: str
-    file: str
+    file: str | Path
     label: str = ""
 
 
@@ -91,10 +91,10 @@ def _found(source: str) -> list[ListedPicture]:
     return _some(source, _matches(str(place)))
 
 
-def _in_folder(folder: Path, source: str) -> dict[str, str]:
+def _in_folder(folder: Path, source: str) -> dict[str, Path]:
     with files.disk_errors("read", folder):
         entries = sorted(folder.iterdir())
-    found = {e.name: str(e) for e in entries if e.suffix.lower() in SUFFIXES and not e.is_dir()}
+    found = {e.name: e for e in entries if e.suffix.lower() in SUFFIXES and not e.is_dir()}
     if entries and not found and all(entry.is_dir() for entry in entries):
         raise ConfigError(
             f"source={source} holds folders only: name the pictures in them by a pattern, "
@@ -103,7 +103,7 @@ def _in_folder(folder: Path, source: str) -> dict[str, str]:
     return found
 
 
-def _matches(pattern: str) -> dict[str, str]:
+def _matches(pattern: str) -> dict[str, Path]:
     """The files of a pattern, by what follows the part of it that has no wild card."""
     fixed = []
     for part in Path(pattern).parts:
@@ -112,10 +112,10 @@ def _matches(pattern: str) -> dict[str, str]:
         fixed.append(part)
     base = Path(*fixed)
     places = (place for place in iglob(pattern, recursive=True) if os.path.isfile(place))  # noqa: PTH113, PTH207
-    return {Path(place).relative_to(base).as_posix(): place for place in places}
+    return {Path(place).relative_to(base).as_posix(): Path(place) for place in places}
 
 
-def _some(source: str, places: Mapping[str, str]) -> list[ListedPicture]:
+def _some(source: str, places: Mapping[str, str] | Mapping[str, Path]) -> list[ListedPicture]:
     if not places:
         raise ConfigError(
             f"source={source} has no pictures: name a folder with {', '.join(SUFFIXES)} files, a "
@@ -127,7 +127,7 @@ def _some(source: str, places: Mapping[str, str]) -> list[ListedPicture]:
 def _in_list(place: Path, source: str) -> list[ListedPicture]:
     """The pictures of a CSV file; a file that it names by two words is named twice."""
     found = [
-        ListedPicture(legible(_normal(path)), str(place.parent / path), label)
+        ListedPicture(legible(_normal(path)), place.parent / path, label)
         for path, label in _rows(str(place), "source")
     ]
     if not found:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -28,10 +29,12 @@ from decouple.pipeline.forecast import Forecast, Untold, of_walks
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.running import Run
 from decouple.record.feature_rows import DONE, FeatureRow, FeatureRows
-from decouple.record.feature_table import begin_table, write_costs, write_table
+from decouple.record.feature_table import CSV, begin_table, write_costs, write_table
 from decouple.record.parquet import can_write_parquet
 from decouple.record.plain import plain
 from decouple.record.progress import duration
+from decouple.record.seal import digest_of
+from decouple.report.feature_table import plot_features
 from decouple.stages import DecoupledFeatures, StageError, noisify
 from decouple.stages.accuracy import tolerance_of_features
 from decouple.stages.retrace import relative_distances
@@ -60,6 +63,7 @@ def feature_table(run: Run) -> None:
         write_costs(folder, (rows.row(picture.path) for picture in pictures))
         run.record(**_counted(run, pictures, rows, checked))
     run.save("source", _sheet(config, pictures))
+    run.draw(plot_features)
 
 
 def forecast(inputs: Inputs) -> Forecast | Untold:
@@ -129,7 +133,7 @@ def _row(run: Run, picture: ListedPicture, rows: FeatureRows) -> FeatureRow | No
     try:
         pixels = _loaded(run.config, picture)
     except DecoupleError as error:
-        said = one_line(str(error)).replace(repr(picture.file), "it")
+        said = one_line(str(error)).replace(repr(os.fspath(picture.file)), "it")
         row = FeatureRow(picture.path, f"cannot be read: {said}")
         return None if picture.path in rows and rows.row(picture.path) == row else row
     digest = images.digest(pixels)
@@ -138,6 +142,8 @@ def _row(run: Run, picture: ListedPicture, rows: FeatureRows) -> FeatureRow | No
     decoupled: DecoupledFeatures | None = None
     status = DONE
     raw = run.extractor.split(run.extractor.measure(pixels.astype(np.float64)))
+    if not all(np.isfinite(values).all() for values in raw.values()):
+        return FeatureRow(picture.path, "cannot be measured: its features are not finite", digest)
     try:
         decoupled = noisify(
             pixels,
@@ -215,10 +221,10 @@ def _checked(run: Run, pictures: Sequence[ListedPicture], rows: FeatureRows) -> 
         own = DecoupledFeatures({layer: np.array(values) for layer, values in held.items()})
         found.by_path[picture.path] = math.sqrt(max(relative_distances(own, exact).values()))
     if found.largest is not None:
-        missed = "" if found.largest <= accuracy else ": give a smaller table.accuracy"
+        met = "within" if found.largest <= accuracy else "more than"
         run.say(
-            f"Decoupled features of {len(found.by_path)} pictures are off by at most "
-            f"{found.largest:.1e} of their own, {accuracy:g} were asked for{missed}"
+            f"Checked on {len(found.by_path)} pictures: decoupled features are off by at most "
+            f"{found.largest:.1e} of their own, {met} table.accuracy={accuracy:g}"
         )
     return found
 
@@ -242,6 +248,7 @@ def _counted(
     return {
         "source": source,
         "feature_table": {
+            "digest": digest_of(run.recorder.folder.path / CSV),
             "pictures": len(pictures),
             "failed": failed,
             "labels": len(labels),

@@ -16,7 +16,11 @@ DIGESTS = "digests"
 
 _METRICS = "metrics.json"
 # Of each method of a comparison its metrics, which hold the digests of the rest.
-_FILES = ("config.yaml", "history.csv", "result.npz", "images/*.png", f"methods/*/{_METRICS}")
+_FILES = (
+    *("config.yaml", "history.csv", "result.npz", "table.csv", "table.json", "images/*.png"),
+    f"methods/*/{_METRICS}",
+)
+_AT_A_TIME = 2**20
 
 
 def sealed(folder: Path, metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,9 +51,17 @@ def altered(folder: Path, metrics: Mapping[str, Any]) -> list[str]:
 def _of_files(folder: Path) -> dict[str, str]:
     digests = {}
     for path in sorted(path for pattern in _FILES for path in folder.glob(pattern)):
-        with files.disk_errors("read", path), files.opened_plain(path) as file:
-            digests[path.relative_to(folder).as_posix()] = _of(file.read())
+        digests[path.relative_to(folder).as_posix()] = digest_of(path)
     return digests
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, which may be larger than memory; RunFolderError if it cannot be read."""
+    digest = hashlib.sha256()
+    with files.disk_errors("read", path), files.opened_plain(path) as file:
+        while some := file.read(_AT_A_TIME):
+            digest.update(some)
+    return digest.hexdigest()
 
 
 def _of_values(metrics: Mapping[str, Any]) -> str:

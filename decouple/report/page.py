@@ -16,6 +16,7 @@ from decouple.overrides import differences, read_config, repeat_command, setting
 from decouple.record.metrics import comparison, read_metrics
 from decouple.record.progress import stage_name
 from decouple.report import facts, tables
+from decouple.report.feature_table import first_rows
 from decouple.report.panel import picture_titles
 from decouple.report.template import Column, Embedded, render, texts
 
@@ -34,7 +35,7 @@ class Shown:
 def write_page(run_dir: str | Path) -> Path:
     """Write `report.html` from what the run folder holds; what it does not hold is left out.
 
-    Read are metrics.json, config.yaml, images/*.png and plots/*.png. The page embeds the
+    Read are metrics.json, config.yaml, table.csv, images/*.png and plots/*.png. The page embeds the
     pictures and opens from the disk, without a network. The same folder gives the same bytes.
 
     Returns
@@ -66,6 +67,7 @@ def write_page(run_dir: str | Path) -> Path:
         stages=tables.stage_table(metrics),
         reasons=facts.stop_reasons(metrics),
         labels=tables.label_table(metrics),
+        rows=first_rows(run_dir),
         compare=tables.compare_table(metrics),
         reading=comparison(metrics).get("reading"),
         judges=tables.compare_table(metrics, "judges"),

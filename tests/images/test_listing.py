@@ -52,8 +52,8 @@ def test_the_pictures_of_a_folder_and_of_a_pattern(
 def test_a_list_names_files_from_its_folder_and_may_label_them(photos: Path) -> None:
     place = written(photos / "list.csv", 'label,path\ncat,./cats/1.png\n"d,o",dogs/1.png\n')
     assert listed(place) == [
-        ListedPicture("cats/1.png", str(photos / "cats/1.png"), "cat"),
-        ListedPicture("dogs/1.png", str(photos / "dogs/1.png"), "d,o"),
+        ListedPicture("cats/1.png", photos / "cats/1.png", "cat"),
+        ListedPicture("dogs/1.png", photos / "dogs/1.png", "d,o"),
     ]
     plain = written(photos / "plain.csv", "\ufeffpath\ndogs/1.png\n")
     assert [(p.path, p.label) for p in listed(plain)] == [("dogs/1.png", "")]

@@ -24,9 +24,10 @@ PARTS = {
     ),
     "The four steps": (
         *("prepare", "noise_image", "noise_reference", "noisify", "impose", "impose_retraced"),
-        *("round_trip", "mix", "match", "decoupling_defect"),
+        *("round_trip", "mix", "match", "metamer", "interpolate", "decoupling_defect"),
         *("Prepared", "Reference", "DecoupledFeatures"),
     ),
+    "Tables of features": ("read_table", "join_tables"),
     "Ways to move": (
         *("Lift", "stepper", "Projected", "Gradient", "optimizer", "StopRule", "StopRules"),
         *("StopReason", "Motion"),

@@ -139,8 +139,8 @@ def write(tables: dict[str, list[list[str]]]) -> None:
 
 Made by `{VARIABLE}=FILE python experiments/imagenet.py`. Network: VGG-16 with the filters that were
 trained on ImageNet, unbiased softplus, smooth maximum pooling (the defaults for trained filters);
-the lift in symmetric steps, tolerance 1e-4, seed 0. Seconds are those of the whole command, once, on
-two cores beside other work, and only a hint.
+the lift in symmetric steps, tolerance 1e-4, seed 0. Seconds are those of the whole command, once,
+on two cores beside other work, and only a hint.
 
 *Growth of errors*: how many times larger a small change of the image is when it has come back
 through a layer; it is found on the way out, and each step is solved as exactly as it asks for.

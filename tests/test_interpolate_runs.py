@@ -145,7 +145,7 @@ def test_a_picture_of_one_colour_is_refused(role, tmp_path, capsys) -> None:
 
 def test_a_plan_counts_the_frames(capsys) -> None:
     assert main([*RUN, "frames=5", "plan=true"]) == 0
-    assert "about 660 passes" in capsys.readouterr().err
+    assert "about 1700 passes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["a.png", "a"])

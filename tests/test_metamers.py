@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from decouple import images
+from decouple.config import own_settings
+from decouple.experiments import KINDS
+from decouple.overrides import composed
 from decouple.pipeline import metamers
 from decouple.record.folder import RunFolder
 from decouple.record.verification import compare_runs
@@ -150,6 +153,13 @@ def test_a_source_of_one_colour_is_refused(tmp_path, capsys) -> None:
     assert main([*RUN, *words]) == 2
     assert "one colour" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_two_experiments_share_a_setting_of_one_default() -> None:
+    sharing = [kind.name for kind in KINDS if "count" in kind.settings]
+    assert sharing == ["metamers", "synthesize"]
+    assert own_settings()["count"] == 1
+    assert [composed(f"+experiment={name}")["count"] for name in sharing] == [8, 1]
 
 
 def test_a_plan_counts_the_images(capsys) -> None:

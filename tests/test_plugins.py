@@ -291,6 +291,11 @@ BROKEN = {
         EXPERIMENT + "register(Experiment('own', 'mine:run', settings={'seed': 1}))\n",
         "setting seed of mine exists already",
     ),
+    "a setting with another default than another experiment's": (
+        "plugin=mine",
+        EXPERIMENT + "register(Experiment('own', 'mine:run', settings={'count': 2}))\n",
+        "setting count of mine exists already",
+    ),
     "a YAML file that is missing": (
         "plugin=mine",
         EXPERIMENT + "register(Experiment('own', 'mine:run', yaml='none.yaml'))\n",

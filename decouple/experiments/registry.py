@@ -53,7 +53,8 @@ class Experiment:
     yaml : where there is no such file, another one with what differs from the defaults
     takes : settings that have a meaning, groups and dotted keys; any other is refused
     ignores : parts of these that have none
-    settings : {group: dataclass that is its schema} or {setting: default}, beside the common ones
+    settings : {group: dataclass that is its schema} or {setting: default}, beside the common ones;
+        two experiments may share one, with one default
     choices : {dotted key: the words that it may be}
     files : {dotted key that names a file: words that are none}
     target_receives : what of the source its target receives, in a word; None if it has no target

@@ -98,6 +98,7 @@ SETTINGS: dict[str, tuple[list[str], list[str]]] = {
     "a table of no sample": ([*MANY, "source=sample:astronot"], ["has no pictures"]),
     "a table of a long name": ([*MANY, f"source={'a' * 300}"], ["has no pictures"]),
     "pictures of several sizes": ([*MANY, "image.fit=keep"], ["image.fit=keep", "crop or squash"]),
+    "enormous pictures": ([*MANY, "image.size=1000000"], ["image.size=1000000 is too large"]),
     "a shard of none": ([*MANY, "shard=1/0"], ["shard=1/0 must be i/n"]),
     "a shard before the first": ([*MANY, "shard=0/2"], ["shard=0/2 must be i/n"]),
     "a shard beyond the last": ([*MANY, "shard=3/2"], ["shard=3/2 must be i/n"]),

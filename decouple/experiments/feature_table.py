@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from decouple.errors import ConfigError
 from decouple.experiments.registry import COMPARED, Experiment, Fact, register
+from decouple.images import MAX_PIXELS
 from decouple.parsing import is_whole
 
 _SHARD = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,8})")
@@ -60,6 +61,10 @@ def check(config: DictConfig) -> None:
         raise ConfigError(
             "image.fit=keep has no meaning in features: a table has pictures of one size; give "
             "crop or squash"
+        )
+    if config.image.size**2 > MAX_PIXELS:
+        raise ConfigError(
+            f"image.size={config.image.size} is too large: at most {MAX_PIXELS:,} pixels"
         )
     if not 1e-6 <= config.table.accuracy <= 0.1:
         raise ConfigError(f"table.accuracy={config.table.accuracy} must be from 1e-6 to 0.1")

@@ -69,6 +69,8 @@ def _fidelity(inputs: Inputs, extractor: Features) -> dict[str, Any]:
     chain = inputs.network
     if not isinstance(chain, Chain) or not isinstance(extractor, Extractor):
         return {}
+    if inputs.experiment.of_many:
+        return {}  # noise tells nothing of pictures
     as_trained = (chain.activation, chain.pooling) == (Activation.RELU, Pooling.MAX)
     if not chain.weights.trained or as_trained:
         return {}

@@ -167,6 +167,17 @@ def test_features_that_are_not_finite_are_a_row_that_says_so(
     assert np.isnan(table.raw[ONE][1]).all()
 
 
+def test_a_picture_that_has_no_such_features_is_a_row_that_says_so(tmp_path: Path) -> None:
+    photos = folder_of(tmp_path / "photos", 1)
+    Image.new("RGB", (20, 20), (9, 9, 9)).save(photos / "flat.png")
+    words = ("+experiment=features", "features=pixel_moments", "image.size=12", "table.format=csv")
+    table = dc.read_table(ran(tmp_path / "run", *words, f"source={photos}", "table.checked=0"))
+    assert table.status[0] == "ok"
+    assert table.status[1].startswith("cannot be measured: ")
+    assert all(np.isfinite(values[0]).all() for values in table.decoupled.values())
+    assert all(np.isnan(values[1]).all() for values in table.raw.values())
+
+
 def test_a_run_goes_on_with_more_pictures_and_with_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from decouple import images
-from decouple.errors import ConfigError, DecoupleError, ImageError
+from decouple.errors import ConfigError, DecoupleError, FeaturesError, ImageError
 from decouple.experiments.feature_table import shard_of
 from decouple.flow_kinds import FLOWS
 from decouple.images.listing import ListedPicture, listed
@@ -41,6 +41,8 @@ from decouple.stages.retrace import relative_distances
 
 # What features of pictures that are checked are compared with: motions for a round trip so exact.
 _TIGHT = 1e-6
+# What a picture may be the reason of.
+_OF_A_PICTURE = (ImageError, FeaturesError, StageError)
 # Pictures on the sheet that shows what was looked at.
 _SHOWN = 16
 
@@ -141,9 +143,10 @@ def _row(run: Run, picture: ListedPicture, rows: FeatureRows) -> FeatureRow | No
         return None
     decoupled: DecoupledFeatures | None = None
     status = DONE
-    raw = run.extractor.split(run.extractor.measure(pixels.astype(np.float64)))
-    if not all(np.isfinite(values).all() for values in raw.values()):
-        return FeatureRow(picture.path, "cannot be measured: its features are not finite", digest)
+    try:
+        raw = _measured(run, pixels)
+    except _OF_A_PICTURE as error:
+        return FeatureRow(picture.path, f"cannot be measured: {one_line(str(error))}", digest)
     try:
         decoupled = noisify(
             pixels,
@@ -155,7 +158,7 @@ def _row(run: Run, picture: ListedPicture, rows: FeatureRows) -> FeatureRow | No
             features_only=True,
             observer=run.interrupts.check,
         ).features
-    except (ImageError, StageError) as error:
+    except _OF_A_PICTURE as error:
         status = f"cannot be moved: {one_line(str(error))}"
     return FeatureRow(
         picture.path,
@@ -166,6 +169,14 @@ def _row(run: Run, picture: ListedPicture, rows: FeatureRows) -> FeatureRow | No
         {layer: values.tolist() for layer, values in raw.items()},
         {} if decoupled is None else {k: v.tolist() for k, v in decoupled.values.items()},
     )
+
+
+def _measured(run: Run, pixels: np.ndarray) -> dict[str, np.ndarray]:
+    """{layer: features}; ImageError where they are no numbers."""
+    raw = run.extractor.split(run.extractor.measure(pixels.astype(np.float64)))
+    if not all(np.isfinite(values).all() for values in raw.values()):
+        raise ImageError("its features are not finite")
+    return raw
 
 
 def _loaded(config: DictConfig, picture: ListedPicture) -> np.ndarray:

@@ -40,7 +40,16 @@ class Reference:
     _normal_matrices: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     def factor(self, extractor: Features, depth: int, pixels: int) -> Factor:
-        """A factor of K = J Jᵀ at the noise: a preconditioner that costs nothing for an image.
+        """A factor of `normal_matrix`: a preconditioner that costs nothing for an image.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError : K is not positive definite.
+        """
+        return Factor(self.normal_matrix(extractor, depth, pixels), pixels)
+
+    def normal_matrix(self, extractor: Features, depth: int, pixels: int) -> np.ndarray:
+        """K = J Jᵀ at the noise, (C, C) float64.
 
         K at the noise depends on the network and the size alone. It is formed once for all layers,
         at no more than 128 × 128 pixels of noise, and kept on the disk (see `decouple.cache`); its
@@ -51,22 +60,17 @@ class Reference:
         extractor : of all layers that are to be moved
         depth : how many of them, from the first on, it is to be of
         pixels : values of the images that are to be moved, if they are of another size
-
-        Raises
-        ------
-        numpy.linalg.LinAlgError : K is not positive definite.
         """
         key = str(extractor.signature)
         if key not in self._normal_matrices:
-            self._normal_matrices[key] = self._normal_matrix(extractor)
+            self._normal_matrices[key] = self._formed(extractor)
         size = extractor.first(depth).size
         matrix = self._normal_matrices[key][:size, :size]
         if not extractor.spatial_means:
-            return Factor(matrix.copy(), pixels)
+            return matrix.copy()
         # Gradients of means are spread over all pixels.
         height, width = self._piece(extractor)
-        scale = 3 * height * width / pixels
-        return Factor(scale * matrix, pixels)
+        return np.asarray(3 * height * width / pixels * matrix)
 
     def _piece(self, extractor: Features) -> tuple[int, int]:
         """Height and width of the noise at which K is formed."""
@@ -74,7 +78,7 @@ class Reference:
             return self.height, self.width
         return min(self.height, _LONGEST), min(self.width, _LONGEST)
 
-    def _normal_matrix(self, extractor: Features) -> np.ndarray:
+    def _formed(self, extractor: Features) -> np.ndarray:
         height, width = self._piece(extractor)
         key = {
             "features": extractor.signature,

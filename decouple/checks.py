@@ -79,6 +79,9 @@ def _check_experiment(experiment: Experiment, config: DictConfig, overridden: se
         if not experiment.takes_setting(name):
             why = ": the source is the only image" if name == "target" else ""
             raise ConfigError(f"{name}= has no meaning in {config.experiment}{why}")
+        word = experiment.idle_with(name, config)
+        if word is not None:
+            raise ConfigError(f"{name}= has no meaning with {word}")
     if experiment.target_receives is not None and config.target is None:
         raise ConfigError(
             f"{config.experiment} needs a target=FILE or target=sample:NAME, the picture that "

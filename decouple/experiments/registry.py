@@ -59,6 +59,7 @@ class Experiment:
     files : {dotted key that names a file: words that are none}
     target_receives : what of the source its target receives, in a word; None if it has no target
     check : raises ConfigError where settings, each of which is allowed, do not fit
+    idle : of the configuration: {group or dotted key: the word with which it has no meaning}
     looks_at : {setting that names layers, beside `layers`: roles of the pictures that are looked
         at there}
     check_inputs : of `pipeline.inputs.Inputs`: raises ConfigError before anything is written
@@ -88,6 +89,7 @@ class Experiment:
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     target_receives: str | None = None
     check: Callable[[DictConfig], object] = _nothing
+    idle: Callable[[DictConfig], Mapping[str, str]] = lambda _: {}
     looks_at: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     check_inputs: str | None = None
     forecast: str | None = None
@@ -131,6 +133,11 @@ class Experiment:
         given = self.target_receives is not None and key == "target"
         taken = given or _lies_in(key, (*_OF_EVERY, *self.takes, *self.settings))
         return taken and not _lies_in(key, self.ignores)
+
+    def idle_with(self, key: str, config: DictConfig) -> str | None:
+        """The word of the configuration with which a setting has no meaning, if there is one."""
+        idle = self.idle(config).items()
+        return next((word for group, word in idle if _lies_in(key, (group,))), None)
 
     def may_change(self, key: str) -> bool:
         """Whether a setting may be another when a run goes on."""

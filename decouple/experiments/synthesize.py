@@ -13,6 +13,10 @@ from decouple.experiments.registry import RECORDED, Experiment, Fact, register
 from decouple.images.noise import STARTS
 from decouple.parsing import check_count, check_scale_count, output_size
 
+MATCH, NESTED = "match", "nested"
+METHODS = (*STATISTICS, MATCH, NESTED)
+"""How noise becomes a texture: by descending a statistic's distance, or by moving features."""
+
 _TOLD = (
     ("gram_squared_distance", "squared Gram distance, layers used"),
     ("gram_squared_distance_held_out", "squared Gram distance, layers held out"),
@@ -28,11 +32,13 @@ class OutputConfig:
 
 @dataclass
 class SynthesizeConfig:
-    """method: whose distance is descended, gram, means or mean_covariance; start: noise.
+    """method: how noise becomes a texture; start: which noise.
 
-    start: colours (with the source's mean and covariance of colours), uniform or gaussian. scales:
-    how many sizes to go through, coarse to fine, as `gatys.scales`. held_out: layers that nobody
-    optimizes, at which images are measured.
+    method: gram, means or mean_covariance, whose distance is descended; match, the means of all
+    layers at once; nested, the source's decoupled means put on noise from the last layer to the
+    first. start: colours (with the source's mean and covariance of colours), uniform or gaussian.
+    scales: how many sizes to go through, coarse to fine, as `gatys.scales`. held_out: layers that
+    nobody optimizes, at which images are measured.
     """
 
     method: str = "gram"
@@ -46,6 +52,16 @@ def check(config: DictConfig) -> None:
     output_size(config.output.size)
     check_count(config.count)
     check_scale_count("synthesize.scales", config.synthesize.scales)
+
+
+def idle(config: DictConfig) -> dict[str, str]:
+    """What only other methods use; and nested features belong to noise, at no other size."""
+    method = config.synthesize.method
+    unused = {
+        MATCH: ("stop.loss", "stop.scale"),  # `tolerance` says where it ends
+        NESTED: ("optimizer", "stop", "synthesize.scales"),
+    }.get(method, ("tolerance",))
+    return dict.fromkeys(unused, f"synthesize.method={method}")
 
 
 def headline(metrics: Mapping[str, Any]) -> list[Fact]:
@@ -74,14 +90,18 @@ SYNTHESIZE = register(
         name="synthesize",
         run="decouple.pipeline.synthesize:synthesize",
         variants={"synthesize": "Synthesis"},
-        takes=("source", "layers", "seed", "image", "network", "optimizer", "stop", *RECORDED),
+        takes=(
+            *("source", "layers", "seed", "image", "network"),
+            *("optimizer", "stop", "tolerance", *RECORDED),
+        ),
         ignores=("stop.noisify_source", "stop.noisify_target", "stop.impose"),
         settings={"output": OutputConfig, "count": 1, "synthesize": SynthesizeConfig},
-        choices={"synthesize.method": STATISTICS, "synthesize.start": STARTS},
+        choices={"synthesize.method": METHODS, "synthesize.start": STARTS},
         check=check,
+        idle=idle,
         looks_at={"synthesize.held_out": ("source",)},
         check_inputs="decouple.pipeline.synthesize:check_sizes",
-        forecast="decouple.pipeline.synthesize:forecast",
+        forecast="decouple.pipeline.texture_makers:forecast",
         objective=True,
         of_methods=True,
         of_vgg=True,

@@ -1,0 +1,285 @@
+"""How the texture of a seed is made from noise: by a descent, or by moving its features.
+
+A maker is begun once for a run, and makes an image for each seed, in a run of its own below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from decouple import images
+from decouple.errors import ImageError
+from decouple.experiments.gatys import STATISTICS
+from decouple.experiments.synthesize import MATCH, NESTED
+from decouple.flows import Optimizer, StopRule, StopRules
+from decouple.flows.matching import Matching
+from decouple.gatys import Objective, Statistic, Weighted, optimize, texture
+from decouple.gatys.scales import number_of_scales, scaled, scales
+from decouple.images.noise import noise_image, noise_start
+from decouple.parsing import optimizer_of, stop_rules
+from decouple.pipeline.forecast import Forecast, Untold, of_objective, of_walks
+from decouple.pipeline.inputs import Inputs
+from decouple.pipeline.kept import IMAGE, RESULTS
+from decouple.pipeline.running import Run
+from decouple.record.compounds import Record, Several, Table
+from decouple.record.forms import Array, Plain
+from decouple.stages import (
+    DecoupledFeatures,
+    Matched,
+    Reference,
+    StageError,
+    match,
+    noise_reference,
+    prepare,
+)
+
+Rows = Sequence[Mapping[str, Any]]
+"""Of `stages[]`."""
+
+# Of the noise whose features, or whose K, all images share, whichever are made together.
+_REFERENCE_SEED = 0
+
+
+@dataclass(frozen=True)
+class Made:
+    """An image, (H, W, 3) float64, and its rows of `stages[]`, for the journal."""
+
+    image: np.ndarray
+    stages: Rows
+
+    @property
+    def cost(self) -> dict[str, float]:
+        """Passes and seconds."""
+        return {key: sum(row[key] for row in self.stages) for key in ("passes", "seconds")}
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """Decoupled features of the source, {layer: (C_k,)}, and their rows, for the journal."""
+
+    values: Mapping[str, np.ndarray]
+    stages: Rows
+
+
+_ROWS = Several(Table(Plain()))
+RESULTS.add(Record(Made, 1, {"image": IMAGE, "stages": _ROWS}))
+RESULTS.add(Record(_Taken, 1, {"values": Table(Array((None,))), "stages": _ROWS}))
+
+Maker = Callable[[str, int], Made]
+"""From the name of a run within the run, and a seed, to an image."""
+
+
+def maker(run: Run) -> Maker:
+    """That of `synthesize.method`."""
+    return _MAKERS[run.config.synthesize.method](run)
+
+
+def start(inputs: Inputs, seed: int, size: tuple[int, int] | None = None) -> np.ndarray:
+    """The noise that the image of a seed begins as, (H, W, 3), by default of the output's size."""
+    return noise_start(inputs.config.synthesize.start, size or inputs.size, seed, inputs.source)
+
+
+def scale_count(inputs: Inputs) -> int:
+    """How many sizes an image goes through, coarse to fine."""
+    if inputs.config.synthesize.method == NESTED:
+        return 1
+    return number_of_scales(inputs.config.synthesize.scales, min(inputs.size))
+
+
+def check_values(inputs: Inputs) -> None:
+    """Refuse images that have fewer values than there are features to be moved; ImageError."""
+    method, count = inputs.config.synthesize.method, inputs.extractor.size
+    sizes = {"output.size": inputs.size}
+    if method == NESTED:
+        sizes["the source"] = inputs.source.shape[:2]
+    for what, (height, width) in sizes.items() if method in (MATCH, NESTED) else ():
+        if 3 * height * width < count:
+            raise ImageError(
+                f"{what}: {width}x{height} px have {3 * height * width} values, too few for the "
+                f"{count} features that synthesize.method={method} moves: take a larger image or "
+                "fewer layers"
+            )
+
+
+def forecast(inputs: Inputs) -> Forecast | Untold:
+    """Passes and time of all images."""
+    count = inputs.config.count
+    if inputs.config.synthesize.method == NESTED:
+        walks = {"noisify_source": 1, "noisify_target": count, "impose": count}
+        return of_walks(inputs, lambda _: walks)
+    objective = _objective(inputs, inputs.source)
+    image = start(inputs, inputs.config.seed)
+    one = of_objective(inputs, objective, *_descent(inputs), scale_count(inputs), image)
+    return replace(one, passes=count * one.passes, seconds=count * one.seconds)
+
+
+# From coarse to fine: descents of a statistic's distance, and means matched.
+
+
+def _finer(
+    inputs: Inputs, seed: int, stage: str, step: Callable[[np.ndarray, float, str], np.ndarray]
+) -> np.ndarray:
+    """What `step` makes of an image at every scale, the first time of noise.
+
+    `step` is given the image, the scale and a name, `stage` for the last of them.
+    """
+    sizes = scales(scale_count(inputs))
+    image: np.ndarray | None = None
+    for number, scale in enumerate(sizes, start=1):
+        size = scaled(inputs.size, scale)
+        image = start(inputs, seed, size) if image is None else _resized(image, size)
+        image = step(image, scale, stage if number == len(sizes) else f"scale_{number}")
+    assert image is not None
+    return image
+
+
+def _descended(run: Run) -> Maker:
+    inputs, (how, rule) = run.inputs, _descent(run.inputs)
+
+    @cache  # compiled once for all images
+    def objective_at(scale: float) -> Objective:
+        return _objective(inputs, _at(inputs.source, scale))
+
+    def make(name: str, seed: int) -> Made:
+        with run.method(name) as one:
+            one.record(flow={"name": inputs.config.synthesize.method}, stepper=asdict(how))  # type: ignore[call-overload]
+
+            def step(image: np.ndarray, scale: float, stage: str) -> np.ndarray:
+                begin = how.feasible(image)
+                done = optimize(objective_at(scale), begin, how, rule, one.observer, stage=stage)
+                one.recorder.add_stages(done.trace)
+                return done.image
+
+            image = _finer(inputs, seed, "synthesize", step)
+            one.save("result", image)
+        if not np.isfinite(image).all():
+            raise StageError(f"{name} became infinite or undefined: try another optimizer", None)
+        return Made(image, [{**row, "layer": name} for row in one.recorder.stages])
+
+    return make
+
+
+def _matched(run: Run) -> Maker:
+    """Images whose means are the source's in all layers at once, or as near as they came."""
+    inputs, (how, rule) = run.inputs, _descent(run.inputs)
+    extractor, tolerance = inputs.extractor, inputs.config.tolerance
+    flow = Matching(how, StopRules(rule))
+
+    @cache  # K is formed once for all images
+    def known_at(scale: float) -> tuple[Mapping[str, np.ndarray], Reference]:
+        wanted = extractor.split(extractor.measure(_at(inputs.source, scale)))
+        return wanted, noise_reference(extractor, scaled(inputs.size, scale), _REFERENCE_SEED)
+
+    def make(name: str, seed: int) -> Made:
+        with run.method(name, inputs.flow) as one:  # of features; what moves them is recorded here
+            one.record(flow={"name": MATCH}, stepper=asdict(flow.optimizer), tolerance=tolerance)  # type: ignore[call-overload]
+
+            def step(image: np.ndarray, scale: float, stage: str) -> np.ndarray:
+                wanted, reference = known_at(scale)
+                done = _as_near(
+                    *(image, extractor, wanted, reference, flow, tolerance, stage, one.observer)
+                )
+                one.recorder.add_stages(done.trace)
+                return done.image
+
+            image = _finer(inputs, seed, MATCH, step)
+            one.save("result", image)
+        return _moved(name, image, one)
+
+    return make
+
+
+def _as_near(*what: Any) -> Matched:
+    """`stages.match`, or where it ended before its tolerance; an image that is lost is an error."""
+    try:
+        return match(*what)
+    except StageError as error:
+        done: Matched = error.partial
+        if not done.trace.stop_reason.usable:
+            raise
+        return done
+
+
+def _descent(inputs: Inputs) -> tuple[Optimizer, StopRule]:
+    config = inputs.config
+    return optimizer_of(config.optimizer), stop_rules(config.stop, inputs.weights).common
+
+
+def _objective(inputs: Inputs, source: np.ndarray) -> Objective:
+    """The distance of an image's statistics from those of a source."""
+    layers, method = inputs.extractor.layers, inputs.config.synthesize.method
+    wanted = texture(inputs.chain, source, layers, Statistic.MEANS if method == MATCH else method)
+    return Objective(inputs.chain, {"style": Weighted(1.0, wanted)})
+
+
+def _at(source: np.ndarray, scale: float) -> np.ndarray:
+    return source if scale == 1 else _resized(source, scaled(source.shape, scale))
+
+
+def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return np.asarray(images.resized(image, size), np.float64)
+
+
+# Decoupled features, imposed on noise.
+
+
+def _nested(run: Run) -> Maker:
+    """The source's decoupled features, put on noise from the last layer to the first.
+
+    The source is noisified at its own size and the noise at the output's, each towards the means
+    of noise of that size, seed 0; both have the same channels, those that can be moved on either.
+    Where the two sizes differ, so do their references, a little: by the border, which is a larger
+    part of small maps, and by the sample. What a layer is given is the source's own value, c_k,
+    measured while the layers before it were at the reference of the source's size, and it is
+    imposed while they are at the output's, by a way of the noise's own. So the first layer's means
+    end as the source's; what the layers behind it give up when the result is noisified again is
+    the source's up to that difference, and to what the first layer's two ways do to them.
+    """
+    inputs, flow = run.inputs, run.inputs.flow
+    size, own_size = inputs.size, inputs.source.shape[:2]
+    prepared = prepare(
+        inputs.extractor,
+        inputs.source,
+        noise_image(*own_size, _REFERENCE_SEED),
+        size=size,
+        seed=_REFERENCE_SEED,
+    )
+    moving = replace(run, prepared=prepared)
+    own = noise_reference(prepared.extractor, own_size, _REFERENCE_SEED)
+
+    def taken_off() -> _Taken:
+        at_source = replace(run, prepared=replace(prepared, reference=own))
+        with at_source.method("source", flow) as one:
+            source = one.noisify(inputs.source, "noisify_source", saved_as="noisified_source")
+        return _Taken(source.features.values, one.recorder.stages)
+
+    taken = run.once("source", taken_off)
+    run.recorder.add_stages(*taken.stages)
+    features = DecoupledFeatures(taken.values, signature=prepared.extractor.signature)
+
+    def make(name: str, seed: int) -> Made:
+        with moving.method(name, flow) as one:
+            noise = one.noisify(start(inputs, seed), "noisify_target", saved_as="noisified_target")
+            image = one.impose(noise.image, features).image
+            one.save("result", image)
+        return _moved(name, image, one)
+
+    return make
+
+
+def _moved(name: str, image: np.ndarray, one: Run) -> Made:
+    """With rows that tell this image's layers from those of others."""
+    rows = [{**row, "stage": f"{row['stage']}_{name}"} for row in one.recorder.stages]
+    return Made(image, rows)
+
+
+_MAKERS: Mapping[str, Callable[[Run], Maker]] = {
+    **dict.fromkeys(STATISTICS, _descended),
+    MATCH: _matched,
+    NESTED: _nested,
+}

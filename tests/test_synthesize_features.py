@@ -1,0 +1,204 @@
+"""Textures made by moving features: means of all layers matched, or nested in noise."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from decouple import images
+from decouple.features import ChannelMeans
+from decouple.networks import vgg19
+from decouple.record.folder import RunFolder
+from decouple.record.verification import compare_runs
+from decouple.run import main
+from decouple.stages import noise_image, noise_reference, noisify
+from decouple.stages.retrace import relative_distances
+from tests.test_synthesize import read
+
+MOVED = [
+    *("+experiment=synthesize", "network.weights=calibrated", "layers=2", "image.size=24"),
+    *("source=sample:grass", "synthesize.start=uniform", "synthesize.held_out=[block1_conv2]"),
+    *("output.size=[24,36]", "checkpoint.every_seconds=0"),
+]
+NESTED = [*MOVED, "synthesize.method=nested", "tolerance=1e-3"]
+
+
+@pytest.fixture(scope="module")
+def nested_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("nested") / "run"
+    assert main([*NESTED, "count=2", "seed=3", f"run_dir={folder}"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def extractor() -> ChannelMeans:
+    """As the runs have it."""
+    return ChannelMeans(vgg19(weights="calibrated", last="block2_conv1"), layers=2)
+
+
+def test_nested_noise_ends_with_the_first_layers_means(nested_dir: Path, extractor) -> None:
+    source = images.load("sample:grass", 24).pixels
+    with np.load(nested_dir / "result.npz") as held:
+        result = held["seed_4"]
+    first = extractor.first(1)
+    wanted, found = first.measure(source), first.measure(result)
+    assert np.linalg.norm(found - wanted) < 5e-3 * np.linalg.norm(wanted)
+    rows = {row["method"]: row for row in read(nested_dir)["judges"]["rows"]}
+    for name in ("seed_3", "seed_4"):
+        assert rows[name]["means_distance"] < 0.5 * rows["noise"]["means_distance"]
+        assert rows[name]["passes"] > 0
+
+
+def test_nested_features_are_the_sources(nested_dir: Path, extractor) -> None:
+    """What is taken off the result again, by a way of its own, is nearer than that of noise."""
+    with np.load(nested_dir / "result.npz") as held:
+        result = held["seed_3"]
+    result, noise, source = (
+        noisify(x, extractor, noise_reference(extractor, x.shape[:2]), features_only=True).features
+        for x in (result, noise_image(24, 36, 3), images.load("sample:grass", 24).pixels)
+    )
+    apart, before = (relative_distances(x, source) for x in (result, noise))
+    assert apart["block1_conv1"] < 1e-5 * before["block1_conv1"]
+    assert apart["block2_conv1"] < 0.6 * before["block2_conv1"]
+
+
+def test_the_record_of_a_nested_texture_tells_its_layers_from_those_of_others(
+    nested_dir: Path,
+) -> None:
+    stages = [(row["stage"], row["layer"]) for row in read(nested_dir)["stages"]]
+    first, second = "block1_conv1", "block2_conv1"
+    assert stages[:2] == [("noisify_source", first), ("noisify_source", second)]
+    assert stages[2:6] == [
+        *(("noisify_target_seed_3", layer) for layer in (first, second)),
+        *(("impose_seed_3", layer) for layer in (second, first)),
+    ]
+    assert {stage for stage, _ in stages[6:]} == {"noisify_target_seed_4", "impose_seed_4"}
+    own = read(nested_dir / "methods" / "seed_3")
+    assert own["tolerance"] == 1e-3
+    assert own["noise"] == {"height": 24, "width": 36, "draws": 1}
+    page = html.unescape((nested_dir / "report.html").read_text(encoding="utf-8"))
+    for words in ("impose seed 3", "<b>seed_4</b>", "enlarged"):
+        assert words in page, words
+
+
+def test_a_nested_texture_does_not_depend_on_which_seeds_come_with_it(
+    nested_dir: Path, tmp_path
+) -> None:
+    alone = tmp_path / "alone"
+    assert main([*NESTED, "seed=4", f"run_dir={alone}"]) == 0
+    with np.load(nested_dir / "result.npz") as many, np.load(alone / "result.npz") as one:
+        np.testing.assert_array_equal(one["result"], many["seed_4"])
+
+
+@pytest.mark.parametrize(
+    "cut_at",
+    [("source", "source"), ("seed_3", "noisified_target_1_block1_conv1"), ("cut", "start_seed_3")],
+)
+def test_a_nested_run_that_is_cut_goes_on(cut_at, nested_dir: Path, tmp_path, monkeypatch) -> None:
+    folder, save = tmp_path / "cut", RunFolder.save_image
+
+    def cut(self, name, *what):
+        if (self.path.name, name) == cut_at:
+            raise KeyboardInterrupt
+        return save(self, name, *what)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, "save_image", cut)
+        assert main([*NESTED, "count=2", "seed=3", f"run_dir={folder}"]) == 130
+    assert main([f"resume={folder}"]) == 0
+    assert compare_runs(nested_dir, folder).identical
+
+
+MATCHED = [*MOVED, "synthesize.method=match", "stop.max_iterations=40"]
+
+
+@pytest.fixture(scope="module")
+def matched_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("matched") / "run"
+    assert main([*MATCHED, "count=2", "seed=3", f"run_dir={folder}"]) == 0
+    return folder
+
+
+def test_matched_noise_has_the_sources_means(matched_dir: Path) -> None:
+    metrics = read(matched_dir)
+    rows = {row["method"]: row for row in metrics["judges"]["rows"]}
+    for name in ("seed_3", "seed_4"):
+        assert rows[name]["means_distance"] < 0.02
+        assert rows[name]["means_distance"] < 0.02 * rows["noise"]["means_distance"]
+        assert 80 <= rows[name]["passes"] < 120
+    # What is matched as far as it goes is a result.
+    stages = [(row["stage"], row["stop_reason"]) for row in metrics["stages"]]
+    assert stages == [(f"match_seed_{seed}", "step_limit") for seed in (3, 4)]
+    assert set(metrics["stages"][0]["feature_mse"]) == {"block1_conv1", "block2_conv1"}
+    assert metrics["synthesize"]["diversity"] > 0.5
+    own = read(matched_dir / "methods" / "seed_3")
+    assert own["flow"]["name"] == "match"
+    assert own["stepper"]["name"] == "lbfgs"
+    assert own["tolerance"] == 1e-4
+    assert (matched_dir / "plots" / "enlarged.png").exists()
+
+
+def test_means_are_matched_from_coarse_to_fine_and_to_a_tolerance(tmp_path) -> None:
+    folder = tmp_path / "run"
+    assert main([*MATCHED, "tolerance=0.03", "synthesize.scales=2", f"run_dir={folder}"]) == 0
+    stages = [(row["stage"], row["stop_reason"]) for row in read(folder)["stages"]]
+    assert stages == [("scale_1_seed_0", "reached"), ("match_seed_0", "reached")]
+
+
+def test_a_matched_texture_is_the_same_alone_and_after_a_cut(
+    matched_dir: Path, tmp_path, monkeypatch
+) -> None:
+    folder, save = tmp_path / "cut", RunFolder.save_image
+
+    def cut(self, name, *what):
+        if name == "start_seed_3":
+            raise KeyboardInterrupt
+        return save(self, name, *what)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, "save_image", cut)
+        assert main([*MATCHED, "count=2", "seed=3", f"run_dir={folder}"]) == 130
+    assert main([f"resume={folder}"]) == 0
+    assert compare_runs(matched_dir, folder).identical
+    alone = tmp_path / "alone"
+    assert main([*MATCHED, "seed=4", f"run_dir={alone}"]) == 0
+    with np.load(matched_dir / "result.npz") as many, np.load(alone / "result.npz") as one:
+        np.testing.assert_array_equal(one["result"], many["seed_4"])
+
+
+@pytest.mark.parametrize(("method", "said"), [("match", "at most about"), ("nested", "about")])
+def test_a_plan_of_what_moves_features(method, said, capsys) -> None:
+    words = [*MOVED, f"synthesize.method={method}", "plan=true"]
+    passes = []
+    for count in (1, 2):
+        assert main([*words, f"count={count}"]) == 0
+        line = capsys.readouterr().err
+        assert f"; {said}" in line
+        passes.append(int(line.split(" passes of ")[0].split()[-1]))
+    # The source is noisified once for all.
+    assert 1.2 * passes[0] < passes[1] < 2.2 * passes[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "words", "said"),
+    [
+        ("nested", ["synthesize.scales=2"], "synthesize.scales= has no meaning"),
+        ("nested", ["optimizer.memory=5"], "optimizer.memory= has no meaning with synth"),
+        ("nested", ["stop.max_iterations=9"], "stop.max_iterations= has no meaning"),
+        ("match", ["stop.loss=1e-3"], "no meaning with synthesize.method=match"),
+        ("match", ["tolerance=0"], "tolerance=0"),
+        ("match", ["layers=3", "output.size=8"], "have 192 values, too few for the 448 features"),
+        ("nested", ["layers=3", "output.size=[8,16]"], "output.size: 16x8 px have 384 values"),
+        ("nested", ["layers=3", "image.size=8"], "the source: 8x8 px have 192 values"),
+    ],
+)
+def test_a_mistake_costs_one_line_and_leaves_nothing(method, words, said, tmp_path, capsys) -> None:
+    folder = tmp_path / "run"
+    assert main([*MOVED, f"synthesize.method={method}", *words, f"run_dir={folder}"]) == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert line.startswith("error: ")
+    assert said in line
+    assert not folder.exists()

@@ -241,11 +241,12 @@ def _nested(run: Run) -> Maker:
     the source's up to that difference, and to what the first layer's two ways do to them.
     """
     inputs, flow = run.inputs, run.inputs.flow
-    size, own_size = inputs.size, inputs.source.shape[:2]
+    size, (height, width) = inputs.size, inputs.source.shape[:2]
+    own_size = height, width
     prepared = prepare(
         inputs.extractor,
         inputs.source,
-        noise_image(*own_size, _REFERENCE_SEED),
+        noise_image(height, width, _REFERENCE_SEED),
         size=size,
         seed=_REFERENCE_SEED,
     )

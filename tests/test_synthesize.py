@@ -14,7 +14,8 @@ from decouple.errors import ConfigError
 from decouple.features.distances import layer_statistics
 from decouple.gatys import Objective
 from decouple.images.noise import noise_start
-from decouple.pipeline import synthesize
+from decouple.overrides import composed
+from decouple.pipeline import synthesize, texture_makers
 from decouple.record.folder import RunFolder
 from decouple.record.verification import compare_runs
 from decouple.run import main
@@ -96,12 +97,12 @@ def test_a_run_that_is_cut_goes_on_after_the_images_that_were_done(
         made.append(how)
         return optimize(*what, **how)
 
-    optimize = synthesize.optimize
+    optimize = texture_makers.optimize
     with monkeypatch.context() as patched:
         patched.setattr(RunFolder, "save_image", cut)
         assert main([*RUN, "count=2", "seed=3", f"run_dir={folder}"]) == 130
     assert "go on with" in capsys.readouterr().err
-    monkeypatch.setattr(synthesize, "optimize", counted)
+    monkeypatch.setattr(texture_makers, "optimize", counted)
     assert main([f"resume={folder}"]) == 0
     assert made == [], "both had been made"
     assert compare_runs(run_dir, folder).identical
@@ -233,3 +234,8 @@ def test_a_plan_counts_the_images(capsys) -> None:
     said = capsys.readouterr().err
     assert "48x32 px" in said
     assert "at most about 120 passes" in said
+
+
+def test_any_optimizer_can_be_named() -> None:
+    assert composed("+experiment=synthesize")["optimizer"]["memory"] == 20
+    assert composed("+experiment=synthesize", "optimizer=adam")["optimizer"]["name"] == "adam"

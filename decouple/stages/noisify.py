@@ -114,8 +114,9 @@ def noisify(
             break
         way = ways.get(layer) if ways else None
         # What is measured at the end of a way differs from its nominal end by rounding, which
-        # the way back would amplify.
-        nominal = way.curve.values[0] if way and way.curve else None
+        # the way back would amplify. What comes back ends with what is recorded: it has to begin
+        # with that, and does so elsewhere once the layer before was walked more exactly.
+        nominal = way.curve.values[0] if way and way.curve and not comes_back else None
         own = part.join({**reference.features, layer: values[layer]})
         allowed = allowed_error(tolerance, [found.get(k) for k in part.layers[:-1]])
         motion = Motion(

@@ -27,7 +27,7 @@ import tensorflow as tf
 from scipy.signal.windows import hann
 from skimage.color import rgb2gray
 
-from decouple.errors import ConfigError, unknown_name
+from decouple.errors import ConfigError, ImageError, unknown_name
 from decouple.features.distances import (
     activations_of,
     channel_means,
@@ -133,6 +133,27 @@ class Judges:
         seen = activations_of(self._chain, image, self._layers)
         wanted = dict.fromkeys(KINDS[kind][0] for kind in self._kinds)
         return {name: {k: _STATISTICS[name](a) for k, a in seen.items()} for name in wanted}
+
+
+def of_halves(
+    chain: Chain, image: np.ndarray, used: Layers, held_out: Layers = ()
+) -> dict[str, float | None]:
+    """An image's left half by the judges of its right half: how much it is of one piece.
+
+    Parameters
+    ----------
+    chain, used, held_out : as of `Judges`
+    image : (H, W, 3) in [0, 1]
+
+    Returns
+    -------
+    As `Judges.row`; nothing where a half is too small for the layers.
+    """
+    middle = image.shape[1] // 2
+    try:
+        return Judges(chain, image[:, -middle:], used, held_out).row(image[:, :middle])
+    except ImageError:
+        return {}
 
 
 def structure(image: np.ndarray, target: np.ndarray) -> dict[str, float | None]:

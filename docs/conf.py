@@ -24,16 +24,11 @@ include_patterns = [
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md"),
     *("docs/*.md", "docs/generated/*.md", "reports/*.md"),
 ]
-nitpicky = False
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 4
-# `experiments/…` and single modules are linked to as files, which readers of the site may save.
-myst_all_links_external = False
 numpydoc_show_class_members = False
-numpydoc_class_members_toctree = False
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 html_theme = "furo"
 html_title = f"decouple {release}"
-html_baseurl = ""
 html_copy_source = False

@@ -77,8 +77,9 @@ def _settings() -> str:
         "| --- | --- |",
         *(f"| `{group}` | {_words(names)} |" for group, names in named.items()),
     ]
-    for group, kinds in _kinds().items():
-        own = {name: value for name, value in held.items() if _group(name) == group}
+    of_groups = _kinds()
+    for group, kinds in of_groups.items():
+        own = {name: value for name, value in held.items() if _group(name, of_groups) == group}
         lines += ["", f"## {group or 'Of every run'}", "", "| setting | default | words |"]
         lines += ["| --- | --- | --- |"]
         for name, value in own.items():
@@ -112,9 +113,10 @@ def _kinds() -> dict[str, list[type]]:
     return found
 
 
-def _group(name: str) -> str:
+def _group(name: str, groups: Iterable[str]) -> str:
+    """The group that a setting is in; that of no name where it is in none."""
     first = name.split(".")[0]
-    return first if first in _kinds() else ""
+    return first if first in groups else ""
 
 
 def _words(names: Iterable[str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 import shutil
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from decouple.record.folder import RunFolder
 from decouple.record.history import read_history
 from decouple.record.verification import compare_runs
 from decouple.run import main
+from tests.runs import read
 
 SMALL = [
     *("network.weights=calibrated", "layers=2", "gatys.content.layers=[block2_conv1]"),
@@ -29,10 +29,6 @@ COURSE = ["+experiment=gatys_course", "gatys.save_every=1", *SMALL]
 SCALES = [*MORENO, "gatys.scales=3", "image.size=32"]
 SCALES += ["stop.max_iterations=3", "optimizer.evaluations=8"]
 SCALE_STAGES = ("scale_1", "scale_2", "optimize")
-
-
-def read(folder: Path, name: str = "metrics.json") -> dict:
-    return json.loads((folder / name).read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")

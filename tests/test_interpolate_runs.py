@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +13,14 @@ from decouple import images
 from decouple.errors import ImageError
 from decouple.images.animation import save_animation
 from decouple.pipeline import interpolate
-from decouple.record.folder import RunFolder
 from decouple.record.verification import compare_runs
 from decouple.run import main
-from decouple.stages import layerwise
+from tests.runs import check_refused, cut, read, stages_walked
 
 RUN = [
     *("+experiment=interpolate", "network.weights=calibrated", "layers=1", "image.size=24"),
     *("source=sample:coffee", "target=sample:chelsea", "frames=3", "checkpoint.every_seconds=0"),
 ]
-
-
-def read(folder: Path) -> dict:
-    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -88,22 +82,9 @@ def test_page(run_dir: Path) -> None:
 def test_a_run_that_is_cut_goes_on_after_the_frames_that_were_done(
     run_dir: Path, tmp_path, monkeypatch
 ) -> None:
-    folder, save, walked = tmp_path / "cut", RunFolder.save_image, []
-
-    def cut(self, name, *what):
-        if name == "frame_1":
-            raise KeyboardInterrupt
-        return save(self, name, *what)
-
-    def counted(image, motion, *what):
-        walked.append(motion.stage)
-        return carried_out(image, motion, *what)
-
-    carried_out = layerwise.carried_out
-    with monkeypatch.context() as patched:
-        patched.setattr(RunFolder, "save_image", cut)
-        assert main([*RUN, f"run_dir={folder}"]) == 130
-    monkeypatch.setattr(layerwise, "carried_out", counted)
+    folder = tmp_path / "cut"
+    cut(monkeypatch, [*RUN, f"run_dir={folder}"], "frame_1")
+    walked = stages_walked(monkeypatch)
     assert main([f"resume={folder}"]) == 0
     assert walked == ["frame_2"]
     assert compare_runs(run_dir, folder).identical
@@ -126,12 +107,7 @@ def test_a_run_that_is_cut_goes_on_after_the_frames_that_were_done(
     ],
 )
 def test_a_mistake_costs_one_line_and_leaves_nothing(words, said, tmp_path, capsys) -> None:
-    folder = tmp_path / "run"
-    assert main([*RUN, *words, f"run_dir={folder}"]) == 2
-    line = capsys.readouterr().err.strip().splitlines()[-1]
-    assert line.startswith("error: ")
-    assert said in line
-    assert not folder.exists()
+    check_refused([*RUN, *words], said, tmp_path / "run", capsys)
 
 
 @pytest.mark.parametrize("role", ["source", "target"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +13,15 @@ from decouple.config import own_settings
 from decouple.experiments import KINDS
 from decouple.overrides import composed
 from decouple.pipeline import metamers
-from decouple.record.folder import RunFolder
 from decouple.record.verification import compare_runs
 from decouple.run import main
-from decouple.stages import layerwise
+from tests.runs import check_refused, cut, flat_picture, read, stages_walked
 
 RUN = [
     *("+experiment=metamers", "network.weights=calibrated", "layers=1", "image.size=24"),
     *("metamers.steps=3", "checkpoint.every_seconds=0"),
 ]
 TWO = [*RUN, "count=2", "seed=3"]
-
-
-def read(folder: Path) -> dict:
-    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -81,22 +75,9 @@ def test_page_table_and_figures(run_dir: Path) -> None:
 def test_a_run_that_is_cut_goes_on_after_the_images_that_were_done(
     run_dir: Path, tmp_path, monkeypatch
 ) -> None:
-    folder, save, walked = tmp_path / "cut", RunFolder.save_image, []
-
-    def cut(self, name, *what):
-        if name == "result_seed_3":
-            raise KeyboardInterrupt
-        return save(self, name, *what)
-
-    def counted(image, motion, *what):
-        walked.append(motion.stage)
-        return carried_out(image, motion, *what)
-
-    carried_out = layerwise.carried_out
-    with monkeypatch.context() as patched:
-        patched.setattr(RunFolder, "save_image", cut)
-        assert main([*TWO, f"run_dir={folder}"]) == 130
-    monkeypatch.setattr(layerwise, "carried_out", counted)
+    folder = tmp_path / "cut"
+    cut(monkeypatch, [*TWO, f"run_dir={folder}"], "result_seed_3")
+    walked = stages_walked(monkeypatch)
     assert main([f"resume={folder}"]) == 0
     assert walked == ["metamer_4"]
     assert compare_runs(run_dir, folder).identical
@@ -137,22 +118,12 @@ def test_a_walk_that_gets_stuck_is_one_line_with_how_far_it_came(tmp_path, capsy
     ],
 )
 def test_a_mistake_costs_one_line_and_leaves_nothing(words, said, tmp_path, capsys) -> None:
-    folder = tmp_path / "run"
-    assert main([*RUN, *words, f"run_dir={folder}"]) == 2
-    line = capsys.readouterr().err.strip().splitlines()[-1]
-    assert line.startswith("error: ")
-    assert said in line
-    assert not folder.exists()
+    check_refused([*RUN, *words], said, tmp_path / "run", capsys)
 
 
 def test_a_source_of_one_colour_is_refused(tmp_path, capsys) -> None:
-    from PIL import Image
-
-    Image.new("RGB", (40, 40), (128, 30, 90)).save(tmp_path / "flat.png")
-    words = [f"source={tmp_path / 'flat.png'}", f"run_dir={tmp_path / 'run'}"]
-    assert main([*RUN, *words]) == 2
-    assert "one colour" in capsys.readouterr().err
-    assert not (tmp_path / "run").exists()
+    words = [*RUN, f"source={flat_picture(tmp_path)}"]
+    check_refused(words, "one colour", tmp_path / "run", capsys)
 
 
 def test_two_experiments_share_a_setting_of_one_default() -> None:

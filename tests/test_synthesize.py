@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +15,15 @@ from decouple.gatys import Objective
 from decouple.images.noise import noise_start
 from decouple.overrides import composed
 from decouple.pipeline import synthesize, texture_makers
-from decouple.record.folder import RunFolder
 from decouple.record.verification import compare_runs
 from decouple.run import main
+from tests.runs import check_refused, cut, flat_picture, read
 
 RUN = [
     *("+experiment=synthesize", "network.weights=calibrated", "layers=2", "image.size=32"),
     *("output.size=[32,48]", "source=sample:grass", "synthesize.held_out=[block1_conv2]"),
     *("synthesize.start=uniform", "stop.max_iterations=15", "checkpoint.every_seconds=0"),
 ]
-
-
-def read(folder: Path) -> dict:
-    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -86,21 +81,14 @@ def test_an_image_does_not_depend_on_which_seeds_come_with_it(run_dir: Path, tmp
 def test_a_run_that_is_cut_goes_on_after_the_images_that_were_done(
     run_dir: Path, tmp_path, monkeypatch, capsys
 ) -> None:
-    folder, save, made = tmp_path / "cut", RunFolder.save_image, []
-
-    def cut(self, name, *what):
-        if name == "start_seed_4":
-            raise KeyboardInterrupt
-        return save(self, name, *what)
+    folder, made = tmp_path / "cut", []
 
     def counted(*what, **how):
         made.append(how)
         return optimize(*what, **how)
 
     optimize = texture_makers.optimize
-    with monkeypatch.context() as patched:
-        patched.setattr(RunFolder, "save_image", cut)
-        assert main([*RUN, "count=2", "seed=3", f"run_dir={folder}"]) == 130
+    cut(monkeypatch, [*RUN, "count=2", "seed=3", f"run_dir={folder}"], "start_seed_4")
     assert "go on with" in capsys.readouterr().err
     monkeypatch.setattr(texture_makers, "optimize", counted)
     assert main([f"resume={folder}"]) == 0
@@ -210,23 +198,13 @@ def test_starts(pink) -> None:
     ],
 )
 def test_a_mistake_costs_one_line_and_leaves_nothing(words, said, tmp_path, capsys) -> None:
-    folder = tmp_path / "run"
-    assert main([*RUN, *words, f"run_dir={folder}"]) == 2
-    line = capsys.readouterr().err.strip().splitlines()[-1]
-    assert line.startswith("error: ")
-    assert said in line
-    assert not folder.exists()
+    check_refused([*RUN, *words], said, tmp_path / "run", capsys)
 
 
 @pytest.mark.parametrize("colour", [0, 128, 255])
 def test_a_source_of_one_colour_is_refused(colour, tmp_path, capsys) -> None:
-    from PIL import Image
-
-    Image.new("RGB", (40, 40), (colour, 30, 90)).save(tmp_path / "flat.png")
-    words = [f"source={tmp_path / 'flat.png'}", f"run_dir={tmp_path / 'run'}"]
-    assert main([*RUN, *words]) == 2
-    assert "one colour" in capsys.readouterr().err
-    assert not (tmp_path / "run").exists()
+    words = [*RUN, f"source={flat_picture(tmp_path, colour)}"]
+    check_refused(words, "one colour", tmp_path / "run", capsys)
 
 
 def test_a_plan_counts_the_images(capsys) -> None:

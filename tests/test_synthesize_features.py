@@ -16,7 +16,7 @@ from decouple.record.verification import compare_runs
 from decouple.run import main
 from decouple.stages import noise_image, noise_reference, noisify
 from decouple.stages.retrace import relative_distances
-from tests.test_synthesize import read
+from tests.runs import check_refused, cut, read
 
 MOVED = [
     *("+experiment=synthesize", "network.weights=calibrated", "layers=2", "image.size=24"),
@@ -98,16 +98,9 @@ def test_a_nested_texture_does_not_depend_on_which_seeds_come_with_it(
     [("source", "source"), ("seed_3", "noisified_target_1_block1_conv1"), ("cut", "start_seed_3")],
 )
 def test_a_nested_run_that_is_cut_goes_on(cut_at, nested_dir: Path, tmp_path, monkeypatch) -> None:
-    folder, save = tmp_path / "cut", RunFolder.save_image
-
-    def cut(self, name, *what):
-        if (self.path.name, name) == cut_at:
-            raise KeyboardInterrupt
-        return save(self, name, *what)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(RunFolder, "save_image", cut)
-        assert main([*NESTED, "count=2", "seed=3", f"run_dir={folder}"]) == 130
+    folder, (within, picture) = tmp_path / "cut", cut_at
+    words = [*NESTED, "count=2", "seed=3", f"run_dir={folder}"]
+    cut(monkeypatch, words, picture, within)
     assert main([f"resume={folder}"]) == 0
     assert compare_runs(nested_dir, folder).identical
 
@@ -196,9 +189,5 @@ def test_a_plan_of_what_moves_features(method, said, capsys) -> None:
     ],
 )
 def test_a_mistake_costs_one_line_and_leaves_nothing(method, words, said, tmp_path, capsys) -> None:
-    folder = tmp_path / "run"
-    assert main([*MOVED, f"synthesize.method={method}", *words, f"run_dir={folder}"]) == 2
-    line = capsys.readouterr().err.strip().splitlines()[-1]
-    assert line.startswith("error: ")
-    assert said in line
-    assert not folder.exists()
+    words = [*MOVED, f"synthesize.method={method}", *words]
+    check_refused(words, said, tmp_path / "run", capsys)

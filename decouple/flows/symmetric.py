@@ -300,12 +300,12 @@ class _Walk:
 
     def _lengthened(self, solved: Solved) -> float:
         """How many times longer the next step may be."""
-        work = float(solved.iterations)
-        few, many = map(float, (_FEW_UNTOLD, _MANY_UNTOLD))
+        told: tuple[float, float, float] = (solved.iterations, _FEW_UNTOLD, _MANY_UNTOLD)
         if self.one_way is not None:
-            few, many = _FEW_ONE_WAY, _MANY_ONE_WAY
+            told = (solved.iterations, _FEW_ONE_WAY, _MANY_ONE_WAY)
         elif self.growth is not None:
-            work, few, many = solved.rate, _FAST, _SLOW
+            told = (solved.rate, _FAST, _SLOW)
+        work, few, many = told
         longer = 1.5 if work <= few else 0.8 if work > many else 1.0
         bend = 0.0 if self.growth is None else self.growth.bend
         return min(longer, _LARGEST_BEND / bend) if bend > 0 else longer

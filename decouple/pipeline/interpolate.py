@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +13,7 @@ from decouple.errors import ImageError
 from decouple.flows.lift import Lift
 from decouple.flows.paths import PathKind
 from decouple.images.animation import FORMATS, save_animation
-from decouple.judges import READING_OF_LAYERS, READING_OF_PIXELS, Judges
+from decouple.judges import READING_OF_LAYERS, READING_OF_PIXELS, of_halves
 from decouple.networks import Chain
 from decouple.pipeline.forecast import Forecast, of_passes
 from decouple.pipeline.inputs import Inputs
@@ -140,14 +139,9 @@ def _measure(run: Run, made: Sequence[Frame], blends: Sequence[np.ndarray]) -> N
 
 
 def _of_halves(inputs: Inputs, image: np.ndarray) -> dict[str, float | None]:
-    """An image's left half by the judges of its right half; nothing where they cannot see it."""
-    network, middle = inputs.network, image.shape[1] // 2
-    if not isinstance(network, Chain):
-        return {}
-    with suppress(ImageError):
-        judges = Judges(network, image[:, -middle:], inputs.extractor.layers)
-        return judges.row(image[:, :middle])
-    return {}
+    """See `judges.of_halves`; nothing of a network whose layers they cannot see."""
+    network = inputs.network
+    return of_halves(network, image, inputs.extractor.layers) if isinstance(network, Chain) else {}
 
 
 def _largest(values: Sequence[float | None]) -> float:

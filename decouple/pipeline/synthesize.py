@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,7 @@ from decouple import images
 from decouple.errors import ImageError
 from decouple.gatys.scales import scaled, scales
 from decouple.images.locating import SAMPLE_PREFIX
-from decouple.judges import READING_OF_LAYERS, READING_OF_PIXELS, Judges, diversity
+from decouple.judges import READING_OF_LAYERS, READING_OF_PIXELS, Judges, diversity, of_halves
 from decouple.networks.padding import Padding
 from decouple.pipeline.asked import layers_of
 from decouple.pipeline.inputs import Inputs
@@ -101,19 +100,17 @@ def _held_out(inputs: Inputs) -> tuple[str, ...]:
 def _measure(run: Run, made: Mapping[str, Made]) -> None:
     """A row for each image and for each reference; their median, and how different images are."""
     inputs = run.inputs
-    rows = [
-        {"method": name, **values}
-        for name, values in _references(inputs, start(inputs, run.config.seed))
-    ]
-    judges = _judges(inputs, inputs.source)
+    judges = Judges(inputs.chain, inputs.source, inputs.extractor.layers, _held_out(inputs))
+    noise = start(inputs, run.config.seed)
+    rows = [{"method": k, **values} for k, values in _references(inputs, judges, noise)]
     own = [{"method": name, **judges.row(one.image), **one.cost} for name, one in made.items()]
-    of_halves = next((row for row in rows if row["method"] == _HALVES), {})
+    halves = next((row for row in rows if row["method"] == _HALVES), {})
     keys = [key for key in own[0] if key not in ("method", "seconds", "passes")]
     run.record(
         judges={"rows": [*rows, *own], "held_out": list(judges.held_out), "reading": READING},
         synthesize={
             "median": {key: _median(own, key) for key in keys},
-            "of_halves": {key: of_halves[key] for key in keys if key in of_halves},
+            "of_halves": {key: halves[key] for key in keys if key in halves},
             "diversity": diversity([one.image for one in made.values()]),
         },
     )
@@ -123,23 +120,18 @@ def _measure(run: Run, made: Mapping[str, Made]) -> None:
 _HALVES = "left half against right"
 
 
-def _references(inputs: Inputs, noise: np.ndarray) -> list[tuple[str, dict[str, float | None]]]:
+def _references(
+    inputs: Inputs, judges: Judges, noise: np.ndarray
+) -> list[tuple[str, dict[str, float | None]]]:
     """Rows between which those of images lie; halves too small for the layers have none."""
-    source = inputs.source
-    judges = _judges(inputs, source)
-    rows = [("source", judges.row(source))]
-    middle = source.shape[1] // 2
-    with suppress(ImageError):
-        rows.append((_HALVES, _judges(inputs, source[:, -middle:]).row(source[:, :middle])))
+    rows = [("source", judges.row(inputs.source))]
+    halves = of_halves(inputs.chain, inputs.source, judges.used, judges.held_out)
+    rows += [(_HALVES, halves)] if halves else []
     origins = (f"{SAMPLE_PREFIX}{name}" for name in _OTHERS)
     other = next(name for name in origins if name != inputs.pictures["source"].origin)
     size = inputs.config.image.size
     rows.append((f"another texture, {other}", judges.row(images.load(other, size).pixels)))
     return [*rows, ("noise", judges.row(noise))]
-
-
-def _judges(inputs: Inputs, source: np.ndarray) -> Judges:
-    return Judges(inputs.chain, source, inputs.extractor.layers, _held_out(inputs))
 
 
 def _median(rows: Sequence[Mapping[str, Any]], key: str) -> float | None:

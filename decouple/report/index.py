@@ -119,7 +119,8 @@ def _refuse_a_strangers(page: Path) -> None:
 
 def _entry(run: Path, folder: Path) -> _Entry:
     name = _relative(run, folder)
-    began = datetime.fromtimestamp((run / "config.yaml").stat().st_mtime)
+    # Of the name itself: it may lead nowhere, which reading it finds out.
+    began = datetime.fromtimestamp((run / "config.yaml").lstat().st_mtime)
     try:
         config, metrics = read_config(run), read_metrics(run)
         numbers = measures(metrics)

@@ -99,3 +99,12 @@ def test_on_the_command_line(
     assert "seed= cannot be set with index=" in capsys.readouterr().err
     assert main(["index=nowhere"]) == 2
     assert "no such folder" in capsys.readouterr().err
+
+
+def test_a_configuration_that_leads_nowhere_is_shown_with_a_word(tmp_path: Path) -> None:
+    write_run(tmp_path / "run")
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "gone" / "config.yaml").symlink_to(tmp_path / "nowhere")
+    path, count = write_index(tmp_path)
+    assert count == 2
+    assert "gone" in " ".join(Page(path).text("p"))

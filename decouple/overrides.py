@@ -27,6 +27,7 @@ from decouple.catalogue import groups
 from decouple.config import config_folder, register, registered
 from decouple.documents import read_yaml
 from decouple.errors import ConfigError, RunFolderError
+from decouple.experiments import experiment_named
 from decouple.legible import CONTROLS
 
 REFUSALS = (HydraException, OmegaConfBaseException, OverflowError)
@@ -108,6 +109,9 @@ def differences(config: Mapping[str, Any]) -> list[Difference]:
     had = settings(composed(*chosen))
     # Not every network, say, has each of them.
     has = {**{name: _BEFORE[name] for name in _BEFORE.keys() & had.keys()}, **settings(config)}
+    # What other experiments have come to ask for says nothing of this run.
+    takes = experiment_named(config["experiment"]).takes_setting
+    has = {**{name: had[name] for name in had.keys() - has.keys() if not takes(name)}, **has}
     strangers = sorted((has.keys() ^ had.keys()) - _OF_ONE_RUN)
     if strangers:
         raise ConfigError(f"settings of another version of decouple: {', '.join(strangers)}")

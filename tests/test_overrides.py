@@ -108,6 +108,25 @@ def test_words_are_quoted_for_any_shell(word: str, shown: str) -> None:
     assert shlex.split(command(word, word)) == ["python", "-m", "decouple.run", word, word]
 
 
+def test_a_run_from_before_other_experiments_had_settings_is_repeated() -> None:
+    config = composed(*TRANSFER, "seed=3")
+    for name in ("count", "metamers", "synthesize", "table"):
+        del config[name]
+    assert overrides(config) == overrides(composed(*TRANSFER, "seed=3"))
+    assert composed(*overrides(config))["metamers"]["steps"] == 60
+
+
+@pytest.mark.parametrize(
+    ("words", "lacking"),
+    [((RUN,), "tolerance"), (TRANSFER, "transfer"), (("+experiment=synthesize",), "count")],
+)
+def test_what_its_own_experiment_asks_for_must_be_there(words, lacking: str) -> None:
+    config = composed(*words)
+    del config[lacking]
+    with pytest.raises(ConfigError, match=f"another version of decouple: {lacking}"):
+        overrides(config)
+
+
 def test_differences_are_from_the_chosen_group() -> None:
     config = composed(RUN, "stepper=rk4", "stepper.steps=5", "layers=1", "run_dir=x")
     assert differences(config) == [

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from decouple.flows.motion import Motion, Moved, Tell
-from decouple.flows.optimizers import Lbfgs, Optimizer
+from decouple.flows.optimizers import Lbfgs, Loss, Optimizer
 from decouple.flows.stop import StopReason
 from decouple.flows.stopping import StopRules, Watch
 
@@ -47,15 +47,7 @@ class Gradient:
             features, gradient = extractor.squared_error(x, target, weights)
             return float(weights @ np.square(features - target)), gradient
 
-        # Before anything is measured: the start may turn out to be the best image.
-        image = self.optimizer.feasible(image)
-        watch = watched(motion, self.stop, tell)
-        first, _ = loss(image)
-        if not watch.begin(first, image):
-            descent = self.optimizer.begin(image.shape)
-            if descent.run(loss, image, watch.step) is None:
-                watch.stuck()
-        return ended(watch)
+        return descended(image, loss, self.optimizer, watched(motion, self.stop, tell))
 
 
 def layer_weights(motion: Motion, active_only: bool = False) -> np.ndarray:
@@ -77,6 +69,18 @@ def watched(motion: Motion, stop: StopRules, tell: Tell) -> Watch:
         tell(fraction, features)
 
     return Watch(stop.of(motion.stage), lambda: extractor.passes.count - before, look)
+
+
+def descended(image: np.ndarray, loss: Loss, optimizer: Optimizer, watch: Watch) -> Moved:
+    """Go down a loss from an image (H, W, 3) until its watch ends it."""
+    # Before anything is measured: the start may turn out to be the best image.
+    image = optimizer.feasible(image)
+    first, _ = loss(image)
+    if not watch.begin(first, image):
+        descent = optimizer.begin(image.shape)
+        if descent.run(loss, image, watch.step) is None:
+            watch.stuck()
+    return ended(watch)
 
 
 def ended(watch: Watch) -> Moved:

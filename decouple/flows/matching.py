@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from decouple.flows.descent import ended, watched
+from decouple.flows.descent import descended, watched
 from decouple.flows.motion import Motion, Moved, Tell
 from decouple.flows.optimizers import Lbfgs, Optimizer
 from decouple.flows.preconditioner import Factor
@@ -89,11 +89,4 @@ class Matching:
         rounding = factor.rounding(motion.end, extractor.epsilon)
         least = max(motion.tolerance, rounding) ** 2
         rule = replace(self.stop.of(motion.stage), loss=least, scale="absolute")
-        image = self.optimizer.feasible(image)
-        watch = watched(motion, StopRules(rule), tell)
-        first, _ = loss(image)
-        if not watch.begin(first, image):
-            descent = self.optimizer.begin(image.shape)
-            if descent.run(loss, image, watch.step) is None:
-                watch.stuck()
-        return ended(watch)
+        return descended(image, loss, self.optimizer, watched(motion, StopRules(rule), tell))

@@ -163,6 +163,11 @@ def _in_todays_words(metrics: dict[str, Any]) -> dict[str, Any]:
     for name in _COMPARISONS:
         if isinstance(told.get(name), Mapping) and "rows" in told[name]:
             told[name] = {**told[name], "rows": _with_passes(told[name]["rows"])}
+    # Before preprocessing was said, VGG's trained filters were taken for Caffe's.
+    network = told.get("network")
+    if isinstance(network, dict) and network.get("name") in ("vgg16", "vgg19"):
+        calibrated = network.get("weights") == "calibrated"
+        told["network"] = {"preprocessing": None if calibrated else "caffe", **network}
     return told
 
 

@@ -112,10 +112,12 @@ def test_an_older_run_is_read_in_todays_words(tmp_path, complete):
     held |= {"experiment": "compare", "compare": {"rows": [row]}}
     for stage in held["stages"]:
         stage["evaluations"] = stage.pop("passes")
+    held["network"] |= {"name": "vgg19", "weights": "calibrated"}
     (tmp_path / "metrics.json").write_text(json.dumps(held))
     metrics = record.read_metrics(tmp_path)
     assert [stage["passes"] for stage in metrics["stages"]] == [24]
     assert [row["passes"] for row in record.comparison(metrics)["rows"]] == [7]
+    assert metrics["network"]["preprocessing"] is None
     record.check_metrics(metrics)
 
 

@@ -41,6 +41,7 @@ _BEFORE = {
     "features.name": "means",
     "network.preprocessing": "auto",
     "network.padding": "zero",
+    "colour": "source",
 }
 # Where a run wrote, and went on, says nothing of what it computed.
 _OF_ONE_RUN = frozenset({"run_dir", "resume", "plan"})

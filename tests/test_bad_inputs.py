@@ -14,6 +14,7 @@ from decouple import images
 from decouple.legible import legible
 from decouple.networks import classifier, weights
 from decouple.run import main
+from tests.bad_pairs import PAIR, PAIRS
 from tests.bad_pictures import PICTURES, unreadable
 from tests.bad_weights import WEIGHTS
 from tests.bad_words import SELF, WORDS
@@ -22,10 +23,10 @@ from tests.permissions import bound_by_permissions
 
 COMMON = ["network.weights=calibrated", "layers=1", "image.size=16"]
 MANY = ["+experiment=features"]
-PAIR = ["+experiment=transfer", "target=sample:coffee"]
 # {name: (words, words of the refusal)}; see tests/test_command_line.py for the plainest mistakes.
 SETTINGS: dict[str, tuple[list[str], list[str]]] = {
     **WORDS,
+    **PAIRS,
     "unknown group": ([SELF, "netwrk=vgg19"], ["netwrk", "network"]),
     "unknown optimizer": ([SELF, "flow=gradient", "optimizer=adma"], ["adma", "adam,"]),
     "unknown flow": ([SELF, "flow=lft"], ["lft", "'lift'"]),

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig
 
 from decouple.errors import ConfigError
+from decouple.experiments import transferring
 from decouple.experiments.registry import RECORDED, Experiment, Fact, register
 from decouple.images import Fit
 from decouple.parsing import check_scale_count
@@ -177,8 +178,8 @@ GATYS = register(
         of_vgg=True,
         takes=("source", "layers", "seed", "image", "network", "optimizer", "stop", *RECORDED),
         ignores=("stop.noisify_source", "stop.noisify_target", "stop.impose"),
-        settings={"gatys": GatysConfig},
-        choices=CHOICES,
+        settings={"gatys": GatysConfig, **transferring.SETTINGS},
+        choices={**CHOICES, **transferring.CHOICES},
         files={"gatys.start": STARTS},
         target_receives="style",
         check=check,

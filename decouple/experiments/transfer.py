@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig
 
 from decouple.errors import ConfigError
+from decouple.experiments import transferring
 from decouple.experiments.registry import Experiment, Fact, register
 from decouple.parsing import strengths_of
 
@@ -59,7 +60,13 @@ TRANSFER = register(
         name="transfer",
         run="decouple.pipeline.transfer:transfer",
         variants={"transfer": "Transfer", "thesis_transfer": "Thesis transfer"},
-        settings={"strength": 1.0, "impose": ImposeConfig, "transfer": TransferConfig},
+        settings={
+            "strength": 1.0,
+            "impose": ImposeConfig,
+            "transfer": TransferConfig,
+            **transferring.SETTINGS,
+        },
+        choices=transferring.CHOICES,
         target_receives="features",
         check=check,
         check_inputs="decouple.pipeline.transfer:chosen",

@@ -116,7 +116,7 @@ def _of_method(run: Run, ruler: _Ruler, method: str, passes: int | None) -> _Don
         run.save(name, told.image)
     for role, values in told.features.items():
         # What measuring would find out once more.
-        ruler.know(run.inputs.pictures[role].pixels, DecoupledFeatures(values))
+        ruler.know(run.inputs.seen[role], DecoupledFeatures(values))
     cost = {"clipped_share": run.recorder.clipped.get(name), **told.cost}
     return _Done(method, told.image, cost, told.ending)
 

@@ -91,7 +91,8 @@ def stylize(
     done = optimize(objective, start, how, rule, run.told, recorder.after, state)
     recorder.close(done)
     run.recorder.add_stages(done.trace)
-    run.save("result", done.image)
+    image = run.inputs.finished(done.image)
+    run.save("result", image)
     run.record(
         gatys={
             "objective": repr(objective),
@@ -101,11 +102,11 @@ def stylize(
             "resumed_after": recorder.resumed_after,
             "scales": scales,
             **({} if recorder.not_finite is None else {"not_finite": recorder.not_finite}),
-            **_distances(run.inputs, done.image),
+            **_distances(run.inputs, run.inputs.looked_at(image)),
         }
     )
     run.draw(plot_objectives, plot_contact_sheet)
-    return done.image
+    return image
 
 
 # The record.
@@ -156,7 +157,7 @@ class _Iterations:
             self.not_finite = {"iteration": count, "terms": terms or ["total"]}
             return
         if self._saves(count) and np.isfinite(image).all():
-            run.save(f"iteration_{count}", image)
+            run.save(f"iteration_{count}", run.inputs.finished(image))
             self.iterations[str(count)] = losses["total"]
             run.say(f"iteration {count}: {losses_line(losses)}")
         waited = time.monotonic() - self._written

@@ -20,6 +20,7 @@ from decouple.networks.architecture import ARCHITECTURES, Architecture
 from decouple.networks.network import Network
 from decouple.networks.padding import Padding
 from decouple.parsing import options_of, output_size
+from decouple.pipeline import recolouring
 from decouple.pipeline.asked import check_scales, flow_of, layers_of, named, pictures_of
 from decouple.pipeline.loaded import loaded
 from decouple.stages import checked_image
@@ -33,6 +34,7 @@ class Inputs:
     ----------
     config : the checked configuration
     pictures : {`source`, and where there is one `target` and `start`: picture}
+    seen : {role: pixels (H, W, 3)}, what the network is shown of them, which `colour` says
     network : down to the last layer that anything looks at; None where features are of none
     extractor : features of `layers`, before any are left out
     flow : how an image moves
@@ -41,6 +43,7 @@ class Inputs:
 
     config: DictConfig
     pictures: Mapping[str, images.LoadedImage]
+    seen: Mapping[str, np.ndarray]
     network: Network | None
     extractor: Features
     flow: Flow
@@ -78,11 +81,14 @@ class Inputs:
             config.device,
         )
         flow = flow_of(config, found.extractor)
-        inputs = cls(config, pictures, found.network, found.extractor, flow, experiment.objective)
+        shown = recolouring.seen(config.colour, pictures)
+        inputs = cls(
+            config, pictures, shown, found.network, found.extractor, flow, experiment.objective
+        )
         if inputs.objective:
             return inputs
-        for picture in pictures.values():
-            checked_image(picture.pixels, found.extractor)
+        for pixels in shown.values():
+            checked_image(pixels, found.extractor)
         if not found.extractor.proven:
             check_features(found.extractor, inputs.source)
         returns = FLOWS.named(config.flow.name).comes_back and not experiment.of_many
@@ -111,13 +117,16 @@ class Inputs:
 
     @property
     def source(self) -> np.ndarray:
-        """Pixels (H, W, 3), float32 in [0, 1], of the picture that gives its features."""
-        return self.pictures["source"].pixels
+        """Pixels (H, W, 3), float32, of the picture that gives its features, as they are seen.
+
+        In [0, 1], unless they were matched to the target's colours.
+        """
+        return self.seen["source"]
 
     @property
     def target(self) -> np.ndarray:
-        """Pixels of the picture that receives them; in self-transfer the source itself."""
-        return self.pictures.get("target", self.pictures["source"]).pixels
+        """Of the picture that receives them; in self-transfer the source itself."""
+        return self.seen.get("target", self.source)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -136,7 +145,17 @@ class Inputs:
     def in_size(self, sized: Callable[[np.ndarray], np.ndarray]) -> Inputs:
         """The same with other pixels of all pictures."""
         pictures = {k: replace(p, pixels=sized(p.pixels)) for k, p in self.pictures.items()}
-        return replace(self, pictures=pictures)
+        return replace(self, pictures=pictures, seen={k: sized(x) for k, x in self.seen.items()})
+
+    def finished(self, image: np.ndarray) -> np.ndarray:
+        """An image (H, W, 3) that was made of what is seen, in the colours that it is to have."""
+        if "target" not in self.pictures:
+            return image
+        return recolouring.finished(self.config.colour, image, self.pictures["target"].pixels)
+
+    def looked_at(self, image: np.ndarray) -> np.ndarray:
+        """What the network is shown of a finished image (H, W, 3)."""
+        return recolouring.looked_at(self.config.colour, image)
 
     def sentence(self) -> str:
         """What the run does, in a few words."""

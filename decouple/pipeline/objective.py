@@ -80,7 +80,7 @@ def start_image(inputs: Inputs) -> np.ndarray:
     elif start == "content":
         image = inputs.target
     else:
-        image = inputs.pictures["source" if start == "style" else "start"].pixels
+        image = inputs.seen["source" if start == "style" else "start"]
     return image.astype(np.float64)
 
 

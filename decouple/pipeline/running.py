@@ -317,6 +317,8 @@ def _recorder(
         if not inputs.experiment.of_many:
             for role, picture in inputs.pictures.items():
                 recorder.save(role, picture.pixels)
+                if inputs.seen[role] is not picture.pixels:
+                    recorder.save(f"{role}_as_seen", inputs.seen[role])
         yield recorder
 
 
@@ -325,7 +327,7 @@ def _prepared(inputs: Inputs, recorder: Recorder, progress: Progress) -> Prepare
     config = inputs.config
     done = prepare(
         inputs.extractor,
-        *(picture.pixels for picture in inputs.pictures.values()),
+        *inputs.seen.values(),
         size=inputs.noise_size,
         seed=config.seed,
         draws=config.noise.draws,

@@ -42,7 +42,7 @@ def warm_start(
         done = optimize(objective, x, how, rule, run.observer, stage=f"scale_{number}")
         run.progress.finish()
         run.recorder.add_stages(done.trace)
-        run.save(f"scale_{number}", done.image)
+        run.save(f"scale_{number}", one.finished(done.image))
         image = done.image
     return None if image is None else _enlarged(image, run.target.shape, how)
 

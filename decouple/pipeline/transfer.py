@@ -22,7 +22,8 @@ def transfer(run: Run) -> None:
     features = mix(source.features, target.features, strengths)
     check_passes = None if run.config.transfer.check else 0
     done = run.impose_retraced(target.image, features, check_passes)
-    run.save("result", done.imposed.image)
+    image = run.inputs.finished(done.imposed.image)
+    run.save("result", image)
     run.record(strength=strengths, transfer=measured(run, source, target, done, features))
     if done.traceable is None and run.config.transfer.check:
         run.say(
@@ -68,7 +69,8 @@ def measured(
     """Mean squared distances, {layer: value}, of raw and of decoupled features."""
     part = run.extractor
     raw = {name: part.measure(x) for name, x in (("source", run.source), ("target", run.target))}
-    result = part.measure(done.imposed.image)
+    inputs, imposed = run.inputs, done.imposed.image
+    result = part.measure(inputs.looked_at(inputs.finished(imposed)))
     return {
         "feature_mse_to_source": part.mean_square(result - raw["source"]),
         "feature_mse_target_to_source": part.mean_square(raw["target"] - raw["source"]),

@@ -76,6 +76,7 @@ def run_pictures(run_dir: str | Path, metrics: Mapping[str, Any]) -> list[Pictur
 def picture_titles(folder: Path, metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """(file name without `.png`, title, note) of the pictures in `folder`, in this order."""
     ordered = [("source", "source", ""), ("target", "target", ""), ("start", "start", "")]
+    ordered += [(f"{role}_as_seen", f"{role} as it is seen", "") for role, *_ in list(ordered)]
     ordered += [_noisified(stem, metrics) for stem in _noisified_stems(folder)]
     ordered.append(("result", "result", _result_note(metrics)))
     ordered += _compared(metrics)

@@ -31,7 +31,7 @@ from decouple.record.checkpoint import NAME as CHECKPOINT
 from decouple.record.folder import claim_folder, new_folder
 from decouple.record.interrupts import Interrupted
 from decouple.record.lock import locked
-from decouple.report.page import PAGE
+from decouple.report.page import PAGE, has_last_page
 from decouple.report.sweep import Ended, Failure, write_sweep_page
 from decouple.streams import lasting_streams
 
@@ -212,7 +212,7 @@ def _cut_run(place: Path, config: DictConfig | Mapping[str, Any]) -> Path | None
     with suppress(OSError):
         begun = (place / _OUTCOMES / _CELLS).stat().st_mtime
         for folder in sorted(folders, reverse=True):
-            if (folder / PAGE).exists() or not (folder / CHECKPOINT).exists():
+            if has_last_page(folder) or not (folder / CHECKPOINT).exists():
                 continue
             recent = (folder / CHECKPOINT).stat().st_mtime >= begun
             if recent and same_run(read_config(folder), cell):

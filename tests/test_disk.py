@@ -60,7 +60,10 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
         line = refusal(capsys, *FEW, f"run_dir={run}")
     assert "No space left on device" in line
     assert f"resume={run}" in line
-    assert not (run / "report.html").exists()
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "This run has stopped before its end: cannot write" in page
+    assert "No space left on device" in page
+    assert "data-written=" not in page.replace("[data-written]", "")
     assert not list(run.rglob("*.part"))
     assert main([f"resume={run}"]) == 0
     assert main([*FEW, f"run_dir={tmp_path / 'whole'}"]) == 0

@@ -120,7 +120,7 @@ def _make(run: Run, pictures: Sequence[ListedPicture], rows: FeatureRows) -> Non
                 run.say(f"{picture.path} {row.status}")
         rate = made / (time.perf_counter() - began)
         left = duration((len(pictures) - number) / rate if rate else None)
-        run.progress.show(f"{number} of {len(pictures)} pictures, {rate:.2g} a second, {left} left")
+        run.show(f"{number} of {len(pictures)} pictures, {rate:.2g} a second, {left} left")
     kept = len(pictures) - made
     run.say(
         f"{made} pictures in {duration(time.perf_counter() - began)}"
@@ -214,7 +214,7 @@ def _checked(run: Run, pictures: Sequence[ListedPicture], rows: FeatureRows) -> 
         return found  # nothing was moved
     for place in sorted({round(k) for k in np.linspace(0, len(able) - 1, min(many, len(able)))}):
         picture = able[place]
-        run.progress.show(f"Checking {picture.path}")
+        run.show(f"Checking {picture.path}")
         try:
             exact = noisify(
                 _loaded(run.config, picture),

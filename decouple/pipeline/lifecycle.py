@@ -21,6 +21,7 @@ from decouple.record.checkpoint import NAME, remove_checkpoint
 from decouple.record.interrupts import Interrupted
 from decouple.record.progress import Progress
 from decouple.registry import function_at
+from decouple.report.live import LivePage
 from decouple.stages import StageError
 
 
@@ -65,12 +66,13 @@ def _recorded(
     """Carry an experiment out in its folder; returns how a stage ended early, if one did."""
     folder, failed = claim.folder.path, None
     try:
-        with begun(inputs, claim, progress, began - claim.journal.seconds) as run:
-            try:
-                carry_out(run)
-            except StageError as error:
-                failed = error
-        run.close()
+        with LivePage(folder, _resuming(folder), progress.say) as live:
+            with begun(inputs, claim, progress, live, began - claim.journal.seconds) as run:
+                try:
+                    carry_out(run)
+                except StageError as error:
+                    failed = error
+            run.close()
         if not run.recorder.keeps_checkpoint:
             remove_checkpoint(folder)
     except RunFolderError as error:
@@ -90,4 +92,8 @@ def _recorded(
 
 def resume_hint(folder: Path) -> str:
     """The command that goes on with a run."""
-    return f"go on with: {command(f'resume={word(str(folder))}')}"
+    return f"go on with: {_resuming(folder)}"
+
+
+def _resuming(folder: Path) -> str:
+    return command(f"resume={word(str(folder))}")

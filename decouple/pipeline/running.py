@@ -29,7 +29,8 @@ from decouple.record.folder import RunFolder
 from decouple.record.history import Extent
 from decouple.record.interrupts import Interrupts
 from decouple.record.observers import fan_out
-from decouple.record.progress import Progress
+from decouple.record.progress import Progress, stage_name
+from decouple.report.live import LivePage
 from decouple.stages import (
     DecoupledFeatures,
     Imposed,
@@ -63,6 +64,7 @@ class Run:
     progress : what a person sees of it
     journal : of the motions, and methods, that have ended, by which a run that was cut goes on
     interrupts : Ctrl-C, acted on between steps
+    live : its page while it goes on
     kept : what a style transfer that was cut goes on from
     checkpoints : whether it may write a checkpoint of its own; a method of a comparison may not
     """
@@ -73,6 +75,7 @@ class Run:
     progress: Progress
     journal: Journal
     interrupts: Interrupts
+    live: LivePage
     kept: Kept | None = None
     checkpoints: bool = True
 
@@ -106,7 +109,7 @@ class Run:
     @property
     def told(self) -> Observer:
         """Observer of steps that shows and records them."""
-        return fan_out(self.progress, self.recorder)
+        return fan_out(self.progress, self.recorder, self.live)
 
     @property
     def observer(self) -> Observer:
@@ -118,6 +121,11 @@ class Run:
     def say(self, *lines: str) -> None:
         """Show some lines."""
         self.progress.say(*lines)
+
+    def show(self, line: str) -> None:
+        """Show how far a long piece of work is that takes no steps."""
+        self.progress.show(line)
+        self.live.show(line)
 
     def save(self, name: str, image: np.ndarray) -> None:
         """See `Recorder.save`."""
@@ -227,6 +235,7 @@ class Run:
             known = self.journal.rows_under_way
             recorder = opened.enter_context(_recorder(inputs, folder, known))
             opened.enter_context(self.journal.kept_in(folder.path, recorder.flush))
+            opened.enter_context(self.live.method(name, folder.path))
             prepared = None if objective else self.prepared
             one = replace(
                 self,
@@ -250,6 +259,7 @@ class Run:
     def close(self) -> None:
         """Write metrics.json, the figures and the page, and show the closing table."""
         metrics = summary(self.inputs, self.prepared, self.recorder)
+        self.live.end()
         self.recorder.close(metrics)
         self.progress.console.print(closing_table(metrics, self.recorder.folder.path))
         note = self._miss(metrics)
@@ -270,14 +280,16 @@ class Run:
 
 
 @contextmanager
-def begun(inputs: Inputs, claim: Claim, progress: Progress, began: float) -> Iterator[Run]:
+def begun(
+    inputs: Inputs, claim: Claim, progress: Progress, live: LivePage, began: float
+) -> Iterator[Run]:
     """Open the record of a run, with its settings and pictures, and carry out step 0.
 
     Parameters
     ----------
     inputs : what it is made of
     claim : its folder, and what an earlier process left there
-    progress : what a person sees of it
+    progress, live : what a person sees of it
     began : `time.perf_counter()` when it began, as if in one process
     """
     folder, journal = claim.folder, claim.journal
@@ -289,11 +301,13 @@ def begun(inputs: Inputs, claim: Claim, progress: Progress, began: float) -> Ite
         recorder.record(**claim.changed)
         opened.enter_context(progress)
         progress.say(f"{inputs.sentence()}, into {folder.path}")
+        live.begin(lambda: summary(inputs, None, recorder, ended=False), stage_name("reference"))
         prepared = None if inputs.objective else _prepared(inputs, recorder, progress)
+        live.begin(lambda: summary(inputs, prepared, recorder, ended=False))
         interrupts = opened.enter_context(Interrupts(progress.say))
         opened.enter_context(journal.kept_in(folder.path, recorder.flush))
         try:
-            yield Run(inputs, prepared, recorder, progress, journal, interrupts, claim.kept)
+            yield Run(inputs, prepared, recorder, progress, journal, interrupts, live, claim.kept)
         except KeyboardInterrupt:
             journal.write()
             raise

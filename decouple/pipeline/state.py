@@ -20,7 +20,7 @@ from decouple.record.compounds import Fields, Record, Several, Table
 from decouple.record.forms import Array, Count, Misfit, Number, Plain, Text, read, written
 from decouple.record.history import EXTENT, Extent, earlier_rows, put_fractions_anew
 from decouple.record.metrics import STAGE_ROW
-from decouple.report.page import PAGE
+from decouple.report.page import has_last_page
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def check_fits_run(inputs: Inputs, kept: Kept, folder: str | Path) -> None:
 
 def has_ended(run_dir: str | Path) -> bool:
     """Whether a run is done: its page is the last that it writes."""
-    return all((Path(run_dir) / name).exists() for name in ("metrics.json", PAGE))
+    return (Path(run_dir) / "metrics.json").exists() and has_last_page(run_dir)
 
 
 def lengthen_history(inputs: Inputs, kept: Kept, folder: str | Path) -> Kept:

@@ -17,12 +17,15 @@ from decouple.record.metrics import environment
 from decouple.stages import Prepared
 
 
-def summary(inputs: Inputs, prepared: Prepared | None, recorder: Recorder) -> dict[str, Any]:
+def summary(
+    inputs: Inputs, prepared: Prepared | None, recorder: Recorder, *, ended: bool = True
+) -> dict[str, Any]:
     """All of it; what an experiment recorded comes last, and overrides what stands before.
 
     Parameters
     ----------
-    prepared : what step 0 found; None where no features were moved
+    prepared : what step 0 found; None where no features were moved, or while it goes on
+    ended : whether the run has; until then nothing is measured for it
     """
     config, flow = inputs.config, inputs.flow
     return {
@@ -32,7 +35,7 @@ def summary(inputs: Inputs, prepared: Prepared | None, recorder: Recorder) -> di
         "seconds": recorder.seconds,
         **({"tolerance": config.tolerance} if _tolerates(inputs, prepared) else {}),
         **inputs.origins(),
-        "network": _network(inputs, prepared),
+        "network": {**_network(inputs, prepared), **(_fidelity(inputs, prepared) if ended else {})},
         "features": options_of(inputs.config.features),
         "image": dict(zip(("height", "width"), inputs.size, strict=True)),
         **({} if prepared is None else {"noise": _noise(prepared)}),
@@ -48,9 +51,13 @@ def _tolerates(inputs: Inputs, prepared: Prepared | None) -> bool:
     return prepared is not None and inputs.experiment.takes_setting("tolerance")
 
 
+def _extractor(inputs: Inputs, prepared: Prepared | None) -> Features:
+    return inputs.extractor if prepared is None else prepared.extractor
+
+
 def _network(inputs: Inputs, prepared: Prepared | None) -> dict[str, Any]:
     """The network, or the features that are of none, and what of them is used."""
-    extractor = inputs.extractor if prepared is None else prepared.extractor
+    extractor = _extractor(inputs, prepared)
     own = {"name": inputs.config.features.name, "dtype": extractor.dtype}
     return {
         **dict.fromkeys(("name", "weights", "weights_digest", "activation", "width", "pooling")),
@@ -60,13 +67,12 @@ def _network(inputs: Inputs, prepared: Prepared | None) -> dict[str, Any]:
             layer: {"used": int(alive.sum()), "of": int(alive.size)}
             for layer, alive in extractor.alive.items()
         },
-        **_fidelity(inputs, extractor),
     }
 
 
-def _fidelity(inputs: Inputs, extractor: Features) -> dict[str, Any]:
+def _fidelity(inputs: Inputs, prepared: Prepared | None) -> dict[str, Any]:
     """How much the smooth network is the one that was trained."""
-    chain = inputs.network
+    chain, extractor = inputs.network, _extractor(inputs, prepared)
     if not isinstance(chain, Chain) or not isinstance(extractor, Extractor):
         return {}
     if inputs.experiment.of_many:

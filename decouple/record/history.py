@@ -218,6 +218,19 @@ class History:
                 raise
 
 
+def history_so_far(folder: str | Path) -> list[HistoryRow]:
+    """The rows of a run that goes on, or has ended, as far as they are on the disk.
+
+    Raises
+    ------
+    RunFolderError : they cannot be read, or what is there is no history.
+    """
+    for path in (_part(folder), Path(folder) / _NAME):
+        if files.there(path):
+            return read_history(path)
+    return []
+
+
 def earlier_rows(folder: str | Path, known: Extent) -> bytes:
     """The rows of a folder's history.csv as far as is known, which stay as they are.
 

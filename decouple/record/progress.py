@@ -52,7 +52,7 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-def _active_and_held(report: StepReport) -> tuple[float | None, float | None]:
+def active_and_held(report: StepReport) -> tuple[float | None, float | None]:
     """Feature MSE of the active layer, and the largest among the held ones."""
     held = [mse for layer, mse in report.feature_mse.items() if layer != report.layer]
     return report.feature_mse.get(report.layer), max(held, default=None)
@@ -162,7 +162,7 @@ class Progress:
         self.console.print(finished)
 
     def _plain_line(self, report: StepReport) -> str:
-        active, held = _active_and_held(report)
+        active, held = active_and_held(report)
         parts = [f"{100 * report.fraction:.0f} % of the path"]
         if report.losses:
             parts.append(losses_line(report.losses))
@@ -200,7 +200,7 @@ class Progress:
         grid.add_row(*titles, style="dim")
 
     def _add_report(self, grid: Table, report: StepReport, finished: bool) -> None:
-        active, held = _active_and_held(report)
+        active, held = active_and_held(report)
         complete = report.fraction >= _COMPLETE
         done, short = ("*", "-") if self.console.options.ascii_only else ("✓", "–")
         left = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -55,19 +55,7 @@ def plot_losses(run_dir: str | Path) -> list[Path]:
     RunFolderError
         when a figure cannot be written.
     """
-    run_dir = Path(run_dir)
-    if not (run_dir / "history.csv").exists():
-        return []
-    rows = read_history(run_dir / "history.csv")
-    metrics = read_metrics(run_dir)
-    layers = list(dict.fromkeys(layer for row in rows for layer in row.feature_mse))
-    written = []
-    for stage in dict.fromkeys(_unnumbered(row.stage) for row in rows if row.feature_mse):
-        segments = _segments(row for row in rows if _unnumbered(row.stage) == stage)
-        with style.context():
-            figure = loss_figure(stage, segments, layers, metrics)
-            written.append(style.save_figure(figure, run_dir / "plots" / f"loss_{stage}.png"))
-    return written
+    return _plot(Path(run_dir), lambda row: bool(row.feature_mse))
 
 
 def plot_objectives(run_dir: str | Path) -> list[Path]:
@@ -82,16 +70,45 @@ def plot_objectives(run_dir: str | Path) -> list[Path]:
     RunFolderError
         when the figure cannot be written.
     """
-    run_dir = Path(run_dir)
+    return _plot(Path(run_dir), lambda row: bool(row.losses))
+
+
+def _plot(run_dir: Path, wanted: Callable[[HistoryRow], bool]) -> list[Path]:
     path = run_dir / "history.csv"
-    rows = [row for row in read_history(path) if row.losses] if path.exists() else []
+    if not path.exists():
+        return []
+    rows, metrics = read_history(path), read_metrics(run_dir)
+    layers = layers_in(rows)
     written = []
-    for stage in dict.fromkeys(row.stage for row in rows):
+    for stage, of_stage in by_figure(filter(wanted, rows)).items():
         with style.context():
-            of_stage = [row for row in rows if row.stage == stage]
-            figure = objective_figure(of_stage, read_metrics(run_dir))
+            figure = stage_figure(stage, of_stage, layers, metrics)
             written.append(style.save_figure(figure, run_dir / "plots" / f"loss_{stage}.png"))
     return written
+
+
+def layers_in(rows: Iterable[HistoryRow]) -> list[str]:
+    """All layers that were tracked, in the network's order."""
+    return list(dict.fromkeys(layer for row in rows for layer in row.feature_mse))
+
+
+def by_figure(rows: Iterable[HistoryRow]) -> dict[str, list[HistoryRow]]:
+    """Rows by the stage that a figure is of: those that move features share one if numbered."""
+    found: dict[str, list[HistoryRow]] = {}
+    for row in rows:
+        if row.feature_mse or row.losses:
+            stage = row.stage if row.losses else _unnumbered(row.stage)
+            found.setdefault(stage, []).append(row)
+    return found
+
+
+def stage_figure(
+    stage: str, rows: Sequence[HistoryRow], layers: Sequence[str], metrics: Mapping[str, Any]
+) -> Figure:
+    """The figure of a stage, which `by_figure` names: an objective's, or small multiples."""
+    if rows[0].losses:
+        return objective_figure(rows, metrics)
+    return loss_figure(stage, _segments(rows), layers, metrics)
 
 
 def objective_figure(rows: Sequence[HistoryRow], metrics: Mapping[str, Any]) -> Figure:

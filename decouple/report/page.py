@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from decouple import files
-from decouple.errors import ConfigError
-from decouple.experiments import KINDS
+from decouple.errors import ConfigError, RunFolderError
+from decouple.experiments import KINDS, Fact
 from decouple.overrides import differences, read_config, repeat_command, settings, word
 from decouple.record.metrics import comparison, read_metrics
 from decouple.record.progress import stage_name
@@ -21,6 +21,9 @@ from decouple.report.panel import picture_titles
 from decouple.report.template import Column, Embedded, render, texts
 
 PAGE = "report.html"
+_UNDER_WAY = b'<meta name="description" content="A run that has not ended.">'
+# Where the line that tells the last page from those before stands.
+_HEAD = 4096
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,31 @@ class Shown:
     picture: Embedded
     title: str
     note: str = ""
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """What the page of a run that has not ended says beside all else.
+
+    Attributes
+    ----------
+    where : the stage and layer that move, or the work that is done; empty where none does
+    fraction : how far along their path, 0 to 1; None where there is none
+    facts : numbers of it
+    pictures, plots : what there is beside the folder's pictures, in place of its figures
+    notices : why it goes on no more; empty while it does
+    every : seconds until the page is to be looked at again; 0 where the run goes on no more
+    command : that goes on with the run, if it should be cut
+    """
+
+    where: str = ""
+    fraction: float | None = None
+    facts: Sequence[Fact] = ()
+    pictures: list[Shown] = field(default_factory=list)
+    plots: list[Shown] = field(default_factory=list)
+    notices: Sequence[str] = ()
+    every: float = 0.0
+    command: str = ""
 
 
 def write_page(run_dir: str | Path) -> Path:
@@ -48,21 +76,48 @@ def write_page(run_dir: str | Path) -> Path:
         when the page cannot be written.
     """
     run_dir = Path(run_dir)
-    metrics, config = read_metrics(run_dir), read_config(run_dir)
     path = run_dir / PAGE
+    files.write_text(path, page_of(run_dir, read_metrics(run_dir)))
+    return path
+
+
+def has_last_page(run_dir: str | Path) -> bool:
+    """Whether a run's page is there and is the one that it writes at its end."""
+    path = Path(run_dir) / PAGE
+    if not files.there(path):
+        return False
+    try:
+        with files.opened_plain(path) as file:
+            return _UNDER_WAY not in file.read(_HEAD)
+    except (OSError, RunFolderError):
+        return True  # it is none of a run that goes on
+
+
+def page_of(run_dir: Path, metrics: Mapping[str, Any], under_way: UnderWay | None = None) -> str:
+    """The page of a run, as HTML.
+
+    Parameters
+    ----------
+    run_dir : the run folder
+    metrics : what is known of it
+    under_way : how far it is, where it has not ended
+    """
+    config = read_config(run_dir)
     images = run_dir / "images"
-    html = render(
+    notices = facts.notices(metrics, has_result=_has_result(run_dir, metrics))
+    return render(
         "run.html.jinja",
         title=facts.title(metrics, config),
         name=run_dir.resolve().name,
+        under_way=under_way,
         sentence=facts.sentence(metrics, config),
-        notices=facts.notices(metrics, has_result=_has_result(run_dir, metrics)),
+        notices=notices if under_way is None else under_way.notices,
         headline=facts.headline(metrics),
-        pictures=_pictures(images, metrics),
+        pictures=_pictures(images, metrics) + (under_way.pictures if under_way else []),
         versus=_versus(images),
         animation=Embedded.of(run_dir / "animation.webp"),
         sheet=Embedded.of(run_dir / "plots" / "contact_sheet.png"),
-        plots=_plots(run_dir / "plots", metrics),
+        plots=under_way.plots if under_way else _plots(run_dir / "plots", metrics),
         objective=facts.objective(metrics),
         stages=tables.stage_table(metrics),
         reasons=facts.stop_reasons(metrics),
@@ -77,8 +132,6 @@ def write_page(run_dir: str | Path) -> Path:
         environment=facts.environment_pairs(metrics),
         settings=_settings(config),
     )
-    files.write_text(path, html)
-    return path
 
 
 def _has_result(run_dir: Path, metrics: Mapping[str, Any]) -> bool:
@@ -125,10 +178,14 @@ def _plots(folder: Path, metrics: Mapping[str, Any]) -> list[Shown]:
     for path in sorted(folder.glob("*.png"), key=place):
         figure = Embedded.of(path)
         if path.stem not in ("panel", "contact_sheet") and figure is not None:
-            stage = path.stem.removeprefix("loss_")
-            words = stage_name(stage) if stage != path.stem else stage.replace("_", " ")
-            found.append(Shown(figure, f"Loss curves: {words}" if stage != path.stem else words))
+            found.append(Shown(figure, plot_title(path.stem)))
     return found
+
+
+def plot_title(stem: str) -> str:
+    """The words above `plots/<stem>.png`."""
+    stage = stem.removeprefix("loss_")
+    return stem.replace("_", " ") if stage == stem else f"Loss curves: {stage_name(stage)}"
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 import textwrap
@@ -194,6 +195,17 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     with files.disk_errors("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with files.written_aside(path) as aside:
-        # Without the name of the software, whose version would change the bytes.
-        figure.savefig(aside, format="png", metadata={"Software": None})
+        _write_png(figure, aside)
     return path
+
+
+def png_of(figure: Figure) -> bytes:
+    """What `save_figure` writes."""
+    file = io.BytesIO()
+    _write_png(figure, file)
+    return file.getvalue()
+
+
+def _write_png(figure: Figure, file: Any) -> None:
+    # Without the name of the software, whose version would change the bytes.
+    figure.savefig(file, format="png", metadata={"Software": None})

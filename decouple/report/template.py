@@ -71,20 +71,24 @@ class Embedded:
         largest : pixels of the longer side; a larger PNG is scaled down to it
         """
         try:
-            content = path.read_bytes()
-            with Image.open(io.BytesIO(content)) as picture:
-                if picture.format not in _MEDIA:
-                    return None
-                media = _MEDIA[picture.format]
-                if largest is not None and max(picture.size) > largest:
-                    picture.thumbnail((largest, largest), Image.Resampling.LANCZOS)
-                    smaller = io.BytesIO()
-                    picture.save(smaller, format="PNG")
-                    content = smaller.getvalue()
-                width, height = picture.size
-                dots = picture.info.get("dpi", (_CSS_PIXELS_PER_INCH,))[0]
+            return cls.of_content(path.read_bytes(), largest)
         except OSError:
             return None
+
+    @classmethod
+    def of_content(cls, content: bytes, largest: int | None = None) -> Embedded | None:
+        """As `of`, from a file's bytes; OSError if they are no picture."""
+        with Image.open(io.BytesIO(content)) as picture:
+            if picture.format not in _MEDIA:
+                return None
+            media = _MEDIA[picture.format]
+            if largest is not None and max(picture.size) > largest:
+                picture.thumbnail((largest, largest), Image.Resampling.LANCZOS)
+                smaller = io.BytesIO()
+                picture.save(smaller, format="PNG")
+                content = smaller.getvalue()
+            width, height = picture.size
+            dots = picture.info.get("dpi", (_CSS_PIXELS_PER_INCH,))[0]
         return cls.of_bytes(content, width, height, float(dots), media)
 
     @classmethod

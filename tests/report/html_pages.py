@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -65,3 +66,21 @@ class Page(HTMLParser):
             elif tag in cells:
                 found[-1].append(next(cells[tag]))
         return found
+
+
+def check_needs_nothing_else(page: Page) -> None:
+    """No file and no address is fetched, and no script runs but the page's own."""
+    (script,) = page.texts["script"]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    (policy,) = (m["content"] for m in page.all("meta") if "content" in m and "src" in m["content"])
+    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert policy.endswith(f"script-src 'sha256-{digest}'")
+    assert {tag for tag, _ in page.elements}.isdisjoint({"link", "iframe", "object", "base"})
+    for tag, attributes in page.elements:
+        assert not any(name.startswith("on") for name in attributes)
+        if tag != "a":
+            assert attributes.keys().isdisjoint({"href", "srcset", "action", "background"})
+            assert attributes.get("src", "data:").startswith("data:")
+    (css,) = page.texts["style"]
+    assert "url(" not in css
+    assert "@import" not in css

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,14 @@ MEASURED: dict[str, Any] = {
 }
 
 
+def steps(*stages: str) -> Iterator[StepReport]:
+    """Eight steps of each stage."""
+    for stage in stages:
+        for step in range(1, 9):
+            mse = {LAYERS[1]: 10.0 ** (-2 * step), LAYERS[0]: 1e-15}
+            yield StepReport(stage, LAYERS[1], step / 8, 6 * step, 0.1 * step, mse)
+
+
 def write_run(
     folder: Path,
     words: tuple[str, ...] = ("source=sample:coffee", "seed=3"),
@@ -89,10 +98,8 @@ def write_run(
         ramp = np.linspace(0, 1, shape[0] * shape[1] * 3).reshape(*shape, 3)
         images.save((ramp + 0.1 * k) % 1, folder / "images" / f"{name}.png")
     with History(folder, LAYERS) as history:
-        for stage in ("noisify_source", "impose"):
-            for step in range(1, 9):
-                mse = {LAYERS[1]: 10.0 ** (-2 * step), LAYERS[0]: 1e-15}
-                history(StepReport(stage, LAYERS[1], step / 8, 6 * step, 0.1 * step, mse))
+        for report in steps("noisify_source", "impose"):
+            history(report)
     if drawn:
         plot_losses(folder)
         plot_panel(folder)

@@ -1,5 +1,6 @@
 "use strict";
-// Everything on the page is there without this script; it adds the slider, enlarging and searching.
+// Everything on the page is there without this script; it adds the slider, enlarging and searching,
+// and looks again while a run goes on.
 const slider = document.querySelector(".versus input");
 if (slider) {
   slider.hidden = false;
@@ -44,4 +45,20 @@ if (dialog) {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (step) { show(shown + step); event.preventDefault(); }
   });
+}
+
+const live = document.querySelector("[data-written]");
+if (live) {
+  // When the run last showed a sign of life, and for how long it may show none; in seconds.
+  const [written, patience] = live.dataset.written.split(" ").map(Number);
+  const again = () => { if (dialog.open) setTimeout(again, 1000); else location.reload(); };
+  if (Date.now() / 1000 - written < patience) {
+    setTimeout(again, 1000 * live.dataset.every);
+  } else {
+    document.querySelector("time").textContent = new Date(1000 * written).toLocaleString();
+    for (const word of document.querySelectorAll(".silent")) word.hidden = false;
+    live.classList.add("gone");
+    // Not for ever; but who comes back to the page may have gone on with the run.
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) again(); });
+  }
 }

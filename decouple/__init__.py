@@ -25,7 +25,8 @@ _keras_settings.claim_backend()
 __version__ = "0.1.0"
 
 if (_hint := namesake()) is not None:
-    warnings.warn(_hint, stacklevel=2)
+    # `warn` would show a second line, of the code that imports this.
+    warnings.warn_explicit(_hint, UserWarning, __name__, 0)
 
 _HOMES = {
     "Chain": "decouple.networks",

@@ -18,14 +18,21 @@ write_reference(ROOT / "docs" / "generated")
 
 project, author, release = "decouple", "the decouple developers", decouple.__version__
 copyright = author
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "numpydoc"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "numpydoc"]
 root_doc = "docs/index"
 include_patterns = [
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md"),
-    *("docs/*.md", "docs/generated/*.md", "reports/*.md"),
+    *("docs/*.md", "docs/notebooks/*.ipynb", "docs/generated/*.md", "reports/*.md"),
 ]
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 4
+# Notebooks are kept without what they gave, and run anew: what they show is what this version
+# gives, and an error in one is an error of the site.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 1800
+nb_merge_streams = True
+nb_output_stderr = "remove"  # what TensorFlow says of the processor
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -80,10 +82,14 @@ def test_configs_come_from_the_wheel(installed, tmp_path):
     assert Path(printed.strip()) == (installed / "decouple" / "configs").resolve()
 
 
-def test_the_console_command_does_what_the_module_does(installed, tmp_path):
-    command = installed / "bin" / "decouple"
-    if not command.exists():  # Windows'
-        command = installed / "Scripts" / "decouple.exe"
+@pytest.fixture(scope="module")
+def command(installed):
+    """The console command."""
+    posix = installed / "bin" / "decouple"
+    return posix if posix.exists() else installed / "Scripts" / "decouple.exe"
+
+
+def test_the_console_command_does_what_the_module_does(command, installed, tmp_path):
     printed = [
         subprocess.run(
             [*words, "--version"],
@@ -96,6 +102,30 @@ def test_the_console_command_does_what_the_module_does(installed, tmp_path):
         for words in ([command], [sys.executable, "-m", "decouple.run"])
     ]
     assert printed[0] == printed[1] != ""
+
+
+def test_beside_python_decouple_there_is_one_line_more(command, installed, tmp_path):
+    shutil.copytree(installed / "decouple", tmp_path / "decouple")
+    (tmp_path / "decouple.py").write_text("config = dict")  # what python-decouple installs
+    for words in ([command], [sys.executable, "-m", "decouple.run"]):
+        done = subprocess.run(
+            [*words, "--version"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        (said,) = done.stderr.splitlines()
+        assert "python-decouple" in said
+        assert done.stdout.startswith("decouple ")
+
+
+def test_citation_and_package_are_of_one_version(built):
+    (version,) = re.findall(
+        r"^version: (\S+)$", (CHECKOUT / "CITATION.cff").read_text("utf-8"), re.M
+    )
+    assert [path.name for path in built.glob("*.tar.gz")] == [f"decouple_features-{version}.tar.gz"]
 
 
 def test_help(installed, tmp_path):

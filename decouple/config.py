@@ -27,6 +27,7 @@ from decouple.flows.optimizers import KerasOptimizer, Lbfgs
 from decouple.flows.stopping import StopRule
 from decouple.flows.symmetric import Symmetric
 from decouple.images import Fit
+from decouple.images.deep import Output
 from decouple.network_kinds import CHOICES as NETWORK_CHOICES
 from decouple.network_kinds import KERAS, VGG
 
@@ -39,6 +40,7 @@ _PATHS = (
 _CHOICES = {
     "device": ("auto", "cpu", "gpu"),
     "image.fit": tuple(fit.value for fit in Fit),
+    "image.output": tuple(output.value for output in Output),
     **NETWORK_CHOICES,
     "stop.scale": ("absolute", "initial", "imagenet"),
 }
@@ -54,10 +56,13 @@ def config_folder() -> Path:
 
 @dataclass
 class ImageConfig:
-    """size: pixels of the shorter side; fit: keep (proportions), crop (centre square), squash."""
+    """size: pixels of the shorter side; fit: keep (proportions), crop (centre square), squash;
+    output: of the result, png (8 bits), png16 or tiff (floats): see docs/pictures.md.
+    """
 
     size: int = 150
     fit: str = "keep"
+    output: str = "png"
 
 
 @dataclass
@@ -109,9 +114,12 @@ class StopConfig(StopRule):
 
 @dataclass
 class RecordConfig:
-    """tensorboard: also write scalars and pictures for TensorBoard, to `tensorboard/`."""
+    """tensorboard: also write scalars and pictures for TensorBoard, to `tensorboard/`; animation:
+    also write the steps in motion, as animation.webp and, where ffmpeg is at hand, animation.mp4.
+    """
 
     tensorboard: bool = False
+    animation: bool = False
 
 
 @dataclass

@@ -42,6 +42,8 @@ _BEFORE = {
     "network.preprocessing": "auto",
     "network.padding": "zero",
     "colour": "source",
+    "record.animation": False,
+    "image.output": "png",
 }
 # Where a run wrote, and went on, says nothing of what it computed.
 _OF_ONE_RUN = frozenset({"run_dir", "resume", "plan"})

@@ -126,7 +126,7 @@ def test_a_plan_counts_the_frames(capsys) -> None:
 
 @pytest.mark.parametrize("name", ["a.png", "a"])
 def test_other_animations_are_refused(name, tmp_path) -> None:
-    with pytest.raises(ImageError, match=r"\.gif or \.webp"):
+    with pytest.raises(ImageError, match=r"\.gif, \.webp or \.mp4"):
         save_animation([np.zeros((8, 8, 3))], tmp_path / name, 100)
     with pytest.raises(ImageError, match="no frames"):
         save_animation([], tmp_path / "a.gif", 100)

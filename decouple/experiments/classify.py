@@ -44,7 +44,7 @@ CLASSIFY = register(
         of_vgg=True,
         takes=("source", "image", "network"),
         ignores=(
-            "image.size",
+            *("image.size", "image.output"),
             *(f"network.{k}" for k in ("activation", "width", "pooling", "padding", "dtype")),
         ),
         settings={"classify": ClassifyConfig},

@@ -107,7 +107,7 @@ FEATURE_TABLE = register(
             *(setting for setting in COMPARED if setting not in ("tolerance", "checkpoint")),
             *("flow", "stepper", "optimizer"),
         ),
-        ignores=("stop.noisify_target", "stop.impose", "record"),
+        ignores=("stop.noisify_target", "stop.impose", "record", "image.output"),
         settings={"table": TableConfig, "shard": None},
         choices={"table.format": FORMATS},
         files={"table.labels": ()},

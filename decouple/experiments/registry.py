@@ -144,7 +144,7 @@ class Experiment:
         return _lies_in(key, (*ANEW, *self.resumed_anew))
 
 
-ANEW = ("resume", "checkpoint", "record")
+ANEW = ("resume", "checkpoint", "record", "image.output")
 """What may be set anew when a run of any experiment goes on."""
 
 

@@ -66,6 +66,7 @@ def watched(motion: Motion, stop: StopRules, tell: Tell) -> Watch:
         spent = extractor.passes.count
         features = extractor.measure(image)
         extractor.passes.count = spent  # looking is not descending
+        motion.show(image)
         tell(fraction, features)
 
     return Watch(stop.of(motion.stage), lambda: extractor.passes.count - before, look)

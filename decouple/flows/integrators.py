@@ -40,6 +40,7 @@ class FixedStep:
                 return Moved(x, StopReason.NOT_FINITE, step - 1)
             x = moved
             features = motion.extractor.measure(x)
+            motion.show(x)
             tell(step / self.steps, features)
         return Moved(x, motion.ended(features), self.steps)
 
@@ -86,6 +87,7 @@ class Adaptive:
                 steps += 1
                 reached = np.reshape(solver.y, image.shape)
                 # Both pairs end a step with the velocity at its end.
+                motion.show(reached)
                 tell(float(solver.t), field.features)
                 if solver.status == "running" and solver.step_size < self.smallest_step:
                     return Moved(reached, StopReason.STEP_COLLAPSE, steps)

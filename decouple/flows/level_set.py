@@ -116,6 +116,7 @@ class _Walking:
             image, far, steps = moved, distance, steps + 1
             length = min(_LONGER * length, walk.step)
             share = max(steps / walk.steps, self._share(image, far))
+            self.motion.show(image)
             tell(min(share, 1.0), features)
             if share >= 1:
                 break
@@ -140,7 +141,9 @@ class _Walking:
         motion, tolerance = self.motion, _NEAR
         for _ in range(_ATTEMPTS):
             start = motion.extractor.measure(image)
-            how = replace(motion, start=start, tolerance=tolerance, nearby=self.field.factor)
+            how = replace(
+                motion, start=start, tolerance=tolerance, nearby=self.field.factor, seen=None
+            )
             moved = Newton(max_steps=_LIFTS).walk(image, how, lambda _, __: None)
             if moved.stop_reason is not StopReason.REACHED:
                 return None

@@ -118,6 +118,7 @@ class Motion:
     near : distance (RMS over the image) from one with the features `end`, for a motion of which no
         step is to be taken back or once more: steps need only follow the path. None where each is
         solved to `tolerance`
+    seen : handed the image of each accepted step just before it is told; None if nobody looks
     """
 
     extractor: Features
@@ -130,6 +131,12 @@ class Motion:
     noise: np.ndarray | None = None
     allowed: float | None = None
     near: float | None = None
+    seen: Callable[[np.ndarray], None] | None = field(default=None, compare=False, repr=False)
+
+    def show(self, image: np.ndarray) -> None:
+        """Let the image of a step (H, W, 3) be seen, by whoever looks."""
+        if self.seen is not None:
+            self.seen(image)
 
     def path(self, image: np.ndarray, kind: PathKind) -> tuple[Path, str]:
         """Nominal features from `start` to `end`, and what metrics.json calls their path.

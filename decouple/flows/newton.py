@@ -86,6 +86,7 @@ class Newton:
             x, point, fresh = x + length * change, tried, False
             steps += 1
             accuracy = float(np.clip((left / distance) ** 2, _TIGHTEST, _LOOSEST))
+            motion.show(x)
             tell(float(np.clip(1.0 - left / first, 0.0, 1.0)), point.features)
         return Moved(x, StopReason.STEP_LIMIT, steps)
 

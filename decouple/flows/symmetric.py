@@ -271,6 +271,7 @@ class _Walk:
         self.nominal = target
         self.passed.append((self.s, target))
         # As last measured: the last iteration has still removed most of the residual.
+        self.motion.show(self.image)
         self.tell(self.s, self.features - solved.residual)
         if self.one_way is not None:
             self.features = self.nominal = self.features - solved.residual

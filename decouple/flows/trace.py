@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from decouple.flows.stop import StopReason
 
 
@@ -26,6 +28,8 @@ class StepReport:
     seconds : since this stage and layer began
     feature_mse : mean squared distance to the targets, for the active and every held layer
     losses : of an objective, `total` and its weighted parts, which add up to it
+    image : (H, W, 3), float, after the step; it is the flow's, to be looked at and not to be kept.
+        None where the flow does not show it
     """
 
     stage: str
@@ -35,6 +39,7 @@ class StepReport:
     seconds: float
     feature_mse: Mapping[str, float]
     losses: Mapping[str, float] = field(default_factory=dict)
+    image: np.ndarray | None = field(default=None, compare=False, repr=False)
 
 
 Observer = Callable[[StepReport], None]

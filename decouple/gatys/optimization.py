@@ -136,7 +136,7 @@ def optimize(
 
     def look(fraction: float, x: np.ndarray) -> None:
         losses = measured.losses(x)
-        observer(StepReport(stage, "", fraction, measured.passes, seconds(), {}, losses))
+        observer(StepReport(stage, "", fraction, measured.passes, seconds(), {}, losses, x))
 
     watch = Watch(rule, lambda: measured.passes, look)
     if state is None:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from PIL import Image, PngImagePlugin
@@ -36,6 +36,9 @@ _COLOUR_INFO = ("icc_profile", "srgb", "gamma")
 
 def decoded(path: Path, name: str) -> tuple[Image.Image, list[str]]:
     """Read the first frame, upright, in mode L, RGB or F (grey), values 0 to 255.
+
+    In its `info` are `alpha` (mode L), where it is transparent anywhere, and `icc_profile`, where
+    that is one of sRGB, so that its values are what they were.
 
     Parameters
     ----------
@@ -184,24 +187,32 @@ def _grey_of_deep(picture: Image.Image, bits: int, notes: list[str], name: str) 
 def _plain(picture: Image.Image, notes: list[str]) -> Image.Image:
     """A picture of any mode as L, RGB or F, in sRGB, transparency over white."""
     colours, alpha = _parted(picture)
+    profile = None
     if colours.mode not in ("L", "F", "RGB", "CMYK", "LAB"):
         colours = colours.convert("RGB")
     if colours.mode == "LAB":
         notes.append("CIELAB converted to sRGB")
         colours = lab_in_srgb(colours)
     elif "icc_profile" in picture.info:
+        before, said = colours, len(notes)
         colours = in_srgb(colours, picture.info["icc_profile"], notes)
+        if colours is before and len(notes) == said and colours.mode == "RGB":
+            profile = picture.info["icc_profile"]
     elif "srgb" not in picture.info:
         colours = with_gamma_of_srgb(colours, picture.info.get("gamma"), notes)
     if colours.mode == "CMYK":
         notes.append("CMYK converted to RGB")
         colours = colours.convert("RGB")
-    if alpha is None or alpha.getextrema() == (255, 255):
-        return colours
-    notes.append("transparency composited on white")
-    layer = colours.convert("RGB")
-    layer.putalpha(alpha)
-    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    kept: dict[Any, Any] = {} if profile is None else {"icc_profile": profile}
+    if alpha is not None and alpha.getextrema() != (255, 255):
+        notes.append("transparency composited on white")
+        layer = colours.convert("RGB")
+        layer.putalpha(alpha)
+        white = Image.new("RGBA", layer.size, "white")
+        colours = Image.alpha_composite(white, layer).convert("RGB")
+        kept["alpha"] = alpha
+    colours.info = kept
+    return colours
 
 
 def _parted(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:

@@ -24,11 +24,19 @@ class LoadedImage:
         What had to be done to the file's values, each a phrase for people; empty if nothing.
     origin
         The file as it was named, or ``sample:NAME``.
+    alpha
+        float32, (height, width), 0 to 1, how opaque it was before it was laid on white; None where
+        it was so everywhere.
+    profile
+        The file's ICC profile of sRGB; None where it has none, or another, from which its colours
+        were converted.
     """
 
     pixels: np.ndarray
     notes: tuple[str, ...]
     origin: str
+    alpha: np.ndarray | None = None
+    profile: bytes | None = None
 
 
 def load(source: str | os.PathLike, size: Size = None, fit: Fit | str = Fit.KEEP) -> LoadedImage:
@@ -64,4 +72,7 @@ def load(source: str | os.PathLike, size: Size = None, fit: Fit | str = Fit.KEEP
     pixels = fitted(picture, size, fit, name)
     if pixels.shape[0] * pixels.shape[1] > picture.width * picture.height:
         notes.append(f"enlarged from {picture.width}x{picture.height}")
-    return LoadedImage(pixels, tuple(notes), origin)
+    alpha = picture.info.get("alpha")
+    if alpha is not None:
+        alpha = fitted(alpha, size, fit, name)[..., 0]
+    return LoadedImage(pixels, tuple(notes), origin, alpha, picture.info.get("icc_profile"))

@@ -16,7 +16,10 @@ from decouple.legible import legible
 
 
 def save(
-    pixels: np.ndarray, path: str | os.PathLike, text: Mapping[str, str] | None = None
+    pixels: np.ndarray,
+    path: str | os.PathLike,
+    text: Mapping[str, str] | None = None,
+    profile: bytes | None = None,
 ) -> float:
     """Write an image as an 8-bit PNG, rounded; the only place where values are clipped for good.
 
@@ -30,6 +33,8 @@ def save(
         Where to; the name ends in ``.png`` and the folder exists.
     text
         Text chunks to store in the file.
+    profile
+        An ICC profile of sRGB to store in it.
 
     Returns
     -------
@@ -54,5 +59,5 @@ def save(
     for key, value in (text or {}).items():
         chunks.add_text(key, legible(value))
     with written_aside(path) as aside:
-        picture.save(aside, format="PNG", pnginfo=chunks)
+        picture.save(aside, format="PNG", pnginfo=chunks, icc_profile=profile)
     return float(np.mean((pixels < 0) | (pixels > 1)))

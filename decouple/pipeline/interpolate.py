@@ -12,7 +12,6 @@ import numpy as np
 from decouple.errors import ImageError
 from decouple.flows.lift import Lift
 from decouple.flows.paths import PathKind
-from decouple.images.animation import FORMATS, save_animation
 from decouple.judges import READING_OF_LAYERS, READING_OF_PIXELS, of_halves
 from decouple.networks import Chain
 from decouple.pipeline.forecast import Forecast, of_passes
@@ -74,10 +73,8 @@ def interpolate(run: Run) -> None:
     blends = [(1 - one.share) * made[0].image + one.share * run.target for one in made]
     for number, blend in enumerate(blends):
         run.save(f"blend_{number:0{_digits(config.frames)}d}", blend)
-    for name in FORMATS:
-        path = run.recorder.folder.path / f"animation.{name}"
-        there_and_back = [*made, *made[-2:0:-1]]
-        save_animation([f.image for f in there_and_back], path, config.interpolate.milliseconds)
+    there_and_back = [frame.image for frame in (*made, *made[-2:0:-1])]
+    run.animate(there_and_back, config.interpolate.milliseconds, ("gif", "webp"))
     run.say("Measuring all frames")
     _measure(run, made, blends)
     run.draw(plot_strip)

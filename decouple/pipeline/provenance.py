@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Settings that say nothing of what is computed.
 _WITHOUT_EFFECT = (
     *("plugin", "run_dir", "resume", "plan"),
-    *("checkpoint.every_seconds", "record.tensorboard"),
+    *("checkpoint.every_seconds", "record.tensorboard", "record.animation", "image.output"),
 )
 # Of `provenance`.
 _FORMS: dict[str, Form] = {

@@ -14,6 +14,9 @@ import numpy as np
 
 from decouple import __version__, files
 from decouple.flows.trace import LayerTrace, StepReport
+from decouple.images import LoadedImage
+from decouple.images.animation import Frames, can_write_mp4, save_animation
+from decouple.images.deep import Output, save_result
 from decouple.record.folder import RunFolder
 from decouple.record.history import NOTHING, Extent, History
 from decouple.record.metrics import stage_row, write_metrics
@@ -21,6 +24,9 @@ from decouple.record.tensorboard import TensorBoard
 from decouple.report.curves import plot_losses
 from decouple.report.page import write_page
 from decouple.report.panel import plot_panel
+
+# That a frame of the steps is shown.
+_MILLISECONDS = 40
 
 RESULT = "result"
 """Name of the picture that a run is for."""
@@ -36,6 +42,9 @@ class Recorder:
     losses : names of an objective's parts
     known_rows : of an earlier process's history.csv, which stay
     made_of : what the result's file says, in its text chunks, of how it was made; plain values
+    output : what the result is kept as, for other programs
+    like : the picture whose transparency and profile the result has, if it has its size
+    frames : takes the images of the steps, to be shown in motion; None where they are not
     tensorboard : whether scalars and pictures are written for TensorBoard, too
     began : `time.perf_counter()` when the run began
     """
@@ -48,12 +57,17 @@ class Recorder:
         *,
         known_rows: Extent = NOTHING,
         made_of: Mapping[str, Any] | None = None,
+        output: Output = Output.PNG,
+        like: LoadedImage | None = None,
+        frames: Frames | None = None,
         tensorboard: bool = False,
         began: float | None = None,
     ) -> None:
         self.folder = folder
         self._history = History(folder.path, layers, losses, known_rows)
         self._board = TensorBoard(folder.path) if tensorboard else None
+        self._output, self._like = output, like
+        self._frames, self._animated = frames, False
         self._text = {key: json.dumps(value) for key, value in (made_of or {}).items()}
         self._began = time.perf_counter() if began is None else began
         self._open = ExitStack()
@@ -85,6 +99,8 @@ class Recorder:
     def __call__(self, report: StepReport) -> None:
         """Write down a step."""
         self._history(report)
+        if self._frames is not None and report.image is not None:
+            self._frames.add(report.image)
         if self._board is not None:
             self._board(report)
 
@@ -134,13 +150,24 @@ class Recorder:
         That of the result says in its text chunks what the run was made of; it is kept in full
         precision, too.
         """
-        text = None
+        text = profile = None
         if name == RESULT:
             self.keep_array(name, image)
+            alpha, profile = self._beside_colours(image)
+            if self._output is not Output.PNG or alpha is not None:
+                path = self.folder.path / f"{RESULT}.{self._output.ending}"
+                save_result(image, path, self._output, alpha, profile)
             text = {"Software": f"decouple {__version__}", **self._text}
-        self._clipped[name] = self.folder.save_image(name, image, text)
+        self._clipped[name] = self.folder.save_image(name, image, text, profile)
         if self._board is not None:
             self._board.image(name, image)
+
+    def _beside_colours(self, image: np.ndarray) -> tuple[np.ndarray | None, bytes | None]:
+        """Transparency and profile of a result of this size."""
+        like = self._like
+        if like is None or like.pixels.shape != image.shape:
+            return None, None
+        return like.alpha, like.profile
 
     def forget(self, name: str) -> None:
         """Remove a picture that an earlier process had saved; raises RunFolderError."""
@@ -152,6 +179,35 @@ class Recorder:
     def keep_array(self, name: str, values: np.ndarray) -> None:
         """Keep an array in full precision, in result.npz."""
         self._arrays[name] = values
+
+    def animate(
+        self,
+        frames: Sequence[np.ndarray],
+        milliseconds: int,
+        endings: Sequence[str],
+        *,
+        lossless: bool = True,
+    ) -> None:
+        """Save images in motion, as `animation.<ending>`, in place of those of the steps.
+
+        Where those are asked for, an MP4 as well, if ffmpeg is at hand.
+
+        Raises
+        ------
+        ImageError : what ffmpeg says; all others are there.
+        RunFolderError : the disk refuses.
+        """
+        self._animated = True
+        more = ("mp4",) if self._frames is not None and can_write_mp4() else ()
+        for ending in (*endings, *more):
+            path = self.folder.path / f"animation.{ending}"
+            save_animation(frames, path, milliseconds, lossless=lossless)
+
+    def animate_steps(self) -> None:
+        """Save the steps in motion, if that was asked for; raises as `animate`."""
+        frames = [] if self._frames is None or self._animated else self._frames.kept
+        if frames:
+            self.animate(frames, _MILLISECONDS, ("webp",), lossless=False)
 
     def record(self, **results: Any) -> None:
         """Keep parts of metrics.json, by their keys."""

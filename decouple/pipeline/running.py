@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,9 +12,13 @@ from typing import Any, TypeVar
 import numpy as np
 from omegaconf import DictConfig
 
+from decouple.errors import ImageError
 from decouple.features import Features
 from decouple.flow_kinds import FLOWS
 from decouple.flows import Flow, Observer
+from decouple.images import LoadedImage
+from decouple.images.animation import Frames
+from decouple.images.deep import Output
 from decouple.parsing import hold_of
 from decouple.pipeline.claims import Claim
 from decouple.pipeline.inputs import Inputs
@@ -139,6 +143,15 @@ class Run:
         """See `Recorder.draw`."""
         self.recorder.draw(*figures)
 
+    def animate(
+        self, frames: Sequence[np.ndarray], milliseconds: int, endings: Sequence[str]
+    ) -> None:
+        """See `Recorder.animate`; what ffmpeg cannot do costs no run."""
+        try:
+            self.recorder.animate(frames, milliseconds, endings)
+        except ImageError as error:
+            self.say(str(error))
+
     # The method's steps.
 
     def noisify(
@@ -246,6 +259,7 @@ class Run:
                 checkpoints=False,
             )
             yield one
+        self._animate(recorder)
         recorder.close(summary(inputs, prepared, recorder))
 
     def _folder_of(self, method: str) -> RunFolder:
@@ -258,6 +272,7 @@ class Run:
 
     def close(self) -> None:
         """Write metrics.json, the figures and the page, and show the closing table."""
+        self._animate(self.recorder)
         metrics = summary(self.inputs, self.prepared, self.recorder)
         self.live.end()
         self.recorder.close(metrics)
@@ -265,6 +280,13 @@ class Run:
         note = self._miss(metrics)
         if note is not None:
             self.say(note)
+
+    def _animate(self, recorder: Recorder) -> None:
+        """Save the steps in motion; what ffmpeg cannot do costs no run."""
+        try:
+            recorder.animate_steps()
+        except ImageError as error:
+            self.say(str(error))
 
     def _miss(self, metrics: dict[str, Any]) -> str | None:
         """What to say where the round trip's error exceeds what was asked for."""
@@ -324,6 +346,9 @@ def _recorder(
         LOSSES if inputs.objective else (),
         known_rows=known_rows,
         made_of=provenance(inputs),
+        output=Output.named(inputs.config.image.output),
+        like=_receiver(inputs),
+        frames=Frames(*inputs.size) if inputs.config.record.animation else None,
         tensorboard=inputs.config.record.tensorboard,
         began=began,
     )
@@ -334,6 +359,13 @@ def _recorder(
                 if inputs.seen[role] is not picture.pixels:
                     recorder.save(f"{role}_as_seen", inputs.seen[role])
         yield recorder
+
+
+def _receiver(inputs: Inputs) -> LoadedImage | None:
+    """The picture that becomes the result; None where that is made of nothing."""
+    if inputs.experiment.takes_setting("output.size"):
+        return None
+    return inputs.pictures.get("target", inputs.pictures["source"])
 
 
 def _prepared(inputs: Inputs, recorder: Recorder, progress: Progress) -> Prepared:

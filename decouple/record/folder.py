@@ -138,7 +138,11 @@ class RunFolder:
         self.write_text(name, json.dumps(plain(obj), indent=2, allow_nan=False) + "\n")
 
     def save_image(
-        self, name: str, pixels: np.ndarray, text: dict[str, str] | None = None
+        self,
+        name: str,
+        pixels: np.ndarray,
+        text: dict[str, str] | None = None,
+        profile: bytes | None = None,
     ) -> float:
         """Save a picture as `images/<name>`, rounded to 8 bits.
 
@@ -147,10 +151,11 @@ class RunFolder:
         name : file name, with or without `.png`
         pixels : (H, W, 3), values from 0 to 1; what is outside is clipped
         text : PNG text entries
+        profile : an ICC profile of sRGB, to go with it
 
         Returns
         -------
         The share of values that were clipped, 0 to 1.
         """
         path = self.path / _IMAGES / (name if name.endswith(".png") else f"{name}.png")
-        return images.save(pixels, path, text=text)
+        return images.save(pixels, path, text, profile)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,22 @@ DIGESTS = "digests"
 """Key in metrics.json: {name in the run folder: SHA-256}."""
 
 _METRICS = "metrics.json"
+# What runs of earlier versions had, too, and kept no digests of.
+_SINCE = "animation.*"
+# The result for other programs.
+_RESULTS = ("result.png", "result.tif")
 # Of each method of a comparison its metrics, which hold the digests of the rest.
 _FILES = (
-    *("config.yaml", "history.csv", "result.npz", "table.csv", "table.json", "images/*.png"),
+    *(
+        "config.yaml",
+        "history.csv",
+        "result.npz",
+        "table.csv",
+        "table.json",
+        "images/*.png",
+        _SINCE,
+    ),
+    *_RESULTS,
     f"methods/*/{_METRICS}",
 )
 _AT_A_TIME = 2**20
@@ -45,6 +59,8 @@ def altered(folder: Path, metrics: Mapping[str, Any]) -> list[str]:
     if DIGESTS not in metrics:
         return []
     told, found = metrics[DIGESTS], {**_of_files(folder), _METRICS: _of_values(metrics)}
+    if not any(fnmatch(name, _SINCE) for name in told):
+        found = {name: digest for name, digest in found.items() if not fnmatch(name, _SINCE)}
     return sorted(name for name in told.keys() | found.keys() if told.get(name) != found.get(name))
 
 

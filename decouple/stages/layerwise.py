@@ -101,11 +101,16 @@ def carried_out(
     def passes() -> int:
         return extractor.passes.count - before
 
+    shown: list[np.ndarray] = []
+
     def tell(fraction: float, features: np.ndarray) -> None:
         seconds = time.perf_counter() - began
         mse = extractor.mean_square(features - end)
-        observer(StepReport(stage, layer, fraction, passes(), seconds, mse))
+        image = shown.pop() if shown else None
+        shown.clear()
+        observer(StepReport(stage, layer, fraction, passes(), seconds, mse, image=image))
 
+    motion = replace(motion, seen=shown.append)
     with undisturbed():
         moved = flow.move(image, motion, tell)
     reached = extractor.measure(moved.image)

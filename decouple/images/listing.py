@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from glob import has_magic, iglob
@@ -63,15 +63,32 @@ def listed(source: str, labels: str | None = None) -> list[ListedPicture]:
             raise ConfigError(f"source={source} names '{one.path}' twice")
     if labels is None:
         return found
-    given = {_normal(path): label for path, label in _rows(labels, "table.labels", labelled=True)}
     paths = [picture.path for picture in found]
-    _refuse(f"table.labels={labels} has no label for", (p for p in paths if p not in given))
+    given = given_for(paths, labels, "table.labels", f"source={source}")
+    return [ListedPicture(p.path, p.file, label) for p, label in zip(found, given, strict=True)]
+
+
+def given_for(
+    paths: Sequence[str], name: str, setting: str, whose: str, column: str = "label"
+) -> list[str]:
+    """What a CSV file says of each of some paths, of which it must have all and no others.
+
+    Parameters
+    ----------
+    paths : as a table has them
+    name, setting : of the file, with columns `path` and `column`
+    whose : the paths are, in a message
+
+    Raises
+    ------
+    ConfigError : it says nothing of one, or names others; or is no such file.
+    RunFolderError : it cannot be read.
+    """
+    given = {_normal(path): word for path, word in _rows(name, setting, column, needed=True)}
+    _refuse(f"{setting}={name} has no {column} for", (p for p in paths if p not in given))
     known = set(paths)
-    _refuse(
-        f"table.labels={labels} names what source={source} has not:",
-        (path for path in given if path not in known),
-    )
-    return [ListedPicture(p.path, p.file, given[p.path]) for p in found]
+    _refuse(f"{setting}={name} names what {whose} has not:", (p for p in given if p not in known))
+    return [given[path] for path in paths]
 
 
 def _found(source: str) -> list[ListedPicture]:
@@ -137,8 +154,10 @@ def _in_list(place: Path, source: str) -> list[ListedPicture]:
     return found
 
 
-def _rows(name: str, setting: str, labelled: bool = False) -> Iterator[tuple[str, str]]:
-    """Path and label of each line of a CSV file; labels are empty if it has none."""
+def _rows(
+    name: str, setting: str, column: str = "label", needed: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Path and label, or another column, of each line of a CSV file; empty if it has none."""
     place = files.expanded(name)
     with files.disk_errors("read", place), files.opened_plain(place) as file:
         content = file.read()
@@ -146,18 +165,17 @@ def _rows(name: str, setting: str, labelled: bool = False) -> Iterator[tuple[str
         text = io.StringIO(content.decode("utf-8-sig"), newline="")
         reader = csv.DictReader(text, strict=True)
         columns = reader.fieldnames or []
-        needed = ("path", "label") if labelled else ("path",)
-        lacking = [column for column in needed if column not in columns]
+        lacking = [c for c in ("path", column) if c not in columns and (needed or c == "path")]
         if lacking:
             raise ConfigError(f"{setting}={name} has no column {' and no column '.join(lacking)}")
         seen = set()
         for row in reader:
-            path, label = row["path"] or "", row.get("label") or ""
+            path, label = row["path"] or "", row.get(column) or ""
             where = f"{setting}={name}, line {reader.line_num}"
             if not path or "\0" in path:
                 raise ConfigError(f"{where}: there is no path")
-            if "label" in columns and not label:
-                raise ConfigError(f"{where}: '{path}' has no label")
+            if column in columns and not label:
+                raise ConfigError(f"{where}: '{path}' has no {column}")
             if _normal(path) in seen:
                 raise ConfigError(f"{where}: '{path}' is named twice")
             seen.add(_normal(path))

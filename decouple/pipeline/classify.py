@@ -11,13 +11,10 @@ from rich.table import Table
 
 from decouple import images
 from decouple.devices import described
-from decouple.errors import ConfigError
 from decouple.networks.classifier import SIDE, Classifier, Label, classifier, most_probable
+from decouple.pipeline.alone import check_unfinished, folder_of
 from decouple.pipeline.inputs import origin_of
-from decouple.pipeline.provenance import write_settings
-from decouple.pipeline.state import has_ended
 from decouple.record.folder import RunFolder
-from decouple.record.lock import locked
 from decouple.record.metrics import environment, write_metrics
 from decouple.record.progress import Progress
 from decouple.report.page import PAGE, write_page
@@ -31,8 +28,7 @@ def classify(config: DictConfig) -> Path:
     DecoupleError : anything the user can mend; then no folder is made.
     """
     began = time.perf_counter()
-    if config.resume is not None and has_ended(config.resume):
-        raise ConfigError(f"there is nothing to go on with in '{config.resume}': the run has ended")
+    check_unfinished(config)
     progress = Progress()
     picture = images.load(config.source, (SIDE, SIDE), config.image.fit)
     for note in picture.notes:
@@ -41,11 +37,7 @@ def classify(config: DictConfig) -> Path:
     network = classifier(chosen.name, chosen.weights, chosen.preprocessing)
     labels = most_probable(network.probabilities(picture.pixels), config.classify.top, progress.say)
 
-    if config.resume is None:
-        folder = RunFolder.create(config.experiment, config.run_dir)
-    else:  # a run is short: it is repeated into its folder
-        folder = RunFolder.open(config.resume)
-    with locked(folder.path):
+    with folder_of(config) as folder:
         _record(folder, config, picture, network, labels, began)
     progress.console.print(_table(labels))
     progress.say(f"report  {folder.path / PAGE}")
@@ -60,7 +52,6 @@ def _record(
     labels: list[Label],
     began: float,
 ) -> None:
-    write_settings(folder, config)
     folder.save_image("source", picture.pixels)
     metrics = {
         "experiment": config.experiment,

@@ -230,8 +230,7 @@ class Recorder:
         """
         path = self.folder.path
         if self._arrays:
-            with files.written_aside(path / "result.npz") as aside, aside.open("wb") as file:
-                np.savez(file, **self._arrays)  # type: ignore[arg-type]
+            self.folder.save_arrays(self._arrays)
         write_metrics(self.folder, metrics)
         with files.disk_errors("write into", path):
             (path / "plots").mkdir(exist_ok=True)

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from glob import has_magic, iglob
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,9 @@ from decouple.record.feature_table import (
 )
 from decouple.record.parquet import can_write_parquet, read_parquet
 
-_PATH, _LABEL, _STATUS = (TEXTS.index(name) for name in ("path", "label", "status"))
+_PATH, _LABEL, _STATUS, _DIGEST = (
+    TEXTS.index(name) for name in ("path", "label", "status", "digest")
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +43,7 @@ class FeatureTable:
     paths : of the pictures, sorted
     labels : of each, as text; None if none has one
     status : of each, `ok` or what is wrong
+    digests : of each picture's values; empty where it cannot be read
     raw : {layer: (N, C_k) float64}, features of the pictures as they are; NaN where one cannot be
         read
     decoupled : {layer: (N, C_k) float64}, decoupled features; NaN where one cannot be moved
@@ -50,6 +54,7 @@ class FeatureTable:
     paths: tuple[str, ...]
     labels: tuple[str, ...] | None
     status: tuple[str, ...]
+    digests: tuple[str, ...]
     raw: Mapping[str, np.ndarray]
     decoupled: Mapping[str, np.ndarray]
     channels: Mapping[str, np.ndarray]
@@ -59,6 +64,25 @@ class FeatureTable:
     def done(self) -> np.ndarray:
         """(N,) bool, whether both kinds of features are there."""
         return np.array([status == DONE for status in self.status], bool)
+
+
+def tables_at(name: str, setting: str) -> list[Path]:
+    """The tables that a word names: a run folder, a table's file, or a pattern of either.
+
+    Raises
+    ------
+    ConfigError : it names none.
+    """
+    place = files.expanded(name)
+    if files.there(place) or not has_magic(name):
+        return [table_at(place)]
+    every = (Path(found) for found in sorted(iglob(str(place), recursive=True)))  # noqa: PTH207
+    tables = [
+        found for found in every if found.suffix in (".csv", ".parquet") or files.there(found / CSV)
+    ]
+    if not tables:
+        raise ConfigError(f"{setting}={name} names no tables: a run of features writes table.csv")
+    return [table_at(table) for table in tables]
 
 
 def read_table(*tables: str | Path) -> FeatureTable:
@@ -89,6 +113,7 @@ def read_table(*tables: str | Path) -> FeatureTable:
         paths=tuple(row[_PATH] for row in texts),
         labels=labels if any(labels) else None,
         status=tuple(row[_STATUS] for row in texts),
+        digests=tuple(row[_DIGEST] for row in texts),
         raw=dict(zip(layers, held[: len(layers)], strict=True)),
         decoupled=dict(zip(layers, held[len(layers) :], strict=True)),
         channels=layers,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,12 @@ class RunFolder:
     def write_json(self, name: str, obj: Any) -> None:
         """Write `obj` as strict JSON: NaN and infinities become null, keys keep their order."""
         self.write_text(name, json.dumps(plain(obj), indent=2, allow_nan=False) + "\n")
+
+    def save_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write `result.npz`, arrays in full precision by their names."""
+        path = self.path / "result.npz"
+        with files.written_aside(path) as aside, aside.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
 
     def save_image(
         self,

@@ -11,11 +11,11 @@ import yaml
 
 from decouple import files
 from decouple.errors import ConfigError, RunFolderError
-from decouple.experiments import KINDS, Fact
+from decouple.experiments import KINDS, Fact, experiment_named
 from decouple.overrides import differences, read_config, repeat_command, settings, word
 from decouple.record.metrics import comparison, read_metrics
 from decouple.record.progress import stage_name
-from decouple.report import facts, tables
+from decouple.report import facts, probe, tables
 from decouple.report.feature_table import first_rows
 from decouple.report.panel import picture_titles
 from decouple.report.template import Column, Embedded, render, texts
@@ -123,6 +123,8 @@ def page_of(run_dir: Path, metrics: Mapping[str, Any], under_way: UnderWay | Non
         reasons=facts.stop_reasons(metrics),
         labels=tables.label_table(metrics),
         rows=first_rows(run_dir),
+        scores=probe.score_table(metrics),
+        scores_reading=probe.reading(metrics),
         compare=tables.compare_table(metrics),
         reading=comparison(metrics).get("reading"),
         judges=tables.compare_table(metrics, "judges"),
@@ -205,5 +207,6 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any] | None:
         "changed": (columns, rows),
         "command": command,
         "all": everything,
-        "automatic": settings(config).get("network.weights") == "auto",
+        "automatic": settings(config).get("network.weights") == "auto"
+        and experiment_named(str(config["experiment"])).takes_setting("network.weights"),
     }

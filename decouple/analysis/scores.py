@@ -1,0 +1,128 @@
+"""Scores of each kind of features in each split, for rising numbers of training pictures."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
+
+from decouple.analysis.kinds import Kind
+from decouple.analysis.splits import Split
+
+# Of which the best is chosen on the training pictures, by cross-validation within them.
+_PENALTIES = {"logistic": (1e-3, 1e-2, 1e-1, 1.0), "svm": (0.1, 1.0, 10.0, 100.0)}
+_WITHIN = 3
+_RIDGES = np.logspace(-3, 5, 17)
+_ITERATIONS = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What came of all splits.
+
+    Attributes
+    ----------
+    sizes : training pictures, rising; the last time all are taken
+    by_kind : {kind: (sizes, splits)}, accuracy, or mean squared error
+    predicted : {kind: labels predicted of the pictures tested, for each split}, with all training
+        pictures
+    unfinished : fits that ended before they had converged
+    """
+
+    sizes: list[int]
+    by_kind: dict[str, np.ndarray]
+    predicted: dict[str, list[np.ndarray]]
+    unfinished: int
+
+
+def scored(
+    kinds: Sequence[Kind],
+    labels: np.ndarray,
+    splits: Sequence[Split],
+    sizes: Sequence[int],
+    classifier: str,
+    seed: int = 0,
+    shown: Callable[[str], object] = lambda _: None,
+) -> Scores:
+    """Train and test on every split; each kind of features meets the same pictures.
+
+    Parameters
+    ----------
+    kinds : what is compared
+    labels : (N,), text of classes, or numbers
+    splits, sizes : see `analysis.splits`
+    classifier : `logistic`, `lda`, `svm`; or `ridge`, for numbers
+    seed : of random projections, and of folds within training pictures
+    shown : is told how far it is
+    """
+    by_kind = {kind.name: np.empty((len(sizes), len(splits))) for kind in kinds}
+    predicted: dict[str, list[np.ndarray]] = {kind.name: [] for kind in kinds}
+    unfinished = 0
+    for number, split in enumerate(splits):
+        shown(f"split {number + 1} of {len(splits)}")
+        for kind in kinds:
+            told = np.empty(0)
+            for place, size in enumerate(sizes):
+                train = split.train if place == len(sizes) - 1 else split.train[:size]
+                with _undisturbed() as said:
+                    known, asked = kind.given(train, split.test, [seed, number])
+                    told = _fitted(classifier, known, labels[train], seed).predict(asked)
+                unfinished += bool(said)
+                by_kind[kind.name][place, number] = score(labels[split.test], told)
+            predicted[kind.name].append(told)
+    return Scores(list(sizes), by_kind, predicted, unfinished)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[list[warnings.WarningMessage]]:
+    """Warnings of fits that have not converged, in place of what they print.
+
+    In one thread: matrices are small, and threads would wait for each other.
+    """
+    with threadpool_limits(1), warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", ConvergenceWarning)
+        yield said
+
+
+def score(true: np.ndarray, told: np.ndarray) -> float:
+    """Share of classes that are right; of numbers their mean squared error."""
+    if true.dtype.kind == "f":
+        return float(np.mean(np.square(true - told)))
+    return float(np.mean(true == told))
+
+
+def chance(labels: np.ndarray) -> float:
+    """The score without any features: of the most frequent class, or of the mean."""
+    if labels.dtype.kind == "f":
+        return float(np.var(labels))
+    return float(np.unique(labels, return_counts=True)[1].max() / len(labels))
+
+
+def _fitted(classifier: str, given: np.ndarray, labels: np.ndarray, seed: int) -> Any:
+    """Trained, with how much it is penalized chosen on these pictures alone.
+
+    Of ridge regression by leaving one out; shrinkage of the LDA's covariance is Ledoit's and
+    Wolf's (2004); of others by cross-validation, unless a class has one picture.
+    """
+    if classifier == "ridge":
+        return RidgeCV(alphas=_RIDGES).fit(given, labels)
+    if classifier == "lda":
+        return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(given, labels)
+    penalties = _PENALTIES[classifier]
+    plain = LogisticRegression(max_iter=_ITERATIONS) if classifier == "logistic" else SVC()
+    folds = min(_WITHIN, int(np.unique(labels, return_counts=True)[1].min()))
+    if folds < 2:
+        return plain.set_params(C=penalties[len(penalties) // 2]).fit(given, labels)
+    within = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    return GridSearchCV(plain, {"C": penalties}, cv=within).fit(given, labels)

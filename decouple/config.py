@@ -77,7 +77,7 @@ class NoiseConfig:
 class MaskConfig:
     """min_slope: channels whose mean activation slope is not above it are left out.
 
-    So are those that answer at less than one position in all, unless it is 0.
+    So are those that answer at less than two positions in all, unless it is 0.
     """
 
     min_slope: float = 1e-3

@@ -19,6 +19,9 @@ from decouple.networks.network import Network
 # The most that a batch of backward passes may hold, in bytes.
 BATCH_BYTES = 512 * 2**20
 _LARGEST_BATCH = 32
+# At how many positions a channel must answer: a mean that one place makes is no texture's, and an
+# image bends sharply to hold it.
+_POSITIONS = 2
 
 
 class Extractor(Features):
@@ -145,9 +148,9 @@ class Extractor(Features):
     def movable(self, image: np.ndarray, least: float) -> dict[str, np.ndarray]:
         """See `Features.movable`; where there is one feature to a channel, by its slopes.
 
-        One that answers at less than one position in all is left out as well: its mean is made of
-        the tails of its activation, and small maps would take it for alive. With a `least` of 0
-        whatever answers at all is taken.
+        One that answers at less than two positions in all is left out as well: its mean tells of
+        one place, or is made of the tails of its activation, and small maps would take it for
+        alive. With a `least` of 0 whatever answers at all is taken.
         """
         slopes = self._slopes(image) if self.one_a_channel else None
         if slopes is None:
@@ -155,7 +158,7 @@ class Extractor(Features):
         alive = {}
         for layer, kept in self.alive.items():
             means, positions = slopes[layer]
-            alive[layer] = kept & (means > (max(least, 1 / positions) if least > 0 else 0))
+            alive[layer] = kept & (means > (max(least, _POSITIONS / positions) if least > 0 else 0))
         return alive
 
     # Measuring and linearizing.

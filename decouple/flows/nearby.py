@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # From how many of the latest steps p is told.
 _STEPS = 3
 _PRECISION = 0.03
+# For how many steps a factor is new: what they take it would not save to form it again.
+_NEW = 2
 # Of the logarithm of a ratio; what changes more says little of K.
 _LARGEST = 7.0
 
@@ -87,12 +89,20 @@ class _Told(NamedTuple):
 
 
 class Factors:
-    """The factors of a way under way; the nearest is adapted to where it is asked for."""
+    """The factors of a way under way; the nearest is adapted to where it is asked for.
+
+    Attributes
+    ----------
+    excess : work of steps since the last one was made, in passes, beyond what they took when it was
+        new: what one more would have saved
+    """
 
     def __init__(self, known: list[_Made]) -> None:
         self._made = known
         self._told: deque[_Told] = deque(maxlen=_STEPS)
         self._exponent = 0.0
+        self.excess = 0.0
+        self._when_new: list[float] = []
 
     @classmethod
     def of(cls, way: Way) -> Factors:
@@ -110,6 +120,25 @@ class Factors:
     def make(self, s: float, extractor: Features, point: Point) -> None:
         """Form one more."""
         self._made.append(_Made(s, Factor.near(extractor, point), point.features))
+        self.excess, self._when_new = 0.0, []
+
+    @property
+    def new(self) -> bool:
+        """Whether the last one was made so lately that another would not be better."""
+        return len(self._when_new) < _NEW
+
+    @property
+    def unused(self) -> bool:
+        """Whether no step was solved with the last one yet."""
+        return not self._when_new
+
+    def worked(self, work: float, converged: bool) -> float:
+        """Of a step's work, in passes, what it would not have taken with a new factor."""
+        if self.new and converged:
+            self._when_new.append(work)
+        excess = max(0.0, work - min(self._when_new, default=0.0))
+        self.excess += excess
+        return excess
 
     def at(self, s: float, features: np.ndarray) -> Adapted:
         """The one made nearest to s, of equally near ones the latest, for features (C,) there."""

@@ -5,16 +5,19 @@ x₁ = x₀ + J̄ᵀ λ and f(x₁) = way-point (see `flows.symmetric`) are solv
 passes each, since the secants come with the change of the features (at J in the middle there would
 be a third). The last condition is posed as f(x₁) − f(x₀) = difference of the way-points, and the
 left side computed as a change from x₀: its rounding is relative to the step, not to the features.
-Where float32 cannot solve a step as exactly as asked (Jᵀλ cancels in deep layers), its last
-iterations are computed in float64. What Anderson acceleration learns in one step serves the next
-ones.
+Where float32 cannot solve a step as exactly as asked (Jᵀλ cancels in deep layers), what it leaves
+is solved for by iterative refinement: residuals in float64, corrections in float32 (Wilkinson,
+*Rounding Errors in Algebraic Processes*, 1963; Higham, *Accuracy and Stability of Numerical
+Algorithms*, ch. 12). What Anderson acceleration learns in one step serves the next ones.
 """
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -26,9 +29,9 @@ if TYPE_CHECKING:
     from decouple.flows.nearby import Adapted
     from decouple.flows.preconditioner import Factor
 
-_PASSES_PER_ITERATION = 2
-# What a pass takes in float64, in passes in float32: 2.2 to 2.6 at layers 1 to 3.
-_DOUBLE_WORK = 2.4
+# Of an iteration in the network's own precision, in its passes, and of one in float64: a pass of it
+# takes 2.2 to 2.6 at layers 1 to 3, and 4 at layers 4 and 5.
+_WORK, _EXACT_WORK = 2.0, 7.0
 # Fewer iterations than this are not worth a new factor; than the second where steps are not to be
 # taken back.
 _GOOD_ITERATIONS, _GOOD_ONE_WAY = 8, 4
@@ -37,6 +40,11 @@ _GOOD_ITERATIONS, _GOOD_ONE_WAY = 8, 4
 _CANCELLED = 10.0
 # A step's error, in units of what is lost in float32, below which it is solved further in float64.
 _NEARLY = 3.0
+# Of the iterates about a base, how far they are told at, in units of where bending and rounding are
+# equal if both are as they are on the average: what bends does so at few places.
+_BENT = 0.3
+# How small the error becomes about one base at best, and in how many iterations it must be halved.
+_GAIN, _CREEPING = 1e-2, 4
 
 
 @dataclass
@@ -65,13 +73,41 @@ class Solved:
     rate: float = 1.0
 
 
+class _At(NamedTuple):
+    """The equations at an iterate (λ, x₁).
+
+    Attributes
+    ----------
+    residual : (C,), what is left to do for the features
+    correction : (C,), of λ
+    moved : (H, W, 3), x₀ + J̄ᵀ λ with λ corrected
+    error : of the image, RMS over its values, that the residual stands for
+    work : that it took, in passes of the network's own precision
+    exact : whether these are they, not only told from others near by
+    anew : whether they are not to be compared with those at the iterates before
+    """
+
+    residual: np.ndarray
+    correction: np.ndarray
+    moved: np.ndarray
+    error: float
+    work: float = _WORK
+    exact: bool = True
+    anew: bool = False
+
+
 class _Equations:
     """Those of one step, from x₀ to a change (C,) of its features, in one precision."""
 
     def __init__(
-        self, extractor: Features, x0: np.ndarray, wanted: np.ndarray, begin: Point | None = None
+        self,
+        extractor: Features,
+        x0: np.ndarray,
+        wanted: np.ndarray,
+        factor: Adapted,
+        begin: Point | None = None,
     ) -> None:
-        self.extractor, self.x0, self.wanted = extractor, x0, wanted
+        self.extractor, self.x0, self.wanted, self.factor = extractor, x0, wanted, factor
         self.begin = begin or extractor.linearize(x0)
 
     def residual(self, x1: np.ndarray) -> tuple[np.ndarray, Secant]:
@@ -80,9 +116,82 @@ class _Equations:
         secant = self.extractor.secant(self.begin, x1 - self.x0)
         return self.wanted - secant.change, secant
 
-    def moved(self, secant: Secant, multipliers: np.ndarray) -> np.ndarray:
-        """x₀ + J̄ᵀ λ."""
-        return self.x0 + self.extractor.vjp(secant, multipliers)
+    def pulled(self, secant: Secant, multipliers: np.ndarray) -> np.ndarray:
+        """J̄ᵀ λ."""
+        return np.asarray(self.extractor.vjp(secant, multipliers), np.float64)
+
+    def at(self, multipliers: np.ndarray, x1: np.ndarray) -> _At:
+        """See `_At`."""
+        residual, secant = self.residual(x1)
+        correction = self.factor.solve(residual)
+        moved = self.x0 + self.pulled(secant, multipliers + correction)
+        return _At(residual, correction, moved, self.factor.distance(residual, correction))
+
+
+class _Refined:
+    """The same in float64, most of it told from evaluations in the network's own precision.
+
+    Where a solution is nearly found, the equations are linear in what is left of the error, (l, e).
+    So they are computed in float64 at one iterate, the base. At those about it, base + (l, e), they
+    are as there plus 1/k times the difference between base + k (l, e) and the base, both in the
+    network's own precision. What is bent makes that wrong in proportion to k, what is rounded to
+    1/k; k is about where they are equal. When an error is as small as that can tell, its iterate
+    becomes the base.
+
+    Parameters
+    ----------
+    own, exact : the equations in the network's precision and in float64
+    lost : error (RMS over the image) that the former's rounding makes
+    tolerance : error that is asked for
+    """
+
+    def __init__(self, own: _Equations, exact: _Equations, lost: float, tolerance: float) -> None:
+        self.own, self.exact, self.lost, self.tolerance = own, exact, lost, tolerance
+        self._base: _Base | None = None
+        # At the base, in the network's own precision: residual, J̄ᵀ λ, and J̄ᵀ times the correction.
+        self._own: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self._errors: list[float] = []
+
+    def at(self, multipliers: np.ndarray, x1: np.ndarray) -> _At:
+        """See `_At`."""
+        if self._base is None or not rms(self._base.x1 - self.own.x0):
+            return self._exactly(multipliers, x1)
+        base, own = self._base, self.own
+        if self._own is None:
+            own_residual, secant = own.residual(base.x1)
+            both = own.extractor.vjp_batch(
+                secant, np.stack([base.multipliers, base.there.correction])
+            )
+            self._own = own_residual, *both.astype(np.float64)
+        own_residual, own_pulled, own_corrected = self._own
+        step, size = rms(base.x1 - own.x0), max(rms(x1 - base.x1), sys.float_info.min)
+        gain = math.sqrt(self.lost / step)
+        k = max(_BENT * gain * step / size, 1.0)
+        residual, secant = own.residual(base.x1 + k * (x1 - base.x1))
+        residual = base.there.residual + (residual - own_residual) / k
+        correction = own.factor.solve(residual)
+        beyond = multipliers + correction - base.multipliers
+        pulled = own.pulled(secant, base.multipliers + k * beyond)
+        moved = base.there.moved - own_corrected + (pulled - own_pulled) / k
+        error = own.factor.distance(residual, correction)
+        self._errors.append(error)
+        creeps = len(self._errors) > _CREEPING and error > self._errors[-1 - _CREEPING] / 2
+        if error < max(gain, _GAIN) * base.there.error or error < self.tolerance or creeps:
+            self._base = None
+        return _At(residual, correction, moved, error, exact=False)
+
+    def _exactly(self, multipliers: np.ndarray, x1: np.ndarray) -> _At:
+        there = self.exact.at(multipliers, x1)._replace(work=_EXACT_WORK, anew=True)
+        self._base, self._own, self._errors = _Base(multipliers, x1, there), None, [there.error]
+        return there
+
+
+class _Base(NamedTuple):
+    """An iterate, and the equations there in float64."""
+
+    multipliers: np.ndarray
+    x1: np.ndarray
+    there: _At
 
 
 class StepSolver:
@@ -129,15 +238,16 @@ class StepSolver:
         limit : of iterations
         predict : λ and x₁ to begin with, from the extractor linearized at x₀
         """
-        equations = _Equations(self.extractor, x0, wanted, self.begin)
+        own = _Equations(self.extractor, x0, wanted, factor, self.begin)
+        equations: _Equations | _Refined = own
         self.begin = None  # not held beside that in float64
         # A plain difference loses what the features round to, and not what their change does.
-        rounded = wanted if self.extractor.exact_secant else equations.begin.features
+        rounded = wanted if self.extractor.exact_secant else own.begin.features
         lost = _CANCELLED * factor.rounding(rounded, self.extractor.epsilon)
         finer = self.exact and lost > asked
         last = self.extractor.in_float64() if finer else self.extractor
         tolerance = max(asked, factor.rounding(rounded, last.epsilon))
-        multipliers, x1 = predict(equations.begin)
+        multipliers, x1 = predict(own.begin)
         size = len(multipliers)
         if self._anderson is not None and self._learnt_with is factor.factor:
             self._anderson.restart()
@@ -148,14 +258,10 @@ class StepSolver:
         good = _GOOD_ITERATIONS if self.exact else _GOOD_ONE_WAY
         excess = 0.0
         for iteration in range(1, limit + 1):
+            there = equations.at(multipliers, x1)
+            residual, error, moved = there.residual, there.error, there.moved
             if iteration > good:
-                own = equations.extractor is self.extractor
-                excess += _PASSES_PER_ITERATION * (1.0 if own else _DOUBLE_WORK)
-            residual, secant = equations.residual(x1)
-            correction = factor.solve(residual)
-            moved = equations.moved(secant, multipliers + correction)
-            del secant  # before the next one is made: it is as large as a point
-            error = factor.distance(residual, correction)
+                excess += there.work
             lag = moved - x1
             lag_rms = rms(lag)
             finite = bool(np.isfinite(error + lag_rms))
@@ -165,16 +271,17 @@ class StepSolver:
                     x0, multipliers, iteration, excess, residual, tolerance, False, finite
                 )
             first = error if iteration == 1 else first
+            if there.exact:
+                since_best = 0 if error < best else since_best + 1
+                best = min(best, error)
             settled = lag_rms < 10 * tolerance
-            since_best = 0 if error < best else since_best + 1
-            best = min(best, error)
             # Rounding can hold the error just above the tolerance for good.
             solved = error < tolerance or (since_best >= 2 and error < 3 * tolerance)
-            if settled and solved and equations.extractor is last:
+            refines = equations is not own
+            if settled and solved and there.exact and refines == finer:
+                corrected = multipliers + there.correction
                 # Once more is nearer to the equations, but changes features that hardly answer.
-                x1, multipliers = (
-                    (moved, multipliers + correction) if self.exact else (x1, multipliers)
-                )
+                x1, multipliers = (moved, corrected) if self.exact else (x1, multipliers)
                 rate = (error / first) ** (1 / (iteration - 1)) if iteration > 1 else 0.0
                 return Solved(
                     x1, multipliers, iteration, excess, residual, tolerance, True, rate=rate
@@ -185,13 +292,15 @@ class StepSolver:
                 self._scale = float(motion / size_of_multipliers) if motion > 0 else 1.0
                 self._anderson = Anderson(size + x1.size, self.memory)
                 self._learnt_with = factor.factor
-            u = self._anderson.next(
-                np.concatenate([self._scale * multipliers, x1.ravel()]),
-                np.concatenate([self._scale * correction, lag.ravel()]),
-            )
-            multipliers, x1 = u[:size] / self._scale, u[size:].reshape(x1.shape)
-            if error < _NEARLY * lost and equations.extractor is not last:
-                equations, best, since_best = _Equations(last, x0, wanted), np.inf, 0
+            if there.anew:
                 # The difference between two precisions teaches nothing.
                 self._anderson.restart()
+            u = self._anderson.next(
+                np.concatenate([self._scale * multipliers, x1.ravel()]),
+                np.concatenate([self._scale * there.correction, lag.ravel()]),
+            )
+            multipliers, x1 = u[:size] / self._scale, u[size:].reshape(x1.shape)
+            if finer and not refines and error < _NEARLY * lost:
+                exact = _Equations(last, x0, wanted, factor)
+                equations, best, since_best = _Refined(own, exact, lost, tolerance), np.inf, 0
         return Solved(x0, multipliers, limit, excess, residual, tolerance, False)

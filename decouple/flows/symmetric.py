@@ -42,9 +42,10 @@ if TYPE_CHECKING:
 # way is most curved where it begins.
 _FIRST_STEP = 1 / 32
 # Steps get longer while an iteration leaves no more than the first part of the error, and shorter
-# where it leaves more than the second: if that part goes with the root of a step's length, as it
-# does where a step is bent, the work for a way is least at 1/√e.
-_FAST, _SLOW = 0.45, 0.6
+# where it leaves more than the second with a new factor: if that part goes with a power γ of a
+# step's length, the work for a way is least at e^-γ; γ is 1/2 where a step is bent everywhere, and
+# less where a few channels bend it, since the acceleration learns them.
+_FAST, _SLOW = 0.5, 0.7
 # Where growth is not found, only the number of iterations tells how much a step is bent.
 _FEW_UNTOLD, _MANY_UNTOLD = 9, 12
 _FEW_ONE_WAY, _MANY_ONE_WAY = 4, 6
@@ -175,8 +176,6 @@ class _Walk:
         # How far the image is from the start of its path, which it takes along in parallel.
         self.aside = np.zeros_like(motion.start)
         self.refreshed_at: float | None = None
-        # Work beyond what is good for steps since the last factor, in passes.
-        self.excess = 0.0
 
     def _plan(self, way: Way) -> deque[_Planned]:
         """The steps to take, with what is known of each."""
@@ -220,14 +219,16 @@ class _Walk:
             h = 1.0 - self.s if 1.0 - self.s - h < 1e-9 else h
             target = self._waypoint(h)
             solved = self._solve(h, target - self.nominal)
-            self.excess += solved.excess
+            excess = self.factors.worked(solved.excess, solved.converged)
             if not solved.converged:
+                aged = not self.factors.new
                 failure = self._after_failure(h, solved)
                 if failure is not None:
                     return self._ended(failure)
-                length = min(h / 2, length)
+                # With a new factor the same is tried once more.
+                length = h if aged and self.factors.unused else min(h / 2, length)
                 continue
-            end, growth = self._grown(target, solved)
+            end, growth = self._grown(solved)
             bent = growth is not None and growth.bend > _TOO_BENT
             if bent and not self.planned and h / 2 >= self.stepper.smallest_step:
                 length = h / 2
@@ -235,19 +236,19 @@ class _Walk:
             self._accept(h, target, solved, end, growth)
             length = h * self._lengthened(solved)
             steps_left = (1.0 - self.s) / length
-            pays = solved.excess * steps_left > self._factor_cost()
-            if not self.follows and pays and self.excess > self._factor_cost():
+            pays = excess * steps_left > self._factor_cost()
+            if not self.follows and pays and self.factors.excess > self._factor_cost():
                 self._refresh()
         return self._ended(self.motion.ended(self.features))
 
-    def _grown(self, target: np.ndarray, solved: Solved) -> tuple[Point | None, Growth | None]:
+    def _grown(self, solved: Solved) -> tuple[Point | None, Growth | None]:
         """The end of a step, linearized, and growth with it; None where nothing comes back."""
         if self.growth is None:
             return None, None
         end = self.extractor.linearize(solved.image)
-        change, wanted = solved.image - self.image, target - self.nominal
+        change = solved.image - self.image
         return end, self.growth.after(
-            self.extractor, end, change, wanted, solved.multipliers, self._factor()
+            self.extractor, end, change, solved.multipliers, self._factor()
         )
 
     def _accept(
@@ -283,7 +284,8 @@ class _Walk:
             self.recent = deque([self.recent[-1]], maxlen=self.recent.maxlen)
             if self.planned:
                 return None
-        worn = self.planned or self.excess > self._factor_cost()
+        aged = not self.factors.new
+        worn = self.planned or aged or self.factors.excess > self._factor_cost()
         if worn and self.refreshed_at != self.s:
             # A new factor is tried before a planned step is cut up.
             self._refresh()
@@ -308,6 +310,8 @@ class _Walk:
             told = (solved.rate, _FAST, _SLOW)
         work, few, many = told
         longer = 1.5 if work <= few else 0.8 if work > many else 1.0
+        if longer < 1.0 and not self.factors.new:
+            longer = 1.0  # it is the factor that is poor, however short a step
         bend = 0.0 if self.growth is None else self.growth.bend
         return min(longer, _LARGEST_BEND / bend) if bend > 0 else longer
 
@@ -320,7 +324,6 @@ class _Walk:
         point = self.solver.begin or self.extractor.linearize(self.image)
         self.factors.make(self.s, self.extractor, point)
         self.refreshed_at = self.s
-        self.excess = 0.0
 
     def _factor(self) -> Adapted:
         return self.factors.at(self.s, self.features)

@@ -59,7 +59,7 @@ def prepare(
         has where the features of the one before are imposed on it
     seed, draws : see `noise_reference`
     min_slope : a channel is left out where its mean activation slope is not above it, or where it
-        answers at less than one position in all, on the noise or on an image; 0 leaves out only
+        answers at less than two positions in all, on the noise or on an image; 0 leaves out only
         what answers nowhere
     tried : whether features of your own have been tried already
 

@@ -145,6 +145,21 @@ class TestReversibility:
         assert rms(moved.image - image) > 1e-3
         assert rms(back.image - image) < 1e-9
 
+    def test_most_of_what_float64_finishes_is_computed_in_float32(
+        self, extractor, grained, monkeypatch
+    ):
+        secant, precisions = Extractor.secant, []
+
+        def noted(self, *args):
+            precisions.append(self.dtype)
+            return secant(self, *args)
+
+        monkeypatch.setattr(Extractor, "secant", noted)
+        image, net = grained(16, 21), extractor(2)
+        moved = Symmetric().walk(image, held_motion(net, image, 1e-13, 0.1), Told())
+        assert moved.stop_reason is StopReason.REACHED
+        assert 0 < precisions.count("float64") < precisions.count("float32") / 2
+
     def test_float64_is_left_alone_where_float32_will_do(self, extractor, grained, monkeypatch):
         monkeypatch.setattr(Extractor, "in_float64", lambda self: pytest.fail("not needed"))
         motion = held_motion(extractor(2), grained(16, 21), 1e-6, 0.1)

@@ -63,6 +63,7 @@ _HOMES = {
     "Projected": "decouple.flows",
     "psnr_db": "decouple.images",
     "read_table": "decouple.record.feature_tables",
+    "RegionMeans": "decouple.features",
     "Reference": "decouple.stages",
     "round_trip": "decouple.stages",
     "save": "decouple.images",
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
         Joined,
         LayerStatistics,
         Moments,
+        RegionMeans,
         check_features,
     )
     from decouple.flows import (

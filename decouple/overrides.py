@@ -36,7 +36,7 @@ REFUSALS = (HydraException, OmegaConfBaseException, OverflowError)
 # Settings that may themselves be a mapping with names of the user's own.
 _MAPPINGS = frozenset({"strength", "optimizer.options"})
 # What runs had from before there were these settings.
-_BEFORE = {
+_BEFORE: dict[str, Any] = {
     "plugin": None,
     "features.name": "means",
     "network.preprocessing": "auto",
@@ -44,6 +44,10 @@ _BEFORE = {
     "colour": "source",
     "record.animation": False,
     "image.output": "png",
+    "sources": [],
+    "source_weights": None,
+    "regions.source": [],
+    "regions.target": [],
 }
 # Where a run wrote, and went on, says nothing of what it computed.
 _OF_ONE_RUN = frozenset({"run_dir", "resume", "plan"})

@@ -59,6 +59,18 @@ def output_size(value: Any) -> tuple[int, int]:
     return height, width
 
 
+def source_weights_of(config: Any) -> dict[str, float]:
+    """{role of a picture: its share of the features}, of `source` and `sources`; their sum is 1.
+
+    >>> source_weights_of(OmegaConf.create({"sources": ["b.jpg"], "source_weights": [1, 3]}))
+    {'source': 0.25, 'source_2': 0.75}
+    """
+    count = 1 + len(config.sources)
+    weights = [1.0] * count if config.source_weights is None else list(config.source_weights)
+    roles = ["source", *(f"source_{n}" for n in range(2, count + 1))]
+    return {role: weight / sum(weights) for role, weight in zip(roles, weights, strict=True)}
+
+
 def options_of(group: Any) -> dict[str, Any]:
     """A group of the configuration as plain arguments by name."""
     held = OmegaConf.to_container(group, resolve=True)

@@ -20,7 +20,7 @@ PARTS = {
     "Networks": ("vgg16", "vgg19", "keras_network", "smoothed", "Chain"),
     "Features": (
         *("ChannelMeans", "LayerStatistics", "FunctionFeatures", "Moments", "Joined", "Features"),
-        "check_features",
+        *("RegionMeans", "check_features"),
     ),
     "The four steps": (
         *("prepare", "noise_image", "noise_reference", "noisify", "impose", "impose_retraced"),

@@ -96,6 +96,7 @@ class GatysConfig:
 
 def check(config: DictConfig) -> None:
     """Refuse objectives of nothing, and parts of one that do not fit each other."""
+    transferring.check(config)
     gatys = config.gatys
     for name in _TERMS:
         for key in _TERM_NUMBERS:
@@ -181,6 +182,7 @@ GATYS = register(
         settings={"gatys": GatysConfig, **transferring.SETTINGS},
         choices={**CHOICES, **transferring.CHOICES},
         files={"gatys.start": STARTS},
+        file_lists=transferring.FILE_LISTS,
         target_receives="style",
         check=check,
         looks_at={"gatys.content.layers": ("target", "start")},

@@ -57,6 +57,7 @@ class Experiment:
         two experiments may share one, with one default
     choices : {dotted key: the words that it may be}
     files : {dotted key that names a file: words that are none}
+    file_lists : dotted keys that are lists of files
     target_receives : what of the source its target receives, in a word; None if it has no target
     check : raises ConfigError where settings, each of which is allowed, do not fit
     idle : of the configuration: {group or dotted key: the word with which it has no meaning}
@@ -87,6 +88,7 @@ class Experiment:
     settings: Mapping[str, Any] = field(default_factory=dict)
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    file_lists: tuple[str, ...] = ()
     target_receives: str | None = None
     check: Callable[[DictConfig], object] = _nothing
     idle: Callable[[DictConfig], Mapping[str, str]] = lambda _: {}

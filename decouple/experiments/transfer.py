@@ -30,6 +30,9 @@ class TransferConfig:
 
 def check(config: DictConfig) -> None:
     """Refuse strengths out of 0 to 1, and layers that are no list."""
+    transferring.check(config)
+    if (config.regions.source or config.regions.target) and config.features.name != "means":
+        raise ConfigError("regions= need features=means: of others there are none in regions")
     strengths_of(config.strength, ())
     from_source = config.impose.from_source
     if from_source != "all" and not isinstance(from_source, ListConfig):
@@ -67,6 +70,7 @@ TRANSFER = register(
             **transferring.SETTINGS,
         },
         choices=transferring.CHOICES,
+        file_lists=transferring.FILE_LISTS,
         target_receives="features",
         check=check,
         check_inputs="decouple.pipeline.transfer:chosen",

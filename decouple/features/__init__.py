@@ -10,6 +10,7 @@ from decouple.features.function import FunctionFeatures
 from decouple.features.joined import Joined
 from decouple.features.moments import Moments
 from decouple.features.of_layers import ChannelMeans, LayerStatistics
+from decouple.features.region_means import RegionMeans
 
 __all__ = [
     "ChannelMeans",
@@ -23,6 +24,7 @@ __all__ = [
     "MeasuredStatistics",
     "Moments",
     "Point",
+    "RegionMeans",
     "Secant",
     "alive_on",
     "check_features",

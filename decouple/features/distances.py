@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from decouple.errors import ConfigError, ImageError, unknown_name
+from decouple.features.regions import region_weights
 from decouple.features.statistics import gram, means
 from decouple.networks.chain import Chain
 
@@ -50,6 +51,19 @@ class MeasuredStatistics:
         return {layer: relative_distance(own[layer], other[layer]) for layer in own}
 
 
+def mean_statistics(measured: Sequence[tuple[float, MeasuredStatistics]]) -> MeasuredStatistics:
+    """Σ w s of several images' statistics on the same layers, (weight, statistics) of each."""
+    return MeasuredStatistics(
+        *(
+            {
+                layer: np.sum([w * getattr(one, kind)[layer] for w, one in measured], axis=0)
+                for layer in getattr(measured[0][1], kind)
+            }
+            for kind in KINDS
+        )
+    )
+
+
 KINDS = ("gram", "means")
 
 
@@ -59,13 +73,17 @@ def relative_distance(values: np.ndarray, reference: np.ndarray) -> float:
 
 
 def layer_statistics(
-    chain: Chain, image: np.ndarray, layers: int | str | Sequence[str]
+    chain: Chain,
+    image: np.ndarray,
+    layers: int | str | Sequence[str],
+    mask: np.ndarray | None = None,
 ) -> MeasuredStatistics:
     """Statistics of an image (H, W, 3) in [0, 1] on layers of a chain.
 
     Parameters
     ----------
     layers : a number (the first n of block{1..5}_conv1) or layer names
+    mask : (h, w), of a region of the image, where only that is looked at
 
     Raises
     ------
@@ -75,21 +93,25 @@ def layer_statistics(
     names = layers if isinstance(layers, (int, str)) else list(layers)
     taps = chain.architecture.resolve_layers(names)
     activations = activations_of(chain, image, taps)
+    weights = {
+        layer: None if mask is None else region_weights(mask, *a.shape[1:3])
+        for layer, a in activations.items()
+    }
     return MeasuredStatistics(
-        gram={layer: gram_per_position(a) for layer, a in activations.items()},
-        means={layer: channel_means(a) for layer, a in activations.items()},
+        gram={layer: gram_per_position(a, weights[layer]) for layer, a in activations.items()},
+        means={layer: channel_means(a, weights[layer]) for layer, a in activations.items()},
     )
 
 
-def gram_per_position(activation: tf.Tensor) -> np.ndarray:
+def gram_per_position(activation: tf.Tensor, weights: tf.Tensor | None = None) -> np.ndarray:
     """FᵀF / (h·w), (C, C) float64, of an activation (1, h, w, C)."""
     positions = activation.shape[1] * activation.shape[2]
-    return np.asarray(gram(activation)[0].numpy().astype(np.float64) / positions)
+    return np.asarray(gram(activation, weights)[0].numpy().astype(np.float64) / positions)
 
 
-def channel_means(activation: tf.Tensor) -> np.ndarray:
+def channel_means(activation: tf.Tensor, weights: tf.Tensor | None = None) -> np.ndarray:
     """The mean of each channel, (C,) float64, of an activation (1, h, w, C)."""
-    return np.asarray(means(activation)[0].numpy())
+    return np.asarray(means(activation, weights)[0].numpy())
 
 
 def distances(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -81,7 +80,7 @@ class Extractor(Features):
     @property
     def one_a_channel(self) -> bool:
         """Whether there is one feature to each channel, with a cotangent constant in space."""
-        return self.statistic.linear and self.network.batches
+        return self.statistic.uniform and self.network.batches
 
     def _like(
         self, network: Network, layers: Sequence[str], alive: Mapping[str, np.ndarray]
@@ -135,30 +134,33 @@ class Extractor(Features):
             return None
         return {layer: means for layer, (means, _) in slopes.items()}
 
-    def _slopes(self, image: np.ndarray) -> dict[str, tuple[np.ndarray, int]] | None:
-        """Mean slopes, (C,), and the number of positions that each is the mean of."""
+    def _slopes(self, image: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]] | None:
+        """Mean slopes, (F,), and the numbers of positions that they are the means of."""
         slopes = self.network.slopes(self.linearize(image).linearization[0], self.layers)
         if slopes is None:
             return None
         return {
-            layer: (tf.reduce_mean(slope, axis=(0, 1, 2)).numpy(), math.prod(slope.shape[1:3]))
+            layer: self.statistic.alive(slope)
             for layer, slope in zip(self.layers, slopes, strict=True)
         }
 
     def movable(self, image: np.ndarray, least: float) -> dict[str, np.ndarray]:
-        """See `Features.movable`; where there is one feature to a channel, by its slopes.
+        """See `Features.movable`; of what is linear in the activations by their slopes.
 
         One that answers at less than two positions in all is left out as well: its mean tells of
         one place, or is made of the tails of its activation, and small maps would take it for
         alive. With a `least` of 0 whatever answers at all is taken.
         """
-        slopes = self._slopes(image) if self.one_a_channel else None
+        known = self.statistic.linear and self.network.batches
+        slopes = self._slopes(image) if known else None
         if slopes is None:
             return super().movable(image, least)
         alive = {}
         for layer, kept in self.alive.items():
             means, positions = slopes[layer]
-            alive[layer] = kept & (means > (max(least, _POSITIONS / positions) if least > 0 else 0))
+            alive[layer] = kept & (
+                means > (np.maximum(least, _POSITIONS / positions) if least > 0 else 0)
+            )
         return alive
 
     # Measuring and linearizing.

@@ -27,10 +27,12 @@ class Statistic:
     ----------
     name : what `features=` calls it
     linear : whether it is linear in the activations, so that its derivative needs none
+    uniform : whether it is one number a channel, of which all positions have the same share
     """
 
     name: ClassVar[str] = "means"
     linear: ClassVar[bool] = True
+    uniform: ClassVar[bool] = True
 
     @property
     def identity(self) -> str:
@@ -44,6 +46,16 @@ class Statistic:
     def of(self, activation: tf.Tensor) -> tf.Tensor:
         """Features (B, F) in float64."""
         return means(activation)
+
+    def alive(self, slope: tf.Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Mean slope of each feature's channel, and of how many positions it is the mean, (F,).
+
+        Parameters
+        ----------
+        slope : (1, h, w, C), of the activations, 0 to 1; of a linear statistic
+        """
+        slopes = tf.reduce_mean(slope, axis=(0, 1, 2)).numpy()
+        return slopes, np.full(len(slopes), slope.shape[1] * slope.shape[2])
 
     def change(self, at: tf.Tensor | None, tangent: tf.Tensor) -> tf.Tensor:
         """Derivative at an activation (1, h, w, C), of changes (B, h, w, C): (B, F) float64."""
@@ -64,7 +76,7 @@ class SecondMoments(Statistic):
     """The mean of each channel, and then the mean of its square."""
 
     name = "moments"
-    linear = False
+    linear = uniform = False
 
     def count(self, channels: int) -> int:
         """See `Statistic.count`."""
@@ -104,7 +116,7 @@ class Covariance(Statistic):
     """
 
     name = "covariance"
-    linear = False
+    linear = uniform = False
     centred: ClassVar[bool] = True
 
     def __init__(self, most: int = MOST) -> None:

@@ -21,7 +21,7 @@ steps 16 times as short as all others together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -119,10 +119,15 @@ class Curve:
         return Curve(self.nodes, bent)
 
     @classmethod
+    def nodes_of(cls, curves: Sequence[Curve]) -> np.ndarray:
+        """The nodes of all of them, (n,)."""
+        # Nodes that rounding alone tells apart would be the same ones in the curve reversed.
+        return np.unique(np.round(np.concatenate([curve.nodes for curve in curves]), _DIGITS))
+
+    @classmethod
     def mixed(cls, one: Curve, other: Curve, share: float) -> Curve:
         """(1 − share) one + share other, through the nodes of both."""
-        # Nodes that rounding alone tells apart would be the same ones in the curve reversed.
-        nodes = np.unique(np.round(np.concatenate([one.nodes, other.nodes]), _DIGITS))
+        nodes = cls.nodes_of([one, other])
         values = [(1 - share) * one(s) + share * other(s) for s in nodes]
         return cls(nodes, np.asarray(values))
 

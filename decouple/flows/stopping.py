@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +14,8 @@ from decouple.flows.stop import StopReason
 
 # Fewer than this many looks say nothing about stagnation.
 _LOOKS = 10
+# Behind a stage's name.
+_NUMBER = re.compile(r"_\d+$")
 
 
 class Scale(NamedChoice):
@@ -75,8 +78,8 @@ class StopRules:
     stages: dict[str, StopRule] = field(default_factory=dict)
 
     def of(self, stage: str) -> StopRule:
-        """The rule of a stage."""
-        return self.stages.get(stage, self.common)
+        """The rule of a stage; a number behind its name, as of `noisify_source_2`, is no matter."""
+        return self.stages.get(_NUMBER.sub("", stage), self.common)
 
     def within(self, max_passes: int) -> StopRules:
         """The same rules, none of which takes more passes than this."""

@@ -5,7 +5,7 @@ Gatys, Ecker & Bethge 2016 (arXiv 1508.06576) and its descendants, on the same n
 
 from decouple.gatys.objective import Objective
 from decouple.gatys.optimization import OnIteration, Optimized, State, optimize
-from decouple.gatys.targets import Statistic, content, style, texture
+from decouple.gatys.targets import Statistic, content, style, texture, weighted_mean
 from decouple.gatys.terms import Content, Distance, Gram, MeanCovariance, Means, Normalization
 from decouple.gatys.total_variation import Form, TotalVariation
 from decouple.gatys.tree import Group, Part, Term, Weighted
@@ -32,4 +32,5 @@ __all__ = [
     "optimize",
     "style",
     "texture",
+    "weighted_mean",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import tensorflow as tf
@@ -55,6 +56,8 @@ def style(
     statistic: Statistic | str = Statistic.GRAM,
     normalization: Normalization | str | None = None,
     distance: Distance | str = Distance.SUM,
+    mask: np.ndarray | None = None,
+    within: np.ndarray | None = None,
 ) -> Group:
     """Style terms, one for each layer and named after it, with the image's statistics there.
 
@@ -66,6 +69,8 @@ def style(
     statistic : `gram`, `means` or `mean_covariance`
     normalization : of `gram`: `raw`, `hw` (default), `chw` or `keras`
     distance : `sum` or `mean`
+    mask : (h, w), a region of the style picture that is described alone, where there is one
+    within : (H, W), a region of the image that is optimized, which alone is to have the style
 
     Raises
     ------
@@ -79,11 +84,11 @@ def style(
 
     def term(layer: str, activation: tf.Tensor) -> Term:
         if statistic is Statistic.MEANS:
-            return Means.of(layer, activation, distance)
+            return Means.of(layer, activation, distance, mask, within)
         if statistic is Statistic.MEAN_COVARIANCE:
-            return MeanCovariance.of(layer, activation, distance)
+            return MeanCovariance.of(layer, activation, distance, mask=mask, within=within)
         pixels = np.shape(image)[0] * np.shape(image)[1]
-        return Gram.of(layer, activation, pixels, divided, distance)
+        return Gram.of(layer, activation, pixels, divided, distance, mask, within)
 
     weights, activations = _seen(chain, image, layers)
     return Group({k: Weighted(weights[k], term(k, a)) for k, a in activations.items()})
@@ -125,6 +130,43 @@ def texture(
         return Weighted(share / (2 * of_means), replace(plain, factor=factor))
 
     return Group({layer: term(layer, activation) for layer, activation in activations.items()})
+
+
+def weighted_mean(groups: Sequence[tuple[float, Group]]) -> Group:
+    """Terms whose targets are the weighted means of those of several groups.
+
+    So each picture's statistics count by its weight: of `mean_covariance` its means and, apart from
+    them, its covariances.
+
+    Parameters
+    ----------
+    groups : (weight, group) of each picture, the same terms but for their targets; at least one
+        weight is positive, none negative. They are scaled to the sum 1
+
+    Raises
+    ------
+    ConfigError : no such weights, or groups of other terms.
+    """
+    weights = [weight for weight, _ in groups]
+    if not all(0 <= weight < math.inf for weight in weights) or not sum(weights) > 0:
+        raise ConfigError("weights of pictures must be finite, none negative, and not all 0")
+    first = groups[0][1].parts
+    if any(group.parts.keys() != first.keys() for _, group in groups):
+        raise ConfigError("pictures with other terms have no mean")
+    shares = [weight / sum(weights) for weight in weights]
+
+    def mean(name: str) -> Weighted:
+        terms = [group.parts[name].part for _, group in groups]
+        means = {
+            held.name: tf.add_n(
+                [s * getattr(term, held.name) for s, term in zip(shares, terms, strict=True)]
+            )
+            for held in fields(terms[0])  # type: ignore[arg-type]
+            if held.name.startswith("target")
+        }
+        return Weighted(first[name].weight, replace(terms[0], **means))  # type: ignore[type-var]
+
+    return Group({name: mean(name) for name in first})
 
 
 def _square(values: tf.Tensor) -> float:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 
 from decouple.errors import ConfigError, ImageError, NamedChoice
+from decouple.features.regions import region_weights
 from decouple.features.statistics import covariance, gram, means
 from decouple.gatys.tree import Term
 
@@ -110,6 +112,7 @@ class Gram(Term):
     target : (C, C), of the style picture, already divided; see `of`
     normalization, distance : names or members
     positions : h·w of the style picture's activation; what `raw` compares with
+    within : (H, W), a region of the image, where there is one; see `features.regions`
     """
 
     layer: str
@@ -117,6 +120,7 @@ class Gram(Term):
     normalization: Normalization = Normalization.HW
     distance: Distance = Distance.SUM
     positions: int | None = None
+    within: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Take arrays and names as well."""
@@ -132,18 +136,25 @@ class Gram(Term):
         pixels: int,
         normalization: Normalization | str = Normalization.HW,
         distance: Distance | str = Distance.SUM,
+        mask: np.ndarray | None = None,
+        within: np.ndarray | None = None,
     ) -> Gram:
-        """The term whose target is the activation (1, h, w, C) of a picture of `pixels` pixels."""
+        """The term whose target is the activation (1, h, w, C) of a picture of `pixels` pixels.
+
+        Of a region of it, where there is a `mask` (H, W).
+        """
         normalization = Normalization.named(normalization)
-        target = gram(activation)[0] / normalization.divisor(activation, pixels)
+        products = gram(activation, _weights(mask, activation))[0]
+        target = products / normalization.divisor(activation, pixels)
         positions = activation.shape[1] * activation.shape[2]
-        return cls(layer, target, normalization, Distance.named(distance), positions)
+        return cls(layer, target, normalization, Distance.named(distance), positions, within)
 
     @property
     def title(self) -> str:
         """As in the tree."""
         divided = {"raw": "", "hw": " / HW", "chw": " / CHW", "keras": " / 6HW of the image"}
-        return f"Gram{divided[self.normalization.value]}, {self.distance.value} of squares"
+        of = f"Gram{divided[self.normalization.value]}{_place(self.within)}"
+        return f"{of}, {self.distance.value} of squares"
 
     def value(self, seen: tf.Tensor, pixels: int) -> tf.Tensor:
         """See `Term.value`; ImageError if `raw` would compare pictures of different sizes."""
@@ -155,7 +166,9 @@ class Gram(Term):
                 f"style and {positions} of the image: use pictures of one size, or hw, chw or keras"
             )
         # Divided before it is squared: raw Gram matrices squared come near the end of float32.
-        divided = gram(seen)[0] / self.normalization.divisor(seen, pixels)
+        divided = gram(seen, _weights(self.within, seen))[0] / self.normalization.divisor(
+            seen, pixels
+        )
         return self.distance.of(divided - tf.cast(self.target, seen.dtype))
 
 
@@ -171,11 +184,13 @@ class Means(Term):
     layer : a convolution
     target : (C,), of the style picture, of any size; see `of`
     distance : `sum` or `mean`
+    within : as of `Gram`
     """
 
     layer: str
     target: tf.Tensor
     distance: Distance = Distance.SUM
+    within: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Take arrays and names as well."""
@@ -184,19 +199,26 @@ class Means(Term):
 
     @classmethod
     def of(
-        cls, layer: str, activation: tf.Tensor, distance: Distance | str = Distance.SUM
+        cls,
+        layer: str,
+        activation: tf.Tensor,
+        distance: Distance | str = Distance.SUM,
+        mask: np.ndarray | None = None,
+        within: np.ndarray | None = None,
     ) -> Means:
-        """The term whose target is the activation (1, h, w, C) of a picture."""
-        return cls(layer, means(activation)[0], Distance.named(distance))
+        """The term whose target is the activation (1, h, w, C) of a picture, or in its `mask`."""
+        target = means(activation, _weights(mask, activation))[0]
+        return cls(layer, target, Distance.named(distance), within)
 
     @property
     def title(self) -> str:
         """As in the tree."""
-        return f"channel means, {self.distance.value} of squares"
+        return f"channel means{_place(self.within)}, {self.distance.value} of squares"
 
     def value(self, seen: tf.Tensor, pixels: int) -> tf.Tensor:
         """See `Term.value`."""
-        difference = means(seen)[0] - tf.cast(self.target, tf.float64)
+        own = means(seen, _weights(self.within, seen))[0]
+        difference = own - tf.cast(self.target, tf.float64)
         return tf.cast(self.distance.of(difference), seen.dtype)
 
 
@@ -215,6 +237,7 @@ class MeanCovariance(Term):
     target_means, target_covariance : (C,) and (C, C), of the style picture, of any size; see `of`
     distance : `sum` or `mean`
     factor : of the covariances, finite and not negative
+    within : as of `Gram`
     """
 
     layer: str
@@ -222,6 +245,7 @@ class MeanCovariance(Term):
     target_covariance: tf.Tensor
     distance: Distance = Distance.SUM
     factor: float = 1.0
+    within: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Take arrays and names as well."""
@@ -238,21 +262,26 @@ class MeanCovariance(Term):
         activation: tf.Tensor,
         distance: Distance | str = Distance.SUM,
         factor: float = 1.0,
+        mask: np.ndarray | None = None,
+        within: np.ndarray | None = None,
     ) -> MeanCovariance:
-        """The term whose target is the activation (1, h, w, C) of a picture."""
-        statistics = means(activation)[0], covariance(activation)[0]
-        return cls(layer, *statistics, Distance.named(distance), factor)
+        """The term whose target is the activation (1, h, w, C) of a picture, or in its `mask`."""
+        weights = _weights(mask, activation)
+        statistics = means(activation, weights)[0], covariance(activation, weights)[0]
+        return cls(layer, *statistics, Distance.named(distance), factor, within)
 
     @property
     def title(self) -> str:
         """As in the tree."""
         factor = "" if self.factor == 1 else f"{self.factor:g} × "
-        return f"channel means + {factor}covariance, {self.distance.value} of squares"
+        of = f"channel means + {factor}covariance{_place(self.within)}"
+        return f"{of}, {self.distance.value} of squares"
 
     def value(self, seen: tf.Tensor, pixels: int) -> tf.Tensor:
         """See `Term.value`."""
-        of_means = means(seen)[0] - tf.cast(self.target_means, tf.float64)
-        of_covariance = covariance(seen)[0] - tf.cast(self.target_covariance, seen.dtype)
+        weights = _weights(self.within, seen)
+        of_means = means(seen, weights)[0] - tf.cast(self.target_means, tf.float64)
+        of_covariance = covariance(seen, weights)[0] - tf.cast(self.target_covariance, seen.dtype)
         first = tf.cast(self.distance.of(of_means), seen.dtype)
         return first + self.factor * self.distance.of(of_covariance)
 
@@ -261,6 +290,17 @@ def _freeze(term: Term, **values: object) -> None:
     """Set what a frozen dataclass was given in another form."""
     for name, value in values.items():
         object.__setattr__(term, name, value)
+
+
+def _weights(mask: np.ndarray | None, activation: tf.Tensor) -> tf.Tensor | None:
+    """Those of a region at an activation (1, h, w, C)."""
+    if mask is None:
+        return None
+    return region_weights(mask, activation.shape[1], activation.shape[2])
+
+
+def _place(within: np.ndarray | None) -> str:
+    return "" if within is None else " in a region"
 
 
 def _size(activation: tf.Tensor) -> str:

@@ -20,6 +20,7 @@ from decouple.images.noise import noise_image
 from decouple.networks.architecture import Architecture
 from decouple.networks.padding import Padding
 from decouple.networks.weights import ORIGINS
+from decouple.parsing import source_weights_of
 from decouple.record.places import absolute
 
 
@@ -38,6 +39,7 @@ def named(value: Any) -> int | str | list[str]:
 def pictures_of(config: DictConfig) -> dict[str, images.LoadedImage]:
     """Source, target and start, as far as there are any; noise, where the source is many."""
     size, fit = config.image.size, config.image.fit
+    sources = dict(zip(source_weights_of(config), (config.source, *config.sources), strict=True))
     if experiment_named(config.experiment).of_many:
         origin = f"{len(listed(config.source, config.table.labels))} pictures of {config.source}"
         origin += "" if config.shard is None else f", shard {config.shard}"
@@ -46,27 +48,36 @@ def pictures_of(config: DictConfig) -> dict[str, images.LoadedImage]:
     if config.target is not None:
         pictures["target"] = images.load(config.target, size, fit)
     if not experiment_named(config.experiment).takes_setting("gatys.style"):
-        return {"source": images.load(config.source, size, fit), **pictures}
+        return {**{k: images.load(name, size, fit) for k, name in sources.items()}, **pictures}
     # The image has the target's shape; the style may keep its own.
     shape = pictures["target"].pixels.shape[:2]
     style = config.gatys.style.fit
-    pictures["source"] = images.load(config.source, size if style == "keep" else shape, style)
+    met = size if style == "keep" else shape
+    pictures.update((role, images.load(name, met, style)) for role, name in sources.items())
     if config.gatys.start not in STARTS:
         pictures["start"] = images.load(config.gatys.start, shape, images.Fit.CROP)
-    return {role: pictures[role] for role in ("source", "target", "start") if role in pictures}
+    order = (*sources, "target", "start")
+    return {role: pictures[role] for role in order if role in pictures}
 
 
 def files_of(config: DictConfig) -> dict[str, str]:
-    """{setting: absolute path} of the pictures and weights that are files."""
+    """{setting: absolute path} of the pictures and weights that are files.
+
+    Of a list of files the setting is its key, a dot, and the place in it, from 0 on.
+    """
     words = {"source": (), "target": (), "network.weights": (*ORIGINS, "random")}
     if str(OmegaConf.select(config, "network.model")).endswith(".keras"):
         words["network.model"] = ()
     words.update((key, own) for experiment in KINDS for key, own in experiment.files.items())
     names = {setting: OmegaConf.select(config, setting) for setting in words}
+    for key in (key for experiment in KINDS for key in experiment.file_lists):
+        names.update((f"{key}.{n}", name) for n, name in enumerate(OmegaConf.select(config, key)))
     return {
         setting: absolute(name)
         for setting, name in names.items()
-        if name is not None and name not in words[setting] and not name.startswith(SAMPLE_PREFIX)
+        if name is not None
+        and name not in words.get(setting, ())
+        and not name.startswith(SAMPLE_PREFIX)
     }
 
 

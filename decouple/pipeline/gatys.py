@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from decouple.features.distances import KINDS, layer_statistics
+from decouple.features.distances import KINDS, layer_statistics, mean_statistics
 from decouple.flows import KerasOptimizer, Optimizer, StopReason, StopRule
 from decouple.gatys import Objective, Optimized, State, optimize
 from decouple.gatys.scales import number_of_scales
@@ -190,9 +190,19 @@ class _Iterations:
 
 
 def _distances(inputs: Inputs, image: np.ndarray) -> dict[str, dict[str, float]]:
-    """How far image and target are from the source, relative to its size, at the style's layers."""
+    """How far image and target are from the source, relative to its size, at the style's layers.
+
+    Of regions each from what it takes.
+    """
     layers = inputs.extractor.layers
-    source = layer_statistics(inputs.chain, inputs.source, layers)
+    if inputs.regions:
+        return _distances_in_regions(inputs, image)
+    source = mean_statistics(
+        [
+            (weight, layer_statistics(inputs.chain, inputs.seen[role], layers))
+            for role, weight in inputs.sources.items()
+        ]
+    )
     seen = {
         name: layer_statistics(inputs.chain, x, layers)
         for name, x in (("", image), ("_target", inputs.target))
@@ -202,6 +212,21 @@ def _distances(inputs: Inputs, image: np.ndarray) -> dict[str, dict[str, float]]
         for kind in KINDS
         for name, statistics in seen.items()
     }
+
+
+def _distances_in_regions(inputs: Inputs, image: np.ndarray) -> dict[str, dict[str, float]]:
+    """As `_distances`, with a number for each layer and region."""
+    chain, layers = inputs.chain, inputs.extractor.layers
+    found: dict[str, dict[str, float]] = {}
+    for number, region in enumerate(inputs.regions, start=1):
+        source = layer_statistics(chain, inputs.seen[region.role], layers, region.mask)
+        for name, x in (("", image), ("_target", inputs.target)):
+            own = layer_statistics(chain, x, layers, region.within)
+            for kind in KINDS:
+                held = found.setdefault(f"{kind}_distance{name}_to_source", {})
+                for layer, distance in own.distance_to(source, kind).items():
+                    held[f"{layer}, region {number}"] = distance
+    return found
 
 
 def _motion(

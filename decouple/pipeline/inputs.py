@@ -19,10 +19,12 @@ from decouple.networks import Chain, architecture
 from decouple.networks.architecture import ARCHITECTURES, Architecture
 from decouple.networks.network import Network
 from decouple.networks.padding import Padding
-from decouple.parsing import options_of, output_size
+from decouple.parsing import options_of, output_size, source_weights_of
 from decouple.pipeline import recolouring
 from decouple.pipeline.asked import check_scales, flow_of, layers_of, named, pictures_of
 from decouple.pipeline.loaded import loaded
+from decouple.pipeline.region_transfer import of_target
+from decouple.pipeline.regions import Region, regions_of
 from decouple.stages import checked_image
 
 
@@ -39,6 +41,8 @@ class Inputs:
     extractor : features of `layers`, before any are left out
     flow : how an image moves
     objective : whether a loss of the image is descended, and no features are moved
+    regions : parts of the target, and of the sources whose features they take; none where the
+        pictures are taken as a whole
     """
 
     config: DictConfig
@@ -48,6 +52,7 @@ class Inputs:
     extractor: Features
     flow: Flow
     objective: bool = False
+    regions: tuple[Region, ...] = ()
 
     @classmethod
     def of(cls, config: DictConfig, say: Callable[[str], None]) -> Inputs:
@@ -80,10 +85,21 @@ class Inputs:
             options_of(config.features),
             config.device,
         )
-        flow = flow_of(config, found.extractor)
         shown = recolouring.seen(config.colour, pictures)
+        regions = regions_of(config, pictures, list(source_weights_of(config)))
+        extractor = found.extractor
+        if regions and not experiment.objective and found.network is not None:
+            extractor = of_target(found.network, extractor.layers, regions, shown["target"])
+        flow = flow_of(config, extractor)
         inputs = cls(
-            config, pictures, shown, found.network, found.extractor, flow, experiment.objective
+            config,
+            pictures,
+            shown,
+            found.network,
+            extractor,
+            flow,
+            experiment.objective,
+            regions,
         )
         if inputs.objective:
             return inputs
@@ -124,6 +140,11 @@ class Inputs:
         return self.seen["source"]
 
     @property
+    def sources(self) -> dict[str, float]:
+        """{role of a picture: its share of the features that are taken}, with the sum 1."""
+        return source_weights_of(self.config)
+
+    @property
     def target(self) -> np.ndarray:
         """Of the picture that receives them; in self-transfer the source itself."""
         return self.seen.get("target", self.source)
@@ -161,7 +182,8 @@ class Inputs:
         """What the run does, in a few words."""
         height, width = self.size
         pictures = " and ".join(
-            f"{picture.origin} ({role})" for role, picture in self.pictures.items()
+            f"{picture.origin} ({role.replace('_', ' ')})"
+            for role, picture in self.pictures.items()
         )
         what = f"{len(self.extractor.layers)} groups of {self.config.features.name}"
         if self.network is not None:
@@ -172,6 +194,19 @@ class Inputs:
                 f"({self.weights} weights{means})"
             )
         return f"{self.config.experiment} of {pictures}, {width}x{height} px, through {what}"
+
+    def shown(self) -> dict[str, np.ndarray]:
+        """{name: pixels} of what went into a run: pictures, what is seen of them, and masks."""
+        found = {}
+        for role, picture in self.pictures.items():
+            found[role] = picture.pixels
+            if self.seen[role] is not picture.pixels:
+                found[f"{role}_as_seen"] = self.seen[role]
+        for number, region in enumerate(self.regions, start=1):
+            for role, mask in ((region.role, region.mask), ("target", region.within)):
+                if mask is not None:
+                    found[f"region_{number}_{role}"] = np.repeat(mask[..., None], 3, axis=2)
+        return found
 
     def origins(self) -> dict[str, dict[str, Any]]:
         """{role: which picture it was}."""

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
-from decouple.gatys import Objective, Part, TotalVariation, Weighted, content, style
+from decouple.gatys import (
+    Group,
+    Objective,
+    Part,
+    TotalVariation,
+    Weighted,
+    content,
+    style,
+    weighted_mean,
+)
 from decouple.known_weights import are_imagenets
 from decouple.pipeline.asked import layers_of
 from decouple.pipeline.inputs import Inputs
@@ -64,11 +74,42 @@ def plain_objective(inputs: Inputs, statistic: str) -> Objective:
     exponent = {"exponent": smooth.exponent} if smooth.form == "power" else {}
     parts: dict[str, Callable[[], Part]] = {
         "content": lambda: content(chain, inputs.target, layers, wanted.distance),
-        "style": lambda: style(chain, inputs.source, inputs.extractor.layers, **described),
+        "style": lambda: _style(inputs, described),
         "variation": lambda: TotalVariation(smooth.form, scale=scale, **exponent),
     }
     weighted = {name: Weighted(settings[name].weight, parts[name]()) for name in terms_of(inputs)}
     return Objective(chain, weighted)
+
+
+def _style(inputs: Inputs, described: Mapping[str, Any]) -> Group:
+    """What is wanted of the sources, their weighted mean where there are several.
+
+    Of regions the mean of what is wanted in each.
+    """
+    layers = inputs.extractor.layers
+    if inputs.regions:
+        return Group(
+            {
+                f"region_{number}": Weighted(
+                    1 / len(inputs.regions),
+                    style(
+                        inputs.chain,
+                        inputs.seen[region.role],
+                        layers,
+                        mask=region.mask,
+                        within=region.within,
+                        **described,
+                    ),
+                )
+                for number, region in enumerate(inputs.regions, start=1)
+            }
+        )
+    return weighted_mean(
+        [
+            (weight, style(inputs.chain, inputs.seen[role], layers, **described))
+            for role, weight in inputs.sources.items()
+        ]
+    )
 
 
 def start_image(inputs: Inputs) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -62,6 +62,13 @@ def provenance(inputs: Inputs) -> dict[str, Any]:
 def digests_of(inputs: Inputs) -> dict[str, str]:
     """Digests of what a run is made of; another picture or network is another run."""
     digests = {role: origin["digest"] for role, origin in inputs.origins().items()}
+    for number, region in enumerate(inputs.regions, start=1):
+        parts = {"source": region.of_source, "target": region.of_target}
+        digests.update(
+            (f"region {number} of the {role}", mask.digest)
+            for role, mask in parts.items()
+            if mask is not None
+        )
     network = {} if inputs.network is None else inputs.network.identity
     return {"weights": network.get("weights", ""), **digests}
 
@@ -98,7 +105,7 @@ def check_same_run(
     changed = [
         f"{key} was {settled.get(key)} and is {told.get(key)}"
         for key in kept
-        if key not in by_digest and settled.get(key, missing) != told.get(key, missing)
+        if not _is_named(key, by_digest) and settled.get(key, missing) != told.get(key, missing)
     ]
     if changed:
         raise ConfigError(
@@ -107,8 +114,9 @@ def check_same_run(
         )
     others = changes(before, own)
     anew = bool(others) and own["weights"] == before["weights"] == CALIBRATED
-    for name, digest in own["inputs"].items():
-        if before["inputs"].get(name) != digest and not (name == "weights" and anew):
+    for name in dict.fromkeys([*own["inputs"], *before["inputs"]]):
+        same = before["inputs"].get(name) == own["inputs"].get(name)
+        if not same and not (name == "weights" and anew):
             what = "network.weights are" if name == "weights" else f"{name} is"
             raise ConfigError(f"{what} not what the run in '{run_dir}' was made with")
     if not others:
@@ -119,3 +127,8 @@ def check_same_run(
         "differ"
     )
     return {CHANGED: told}
+
+
+def _is_named(key: str, files: Iterable[str]) -> bool:
+    """Whether a setting is a file's, or a list of files, of those that `files_of` names."""
+    return any(name == key or name.rpartition(".")[0] == key for name in files)

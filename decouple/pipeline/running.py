@@ -25,6 +25,7 @@ from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.journal import Journal
 from decouple.pipeline.provenance import provenance, write_settings
 from decouple.pipeline.recorder import Recorder
+from decouple.pipeline.region_transfer import movable
 from decouple.pipeline.state import Kept
 from decouple.pipeline.summary import summary
 from decouple.record.checkpoint import write_checkpoint
@@ -354,10 +355,8 @@ def _recorder(
     )
     with recorder:
         if not inputs.experiment.of_many:
-            for role, picture in inputs.pictures.items():
-                recorder.save(role, picture.pixels)
-                if inputs.seen[role] is not picture.pixels:
-                    recorder.save(f"{role}_as_seen", inputs.seen[role])
+            for name, pixels in inputs.shown().items():
+                recorder.save(name, pixels)
         yield recorder
 
 
@@ -371,9 +370,10 @@ def _receiver(inputs: Inputs) -> LoadedImage | None:
 def _prepared(inputs: Inputs, recorder: Recorder, progress: Progress) -> Prepared:
     """Step 0, reported as a stage."""
     config = inputs.config
+    # What sources can move in regions of their own is another question than what the target can.
     done = prepare(
-        inputs.extractor,
-        *inputs.seen.values(),
+        movable(inputs) if inputs.regions else inputs.extractor,
+        *([inputs.target] if inputs.regions else inputs.seen.values()),
         size=inputs.noise_size,
         seed=config.seed,
         draws=config.noise.draws,

@@ -35,6 +35,7 @@ def summary(
         "seconds": recorder.seconds,
         **({"tolerance": config.tolerance} if _tolerates(inputs, prepared) else {}),
         **inputs.origins(),
+        **({"regions": [r.described() for r in inputs.regions]} if inputs.regions else {}),
         "network": {**_network(inputs, prepared), **(_fidelity(inputs, prepared) if ended else {})},
         "features": options_of(inputs.config.features),
         "image": dict(zip(("height", "width"), inputs.size, strict=True)),

@@ -11,7 +11,7 @@ from decouple.errors import ConfigError
 from decouple.networks.calibration import CALIBRATED
 from decouple.overrides import escaped
 from decouple.record.finished import read_finished
-from decouple.record.metrics import CHANGED, changes
+from decouple.record.metrics import CHANGED, changes, roles_of
 from decouple.record.seal import DIGESTS
 from decouple.record.verification import compare_finished
 
@@ -50,9 +50,11 @@ def verify(run_dir: str, config: DictConfig, run: Callable[[DictConfig], Path | 
     assert repeated is not None
     second = read_finished(repeated)
     again = second.metrics
-    for role in ("source", "target", "start"):
-        if metrics.get(role, {}).get("digest") != again.get(role, {}).get("digest"):
+    for role in roles_of(again):
+        if metrics.get(role, {}).get("digest") != again[role].get("digest"):
             raise ConfigError(f"{role} is not the picture that the run in '{folder}' was made with")
+    if metrics.get("regions") != again.get("regions"):
+        raise ConfigError(f"the masks are not those that the run in '{folder}' was made with")
     changed = changes(metrics, again)
     networks = [held["network"] for held in (metrics, again)]
     # Calibrated filters are made anew, and are others in the last bits where those depend on it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,6 +78,16 @@ _WHERE_IT_APPLIES: dict[str, Any] = {
     **{key: {"rows": [_COMPARE_ROW]} for key in _COMPARISONS},
 }
 _MISSING = object()
+
+
+def sources_of(metrics: Mapping[str, Any]) -> list[str]:
+    """Roles of the pictures whose features were taken: source, source_2, and so on."""
+    return [key for key in metrics if re.fullmatch(r"source(_\d+)?", key)]
+
+
+def roles_of(metrics: Mapping[str, Any]) -> list[str]:
+    """Roles of all pictures that went into a run."""
+    return [*sources_of(metrics), *(role for role in ("target", "start") if role in metrics)]
 
 
 def check_metrics(metrics: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from copy import deepcopy
 from glob import iglob
 from pathlib import Path
 from typing import Any
@@ -37,16 +38,27 @@ def seen_from_here(config: Mapping[str, Any], run_dir: str | Path) -> dict[str, 
     ------
     RunFolderError : the file that says where they lay is damaged.
     """
-    found = {key: dict(held) if isinstance(held, Mapping) else held for key, held in config.items()}
+    found = deepcopy(dict(config))
     for setting, place in _places(Path(run_dir) / NAME).items():
-        group, _, key = setting.rpartition(".")
-        held = found.get(group) if group else found
-        if not isinstance(held, dict) or not isinstance(held.get(key), str):
+        *above, last = setting.split(".")
+        held: Any = found
+        for name in above:
+            held = held.get(name) if isinstance(held, dict) else None
+        key: Any = int(last) if isinstance(held, list) and last.isdecimal() else last
+        if not isinstance(_at(held, key), str):
             continue
         found_there = there(place) or any(iglob(place, recursive=True))  # noqa: PTH207
         if found_there and absolute(held[key]) != place:
             held[key] = place
     return found
+
+
+def _at(held: Any, key: Any) -> Any:
+    """What a mapping or a list has in a place; None where it has none."""
+    try:
+        return held[key]
+    except (KeyError, IndexError, TypeError):
+        return None
 
 
 def absolute(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -36,7 +37,9 @@ _SECONDS = 10.0
 
 def stage_name(stage: str) -> str:
     """The words for a stage: `noisify_source` is shown as `source noisification`."""
-    return STAGE_NAMES.get(stage, stage.replace("_", " "))
+    of_one = re.fullmatch(r"noisify_(source_\d+)", stage)
+    words = f"{of_one[1]} noisification" if of_one else stage
+    return STAGE_NAMES.get(stage, words.replace("_", " "))
 
 
 def scientific(value: float | None) -> str:

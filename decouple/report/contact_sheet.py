@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from decouple import images
 from decouple.record.metrics import read_metrics
 from decouple.report import style
-from decouple.report.panel import Picture, picture_grid
+from decouple.report.panel import Picture, numbered, picture_grid, source_roles
 
 _ACROSS = 4
 # Of iterations; more are thinned out evenly, the first and the last are kept.
@@ -34,7 +33,8 @@ def plot_contact_sheet(run_dir: str | Path) -> Path | None:
         return None
     shown = thinned(found, MOST)
     losses = (metrics.get("gatys") or {}).get("iterations") or {}
-    entries = [_base(folder, "source", "style"), _base(folder, "target", "base")]
+    entries = [_base(folder, role, "style") for role in source_roles(folder)]
+    entries.append(_base(folder, "target", "base"))
     entries.append(_base(folder, "start", "start"))
     entries += [_scale(folder, n) for n in numbered(folder, "scale")]
     entries += [
@@ -47,12 +47,6 @@ def plot_contact_sheet(run_dir: str | Path) -> Path | None:
     with style.context():
         figure = picture_grid([e for e in entries if e is not None], _ACROSS, caption)
         return style.save_figure(figure, run_dir / "plots" / "contact_sheet.png")
-
-
-def numbered(folder: Path, name: str) -> list[int]:
-    """The numbers of the pictures `<name>_<number>.png`, in their natural order."""
-    matches = (re.fullmatch(rf"{name}_(\d+)", path.stem) for path in folder.glob(f"{name}_*.png"))
-    return sorted(int(match[1]) for match in matches if match)
 
 
 def thinned(numbers: Sequence[int], most: int) -> list[int]:

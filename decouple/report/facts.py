@@ -13,7 +13,7 @@ from decouple.experiments import KINDS, Experiment, Fact, experiment_named, expe
 from decouple.flows.stop import StopReason
 from decouple.overrides import settings
 from decouple.record.closing import likeness
-from decouple.record.metrics import comparison
+from decouple.record.metrics import comparison, roles_of, sources_of
 from decouple.record.progress import stage_name
 from decouple.record.seal import DIGESTS
 from decouple.report.wording import (
@@ -32,7 +32,7 @@ _SUCCEEDED = tuple(reason.label for reason in StopReason if reason.succeeded)
 # experiment's headline is made of.
 _PLACED = {
     *("schema", "experiment", "seed", "versions", "device", "numerics", "seconds"),
-    *("peak_memory_bytes", "tolerance", "tolerance_met", "source", "target", "network", "image"),
+    *("peak_memory_bytes", "tolerance", "tolerance_met", "network", "image"),
     *("features", "noise", "flow", "stepper", "stages", "clipped_share", "difference_gain"),
     *("noisified_range", "compare", "compare_flows", "judges", "classify", DIGESTS),
 }
@@ -58,9 +58,9 @@ def sentence(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     network = part(metrics, "network") or part(config, "network")
     known = _experiment(str(experiment))
     of, to = ("of", "to") if known is None else known.prepositions
-    source, target = (
-        part(metrics, role).get("origin") or config.get(role) for role in ("source", "target")
-    )
+    target = part(metrics, "target").get("origin") or config.get("target")
+    sources = [part(metrics, role).get("origin") for role in sources_of(metrics)]
+    source = ", ".join(filter(None, sources)) or config.get("source")
     words = title(metrics, config)
     if source:
         words += f" {of} {source}"
@@ -164,15 +164,18 @@ def environment_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("time", None if seconds is None else time_of(seconds)),
         ("network passes", f"{sum(p for p in passes if p is not None):,}" if any(passes) else None),
         ("seed", metrics.get("seed")),
-        ("digest of the source", part(metrics, "source").get("digest")),
-        ("digest of the target", part(metrics, "target").get("digest")),
+        *(
+            (f"digest of the {role.replace('_', ' ')}", part(metrics, role).get("digest"))
+            for role in roles_of(metrics)
+        ),
     ]
     return [(label, str(value)) for label, value in pairs if value not in (None, "")]
 
 
 def other_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Whatever else was measured, so that a new experiment's numbers are seen at once."""
-    placed = _PLACED | {experiment.name for experiment in KINDS if experiment.has_headline}
+    placed = _PLACED | {*roles_of(metrics)}
+    placed |= {experiment.name for experiment in KINDS if experiment.has_headline}
     rest = {key: value for key, value in metrics.items() if key not in placed}
     return [
         (named(key), shown(key, value))

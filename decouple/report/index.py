@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from decouple import files
 from decouple.errors import ConfigError, DecoupleError, RunFolderError
@@ -133,13 +134,24 @@ def _entry(run: Path, folder: Path) -> _Entry:
         name,
         began,
         facts.title(metrics, config),
-        " → ".join(str(config[role]) for role in ("source", "target") if config.get(role)),
+        _pictures(config),
         address_of(run, folder / INDEX, finished=bool(metrics)),
         Embedded.thumbnail(result, _THUMBNAIL),
         numbers,
         _differing(config),
         next(iter(facts.notices(metrics, has_result=True)), ""),
     )
+
+
+def _pictures(config: dict[str, Any]) -> str:
+    """Which pictures it is of."""
+    sources = ", ".join(str(name) for name in (config.get("source"), *_list(config)) if name)
+    return " → ".join(filter(None, (sources, str(config.get("target") or ""))))
+
+
+def _list(config: dict[str, Any]) -> list[object]:
+    held = config.get("sources")
+    return held if isinstance(held, list) else []
 
 
 def _differing(config: dict[str, object]) -> str:
@@ -151,7 +163,7 @@ def _differing(config: dict[str, object]) -> str:
     return " ".join(
         f"{name}={word(value)}"
         for name, value in told.items()
-        if name not in ("experiment", "source", "target", "run_dir")
+        if name not in ("experiment", "source", "sources", "target", "run_dir")
     )
 
 

@@ -21,7 +21,7 @@ _GAP = 0.14  # inches around each picture
 _TITLE_SIZE = 9.0
 _TITLE_LINE = 0.17
 _TALLEST = 1.6  # of a picture, in widths of its cell
-_NOISIFIED = re.compile(r"noisified_(?:(source|target)_)?(\d+)_(.+)")
+_NOISIFIED = re.compile(r"noisified_(?:(source(?:_\d+)?|target)_)?(\d+)_(.+)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,14 +75,39 @@ def run_pictures(run_dir: str | Path, metrics: Mapping[str, Any]) -> list[Pictur
 
 def picture_titles(folder: Path, metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """(file name without `.png`, title, note) of the pictures in `folder`, in this order."""
-    ordered = [("source", "source", ""), ("target", "target", ""), ("start", "start", "")]
-    ordered += [(f"{role}_as_seen", f"{role} as it is seen", "") for role, *_ in list(ordered)]
+    roles = (*source_roles(folder), "target", "start")
+    ordered = [(role, role.replace("_", " "), "") for role in roles]
+    ordered += [
+        (f"{role}_as_seen", f"{title} as it is seen", "") for role, title, _ in list(ordered)
+    ]
+    ordered += [
+        (stem, f"region {number} of the {role.replace('_', ' ')}", "")
+        for stem, number, role in _regions(folder)
+    ]
     ordered += [_noisified(stem, metrics) for stem in _noisified_stems(folder)]
     ordered.append(("result", "result", _result_note(metrics)))
     ordered += _compared(metrics)
     ordered.append(("tiled", "2 × 2 of the result", "without a seam"))
     ordered.append(("difference", _difference_title(metrics), ""))
     return [entry for entry in ordered if (folder / f"{entry[0]}.png").exists()]
+
+
+def numbered(folder: Path, name: str) -> list[int]:
+    """The numbers of the pictures `<name>_<number>.png`, in their natural order."""
+    matches = (re.fullmatch(rf"{name}_(\d+)", path.stem) for path in folder.glob(f"{name}_*.png"))
+    return sorted(int(match[1]) for match in matches if match)
+
+
+def source_roles(folder: Path) -> list[str]:
+    """Names of the pictures of the sources, in their order; of one there may be none."""
+    return ["source", *(f"source_{number}" for number in numbered(folder, "source"))]
+
+
+def _regions(folder: Path) -> list[tuple[str, str, str]]:
+    """(file name without `.png`, number, whose) of the masks."""
+    found = (re.fullmatch(r"region_(\d+)_(.+)", path.stem) for path in folder.glob("region_*.png"))
+    masks = [(match[0], match[1], match[2]) for match in found if match]
+    return sorted(masks, key=lambda mask: (mask[2] == "target", mask[2], int(mask[1])))
 
 
 def _compared(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -126,7 +151,7 @@ def _noisified(stem: str, metrics: Mapping[str, Any]) -> tuple[str, str, str]:
     assert match is not None
     role, number, layer = match.groups()
     if role is not None:
-        return stem, f"noisified {role}", ""
+        return stem, f"noisified {role.replace('_', ' ')}", ""
     change = next(
         (
             row.get("image_change_psnr_db")

@@ -7,7 +7,7 @@ from decouple.stages.interpolate import Frame, interpolate
 from decouple.stages.layerwise import DecoupledFeatures, StageError, checked_image
 from decouple.stages.match import Matched, match
 from decouple.stages.metamers import Metamer, metamer
-from decouple.stages.mixing import mix
+from decouple.stages.mixing import mix, weighted_mean
 from decouple.stages.noisify import Noisified, noisify
 from decouple.stages.prepare import Prepared, prepare
 from decouple.stages.reference import Reference, noise_reference
@@ -42,4 +42,5 @@ __all__ = [
     "noisify",
     "prepare",
     "round_trip",
+    "weighted_mean",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 from decouple.errors import ConfigError, unknown_layer
 from decouple.flows.motion import Way
@@ -47,6 +48,30 @@ def mix(
             way = target.ways[layer]
             ways[layer] = way if untouched else _led(source.ways.get(layer), way, t)
     return DecoupledFeatures(dict(reversed(values.items())), ways, target.signature)
+
+
+def weighted_mean(features: Sequence[tuple[float, DecoupledFeatures]]) -> DecoupledFeatures:
+    """Σ w c of the features of several images; their ways are mixed as by `mix`.
+
+    Parameters
+    ----------
+    features : (weight, features) of each, of the same layers and channels; at least one weight is
+        positive, none negative. They are scaled to the sum 1
+
+    Raises
+    ------
+    ConfigError : no such weights, or features of different kinds.
+    """
+    if not all(0 <= weight < math.inf for weight, _ in features):
+        raise ConfigError("weights of features must be finite and not negative")
+    used = [(weight, one) for weight, one in features if weight > 0]
+    if not used:
+        raise ConfigError("weights of features are all 0")
+    total, mean = used[0]
+    for weight, one in used[1:]:
+        total += weight
+        mean = mix(one, mean, dict.fromkeys(mean.values, weight / total))
+    return mean
 
 
 def _led(source: Way | None, target: Way, share: float) -> Way:

@@ -12,8 +12,9 @@ from decouple import images
 from decouple.flows.trace import StepReport
 from decouple.record.history import History, read_history
 from decouple.report import contact_sheet
-from decouple.report.contact_sheet import numbered, plot_contact_sheet, thinned
+from decouple.report.contact_sheet import plot_contact_sheet, thinned
 from decouple.report.curves import plot_losses, plot_objectives
+from decouple.report.panel import numbered
 
 LOSSES = ("total", "content", "style", "variation")
 

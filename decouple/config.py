@@ -158,6 +158,10 @@ class Config:
     write (by default runs/<experiment>/<time>-<id>); resume: a run folder to go on with; plan: say
     how much memory, passes and time it would take, and do nothing; device: cpu, gpu, or auto for a
     GPU where there is one.
+
+    Of single experiments: colour (transfer, and after Gatys): whose colours the result has; count
+    (synthesize, metamers): how many images, of the seeds from seed on; frames (interpolate): how
+    many, both ends included; shard (features): i/n for the i-th of every n pictures.
     """
 
     defaults: list[Any] = field(

@@ -31,6 +31,7 @@ class NetworkConfig:
     (as Keras's VGG), torch (as torchvision's) or tf (−1 to 1); auto is what the file tells.
     activation, width and pooling are auto by default, and padding is what convolutions see beyond
     the border, zero, reflect or circular: see `networks.network`.
+    dtype: float32, or float64, several times slower.
     """
 
     name: str = MISSING
@@ -51,7 +52,7 @@ class KerasConfig:
     unit (0 to 1), bytes (0 to 255), caffe, torch or tf (as keras.applications), auto for the named
     model's own and unit for a file; activation: softplus in place of ReLU, or relu for the model
     as it is, auto for the first; pooling: average in place of max pooling, or max, auto for the
-    first; width: of softplus, see `networks.keras_model`.
+    first; width: of softplus, see `networks.keras_model`; dtype: float32 or float64.
     """
 
     name: str = MISSING

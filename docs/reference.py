@@ -84,9 +84,20 @@ def _settings() -> str:
         lines += ["| --- | --- | --- |"]
         for name, value in own.items():
             lines.append(f"| `{name}` | `{word(value)}` | {_words(choices().get(name, ()))} |")
-        for kind in kinds:
+        for kind in explaining(kinds):
             lines += ["", *_said(kind)]
     return "\n".join(lines) + "\n"
+
+
+def explaining(kinds: Iterable[type]) -> list[type]:
+    """The dataclasses of a group, what they are derived from, and those of its parts."""
+    found: dict[type, None] = {}
+    for kind in kinds:
+        parts = [] if kind is Config else [field.default_factory for field in fields(kind)]
+        nested = [part for part in parts if isinstance(part, type) and is_dataclass(part)]
+        bases = [base for base in kind.__mro__ if is_dataclass(base)]
+        found |= dict.fromkeys([*bases, *explaining(nested)])
+    return list(found)
 
 
 def _said(kind: type) -> list[str]:

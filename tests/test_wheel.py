@@ -121,11 +121,12 @@ def test_beside_python_decouple_there_is_one_line_more(command, installed, tmp_p
         assert done.stdout.startswith("decouple ")
 
 
-def test_citation_and_package_are_of_one_version(built):
+def test_citation_changelog_and_package_are_of_one_version(built):
     (version,) = re.findall(
         r"^version: (\S+)$", (CHECKOUT / "CITATION.cff").read_text("utf-8"), re.M
     )
     assert [path.name for path in built.glob("*.tar.gz")] == [f"decouple_features-{version}.tar.gz"]
+    assert f"\n## [{version}] - 20" in (CHECKOUT / "CHANGELOG.md").read_text("utf-8")
 
 
 def test_help(installed, tmp_path):

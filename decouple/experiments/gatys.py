@@ -32,7 +32,10 @@ _TERMS, _TERM_NUMBERS = ("content", "style", "variation"), ("weight", "share")
 
 @dataclass
 class ContentConfig:
-    """layers: whose activations of the target are wanted, each with its part of the weight."""
+    """layers: whose activations of the target are wanted, each with its part of the weight.
+
+    distance: sum or mean of the squares of differences.
+    """
 
     layers: Any = field(default_factory=lambda: ["block4_conv2"])
     weight: float = 1.0
@@ -46,7 +49,7 @@ class StyleConfig:
 
     statistic: gram, means or mean_covariance; normalization: of gram, see
     `gatys.terms.Normalization`; fit: how the source meets the target's shape, crop, squash, or
-    keep for its own.
+    keep for its own; distance: as of content.
     """
 
     weight: float = 1.0
@@ -61,7 +64,8 @@ class StyleConfig:
 class VariationConfig:
     """Total variation of the image, see `gatys.total_variation`.
 
-    scale: what the image in [0, 1] is multiplied by, a number or [R, G, B].
+    form: power, squared or absolute; exponent: of power; scale: what the image in [0, 1] is
+    multiplied by, a number or [R, G, B].
     """
 
     weight: float = 0.0

@@ -7,12 +7,18 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 import pytest
 from run_folders import write_run
 
+from decouple.files import write_text
+from decouple.report import live
 from decouple.report.index import write_index
 from decouple.report.page import write_page
 from decouple.report.sweep import Failure, write_sweep_page
@@ -85,6 +91,12 @@ def browser() -> str:
     return found
 
 
+def headless(browser: str, scratch: Path) -> list[str]:
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
+    profile = f"--user-data-dir={scratch / 'profile'}"
+    return [browser, *options, "--enable-logging=stderr", profile]
+
+
 def browse(browser: str, page: Path, scratch: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """What MEASURE finds at each of WIDTHS, and what the console says."""
     content = html.escape(page.read_text(encoding="utf-8"))
@@ -98,9 +110,8 @@ def browse(browser: str, page: Path, scratch: Path) -> tuple[list[dict[str, Any]
     )
     done = subprocess.run(
         [
-            *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
-            *("--enable-logging=stderr", "--virtual-time-budget=10000", "--dump-dom"),
-            *(f"--user-data-dir={scratch / 'profile'}", around.as_uri()),
+            *headless(browser, scratch),
+            *("--virtual-time-budget=10000", "--dump-dom", around.as_uri()),
         ],
         capture_output=True,
         encoding="utf-8",
@@ -175,3 +186,89 @@ def test_the_measure_sees_what_sticks_out_and_what_is_refused(browser: str, tmp_
     found, console = browse(browser, page, tmp_path)
     assert all(one["scroll"] >= 2000 and one["outside"] for one in found)
     assert any("Content Security Policy" in line for line in console)
+
+
+# The page of a run in a frame, as a file of its own: what it shows is told whenever it is loaded.
+WATCH = """<!DOCTYPE html><meta charset=utf-8><body><iframe src="report.html"></iframe><script>
+document.querySelector("iframe").addEventListener("load", (event) => {
+  const page = event.target.contentDocument, shown = (name) => page.querySelector(name);
+  const words = [shown("[data-written]") ? "live" : "still"];
+  const silent = shown(".silent");
+  if (silent && !silent.hidden) words.push("silent " + shown("time").textContent);
+  console.log("<" + words.join(" ") + " " + (shown("footer") ? "whole" : "cut") + ">");
+});
+</script>"""
+
+
+@contextmanager
+def watched(browser: str, folder: Path, scratch: Path) -> Iterator[Callable[[], str]]:
+    """What a browser that has a run's page open says next of it; empty after three seconds."""
+    around = folder / "around.html"
+    around.write_text(WATCH, "utf-8")
+    process = subprocess.Popen(
+        [*headless(browser, scratch), "--allow-file-access-from-files", around.as_uri()],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    lines: SimpleQueue[str] = SimpleQueue()
+
+    def listen() -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "CONSOLE" in line:
+                lines.put(line)
+
+    def said(seconds: float = 3) -> str:
+        try:
+            line = lines.get(timeout=seconds)
+        except Empty:
+            return ""
+        told = re.search("<.* whole>", line)
+        assert told, line  # anything else is a complaint
+        return told[0]
+
+    listener = Thread(target=listen)
+    listener.start()
+    try:
+        assert said(100) == "<live whole>"
+        yield said
+    finally:
+        process.kill()
+        process.wait()
+        listener.join()
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def test_a_page_looks_again_until_its_run_has_ended(
+    browser: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "_LONGEST_LOOK", 0.3)
+    folder = write_run(tmp_path / "run")
+    with live.LivePage(folder) as page:
+        page.begin(dict)
+        with watched(browser, folder, tmp_path) as said:
+            assert [said(30) for _ in range(3)] == ["<live whole>"] * 3
+            page.end()
+            write_page(folder)
+            while (told := said(30)) == "<live whole>":
+                pass
+            assert told == "<still whole>"
+            assert said() == ""
+
+
+def test_a_page_of_a_killed_run_says_so_and_looks_no_more(
+    browser: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "_LONGEST_LOOK", 0.3)
+    folder = write_run(tmp_path / "run")
+    with live.LivePage(folder) as page:
+        page.begin(dict)
+    with watched(browser, folder, tmp_path) as said:
+        path = folder / "report.html"
+        before = path.read_text(encoding="utf-8")
+        write_text(path, re.sub(r'data-written="[^ ]*', 'data-written="1764300000', before))
+        while (told := said(30)) == "<live whole>":
+            pass
+        assert re.fullmatch(r"<live silent .*2025.* whole>", told)
+        assert said() == ""

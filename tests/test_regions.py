@@ -82,7 +82,7 @@ def test_a_mask_of_all_is_none(statistic: str, tmp_path: Path) -> None:
 
 def test_each_region_takes_its_sources_style() -> None:
     words = [*STYLE, "sources=[sample:brick]", "gatys.content.share=0", "gatys.variation.share=0"]
-    run_dir = ran("run", *words, "regions.target=[left.png,right.png]", "stop.max_iterations=8")
+    run_dir = ran("run", *words, "regions.target=[left.png,right.png]", "stop.max_iterations=20")
     own = read(run_dir)
     assert [region["source"] for region in own["regions"]] == ["source", "source_2"]
     assert own["regions"][0]["of_target"]["origin"] == "left.png"
@@ -90,7 +90,7 @@ def test_each_region_takes_its_sources_style() -> None:
     reached = own["gatys"]["gram_distance_to_source"]
     assert set(reached) == {f"block{n}_conv1, region {r}" for n in (1, 2) for r in (1, 2)}
     for place, distance in own["gatys"]["gram_distance_target_to_source"].items():
-        assert reached[place] < 0.8 * distance
+        assert reached[place] < 0.6 * distance
     assert "Gram / CHW in a region" in own["gatys"]["objective"]
     assert (run_dir / "images" / "region_2_target.png").exists()
 

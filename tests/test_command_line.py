@@ -151,7 +151,9 @@ def test_a_flag_stands_anywhere(
 )
 def test_a_configuration_is_shown(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 0
-    assert capsys.readouterr().out.splitlines() == ["# @package image", "size: 64", "fit: keep"]
+    assert capsys.readouterr().out.splitlines() == [
+        *("# @package image", "size: 64", "fit: keep", "output: png"),
+    ]
 
 
 def test_errors_and_help_need_no_tensorflow(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_result_says_what_it_was_made_of(run_dir: Path) -> None:
     metrics = json.loads((run_dir / "metrics.json").read_text(encoding="utf-8"))
     with Image.open(run_dir / "images" / "result.png") as picture:
-        text = {key: json.loads(value) for key, value in picture.info.items() if value[0] in '{"'}
+        text = {key: json.loads(value) for key, value in picture.text.items() if value[0] in '{"'}
         assert picture.info["Software"].startswith("decouple ")
     for part in ("versions", "device", "numerics"):
         assert text[part] == metrics[part]

@@ -35,7 +35,7 @@ def corrected(values: np.ndarray, ratio: float, level: float = LEVEL) -> Interva
 
     >>> found = corrected(np.array([0.1, 0.2, 0.3]), ratio=0.25)
     >>> [round(value, 3) for value in found]
-    [0.2, -0.128, 0.528, 0.12]
+    [0.2, -0.129, 0.529, 0.12]
     """
     count = len(values)
     mean, spread = float(np.mean(values)), float(np.std(values, ddof=1))

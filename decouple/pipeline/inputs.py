@@ -23,7 +23,7 @@ from decouple.parsing import options_of, output_size, source_weights_of
 from decouple.pipeline import recolouring
 from decouple.pipeline.asked import check_scales, flow_of, layers_of, named, pictures_of
 from decouple.pipeline.loaded import loaded
-from decouple.pipeline.region_transfer import of_target
+from decouple.pipeline.region_transfer import check_sources, of_target
 from decouple.pipeline.regions import Region, regions_of
 from decouple.stages import checked_image
 
@@ -105,6 +105,8 @@ class Inputs:
             return inputs
         for pixels in shown.values():
             checked_image(pixels, found.extractor)
+        if regions:
+            check_sources(inputs)
         if not found.extractor.proven:
             check_features(found.extractor, inputs.source)
         returns = FLOWS.named(config.flow.name).comes_back and not experiment.of_many

@@ -39,6 +39,11 @@ def of_target(
     return _checked(network, layers, [region.within for region in regions], image, "target")
 
 
+def check_sources(inputs: Inputs) -> None:
+    """Raise ConfigError if a layer cannot tell the regions of a source apart."""
+    _parts(inputs)
+
+
 def movable(inputs: Inputs) -> Features:
     """The target's features, without those that a source cannot move in its own regions."""
     alive = {layer: kept.copy() for layer, kept in inputs.extractor.alive.items()}

@@ -159,9 +159,9 @@ class Config:
     how much memory, passes and time it would take, and do nothing; device: cpu, gpu, or auto for a
     GPU where there is one.
 
-    Of single experiments: colour (transfer, and after Gatys): whose colours the result has; sources,
-    source_weights (the same): further sources beside source, and how much each counts, source's
-    first; count
+    Of single experiments: colour (transfer, and after Gatys): whose colours the result has;
+    sources, source_weights (the same): further sources beside source, and how much each counts,
+    source's first; count
     (synthesize, metamers): how many images, of the seeds from seed on; frames (interpolate): how
     many, both ends included; shard (features): i/n for the i-th of every n pictures.
     """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -53,7 +54,7 @@ def verify(run_dir: str, config: DictConfig, run: Callable[[DictConfig], Path | 
     for role in roles_of(again):
         if metrics.get(role, {}).get("digest") != again[role].get("digest"):
             raise ConfigError(f"{role} is not the picture that the run in '{folder}' was made with")
-    if metrics.get("regions") != again.get("regions"):
+    if _masks(metrics) != _masks(again):
         raise ConfigError(f"the masks are not those that the run in '{folder}' was made with")
     changed = changes(metrics, again)
     networks = [held["network"] for held in (metrics, again)]
@@ -71,6 +72,17 @@ def verify(run_dir: str, config: DictConfig, run: Callable[[DictConfig], Path | 
     if not verdict.same:
         raise ConfigError(line)
     return line
+
+
+def _masks(metrics: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """What tells the regions of a run: whose they are, and digests; not where files lie."""
+    return [
+        (
+            region.get("source"),
+            *((region.get(part) or {}).get("digest") for part in ("of_source", "of_target")),
+        )
+        for region in metrics.get("regions", ())
+    ]
 
 
 def _unused(folder: Path) -> Path:

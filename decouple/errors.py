@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +16,8 @@ from typing import TypeVar
 Choice = TypeVar("Choice", bound="NamedChoice")
 # More than these are no help in a line.
 _MOST_CHOICES = 40
+# Names in a message; the rest are counted.
+_FEW = 3
 # conv1_1 and, behind its activation, relu1_1, in Caffe's VGG and in much style transfer; also r11.
 _CAFFE = re.compile(r"(?:conv|relu|r)_?(\d)[_-]?(\d)", re.IGNORECASE)
 
@@ -89,6 +91,16 @@ def unknown_layer(kind: str, name: object, layers: Iterable[str]) -> str:
     caffe = _CAFFE.fullmatch(str(name))
     meant = f"block{caffe[1]}_conv{caffe[2]}" if caffe else name
     return unknown_name(kind, name, layers, meant)
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are.
+
+    >>> some_of(["a.png", "b.png", "c.png", "d.png", "e.png"])
+    "'a.png', 'b.png', 'c.png' and 2 more"
+    """
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return f"{', '.join(map(repr, names[:_FEW]))}{more}"
 
 
 class NamedChoice(str, Enum):

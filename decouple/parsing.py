@@ -12,6 +12,7 @@ from decouple.flows.optimizers import Optimizer, optimizer
 from decouple.flows.stopping import StopRule, StopRules
 from decouple.images import MAX_PIXELS, MIN_SIDE
 from decouple.known_weights import are_imagenets
+from decouple.shares import shares_of
 
 
 def is_number(value: Any) -> bool:
@@ -68,7 +69,7 @@ def source_weights_of(config: Any) -> dict[str, float]:
     count = 1 + len(config.sources)
     weights = [1.0] * count if config.source_weights is None else list(config.source_weights)
     roles = ["source", *(f"source_{n}" for n in range(2, count + 1))]
-    return {role: weight / sum(weights) for role, weight in zip(roles, weights, strict=True)}
+    return dict(zip(roles, shares_of(weights, "source_weights"), strict=True))
 
 
 def options_of(group: Any) -> dict[str, Any]:

@@ -89,33 +89,30 @@ def command(installed):
     return posix if posix.exists() else installed / "Scripts" / "decouple.exe"
 
 
-def test_the_console_command_does_what_the_module_does(command, installed, tmp_path):
-    printed = [
+def versions(command, path, folder):
+    """What the console command and the module do when they are asked for the version."""
+    return [
         subprocess.run(
             [*words, "--version"],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(installed)},
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(path)},
             capture_output=True,
             text=True,
             check=True,
-        ).stdout
+        )
         for words in ([command], [sys.executable, "-m", "decouple.run"])
     ]
+
+
+def test_the_console_command_does_what_the_module_does(command, installed, tmp_path):
+    printed = [done.stdout for done in versions(command, installed, tmp_path)]
     assert printed[0] == printed[1] != ""
 
 
 def test_beside_python_decouple_there_is_one_line_more(command, installed, tmp_path):
     shutil.copytree(installed / "decouple", tmp_path / "decouple")
     (tmp_path / "decouple.py").write_text("config = dict")  # what python-decouple installs
-    for words in ([command], [sys.executable, "-m", "decouple.run"]):
-        done = subprocess.run(
-            [*words, "--version"],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+    for done in versions(command, tmp_path, tmp_path):
         (said,) = done.stderr.splitlines()
         assert "python-decouple" in said
         assert done.stdout.startswith("decouple ")

@@ -9,12 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from decouple.errors import ConfigError
+from decouple.errors import ConfigError, some_of
 from decouple.images.listing import given_for
 from decouple.record.feature_tables import FeatureTable, read_table, tables_at
-
-# Names in a message; the rest are counted.
-_FEW = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +88,7 @@ def _labels(table: FeatureTable, source: str, given: str | None) -> Sequence[str
         )
     lacking = [path for path, label in zip(table.paths, table.labels, strict=True) if not label]
     if lacking:
-        raise ConfigError(f"the table in source={source} has no label for {_some(lacking)}")
+        raise ConfigError(f"the table in source={source} has no label for {some_of(lacking)}")
     return table.labels
 
 
@@ -109,7 +106,7 @@ def _numbers(labels: Sequence[str]) -> np.ndarray:
             label for label, number in zip(labels, held, strict=True) if not np.isfinite(number)
         ]
         raise ConfigError(
-            f"probe.task=regression needs labels that are numbers, not {_some(strange)}"
+            f"probe.task=regression needs labels that are numbers, not {some_of(strange)}"
         )
     if np.ptp(held) == 0:
         raise ConfigError(f"all labels are {labels[0]}: there is nothing to tell apart")
@@ -125,7 +122,7 @@ def _beside(table: FeatureTable, source: str, name: str | None) -> dict[str, np.
             strange = sorted(set(other.paths) ^ set(table.paths))
             raise ConfigError(
                 f"probe.beside: '{place}' is of other pictures than source={source}: "
-                f"{_some(strange)}"
+                f"{some_of(strange)}"
             )
         for mine, theirs, path in zip(table.digests, other.digests, table.paths, strict=True):
             if mine != theirs and other.about["image"] == table.about["image"]:
@@ -155,11 +152,6 @@ def _check_enough(found: Asked, folds: int) -> None:
         least = min(few.values())
         hint = "; labels that are numbers: probe.task=regression" if least == 1 else ""
         raise ConfigError(
-            f"probe.folds={folds} needs as many {what} of each label, and {_some(list(few))} "
+            f"probe.folds={folds} needs as many {what} of each label, and {some_of(list(few))} "
             f"ha{'s' if len(few) == 1 else 've'} {least}{hint}"
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
-    return f"{', '.join(map(repr, names[:_FEW]))}{more}"

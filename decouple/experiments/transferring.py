@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +9,7 @@ from omegaconf import DictConfig, ListConfig
 
 from decouple.errors import ConfigError
 from decouple.parsing import is_number
+from decouple.shares import shares_of
 
 COLOURS = ("source", "target", "matched")
 """Whose colours a result has: the source's, as its features carry them; the target's, of which the
@@ -95,7 +95,4 @@ def _check_weights(weights: Any, count: int) -> None:
             f"source_weights={weights} are {len(weights)}, and there are {count} sources, "
             "source= the first"
         )
-    if not all(0 <= weight < math.inf for weight in weights) or not sum(weights) > 0:
-        raise ConfigError(
-            f"source_weights={weights} must be finite numbers, none negative and not all 0"
-        )
+    shares_of(weights, f"source_weights={weights}")

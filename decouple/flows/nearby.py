@@ -127,11 +127,6 @@ class Factors:
         """Whether the last one was made so lately that another would not be better."""
         return len(self._when_new) < _NEW
 
-    @property
-    def unused(self) -> bool:
-        """Whether no step was solved with the last one yet."""
-        return not self._when_new
-
     def worked(self, work: float, converged: bool) -> float:
         """Of a step's work, in passes, what it would not have taken with a new factor."""
         if self.new and converged:

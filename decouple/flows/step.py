@@ -154,9 +154,9 @@ class _Refined:
 
     def at(self, multipliers: np.ndarray, x1: np.ndarray) -> _At:
         """See `_At`."""
-        if self._base is None or not rms(self._base.x1 - self.own.x0):
-            return self._exactly(multipliers, x1)
         base, own = self._base, self.own
+        if base is None or not base.step:
+            return self._exactly(multipliers, x1)
         if self._own is None:
             own_residual, secant = own.residual(base.x1)
             both = own.extractor.vjp_batch(
@@ -164,9 +164,9 @@ class _Refined:
             )
             self._own = own_residual, *both.astype(np.float64)
         own_residual, own_pulled, own_corrected = self._own
-        step, size = rms(base.x1 - own.x0), max(rms(x1 - base.x1), sys.float_info.min)
-        gain = math.sqrt(self.lost / step)
-        k = max(_BENT * gain * step / size, 1.0)
+        size = max(rms(x1 - base.x1), sys.float_info.min)
+        gain = math.sqrt(self.lost / base.step)
+        k = max(_BENT * gain * base.step / size, 1.0)
         residual, secant = own.residual(base.x1 + k * (x1 - base.x1))
         residual = base.there.residual + (residual - own_residual) / k
         correction = own.factor.solve(residual)
@@ -182,15 +182,17 @@ class _Refined:
 
     def _exactly(self, multipliers: np.ndarray, x1: np.ndarray) -> _At:
         there = self.exact.at(multipliers, x1)._replace(work=_EXACT_WORK, anew=True)
-        self._base, self._own, self._errors = _Base(multipliers, x1, there), None, [there.error]
+        self._base = _Base(multipliers, x1, rms(x1 - self.exact.x0), there)
+        self._own, self._errors = None, [there.error]
         return there
 
 
 class _Base(NamedTuple):
-    """An iterate, and the equations there in float64."""
+    """An iterate, how long (RMS over the image) the step to it is, and the equations in float64."""
 
     multipliers: np.ndarray
     x1: np.ndarray
+    step: float
     there: _At
 
 

@@ -226,7 +226,7 @@ class _Walk:
                 if failure is not None:
                     return self._ended(failure)
                 # With a new factor the same is tried once more.
-                length = h if aged and self.factors.unused else min(h / 2, length)
+                length = h if aged and self.factors.new else min(h / 2, length)
                 continue
             end, growth = self._grown(solved)
             bent = growth is not None and growth.bend > _TOO_BENT
@@ -271,8 +271,8 @@ class _Walk:
         self.features = self.features + (target - self.nominal)
         self.nominal = target
         self.passed.append((self.s, target))
-        # As last measured: the last iteration has still removed most of the residual.
         self.motion.show(self.image)
+        # As last measured: the last iteration has still removed most of the residual.
         self.tell(self.s, self.features - solved.residual)
         if self.one_way is not None:
             self.features = self.nominal = self.features - solved.residual
@@ -284,9 +284,8 @@ class _Walk:
             self.recent = deque([self.recent[-1]], maxlen=self.recent.maxlen)
             if self.planned:
                 return None
-        aged = not self.factors.new
-        worn = self.planned or aged or self.factors.excess > self._factor_cost()
-        if worn and self.refreshed_at != self.s:
+        aged = not self.factors.new or self.factors.excess > self._factor_cost()
+        if (self.planned or aged) and self.refreshed_at != self.s:
             # A new factor is tried before a planned step is cut up.
             self._refresh()
             if self.planned:

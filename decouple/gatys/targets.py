@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 
@@ -14,6 +13,7 @@ from decouple.features.distances import activations_of
 from decouple.gatys.terms import Content, Distance, Gram, MeanCovariance, Means, Normalization
 from decouple.gatys.tree import Group, Term, Weighted
 from decouple.networks.chain import Chain
+from decouple.shares import shares_of
 
 Layers = int | str | Sequence[str] | Mapping[str, float]
 
@@ -147,13 +147,10 @@ def weighted_mean(groups: Sequence[tuple[float, Group]]) -> Group:
     ------
     ConfigError : no such weights, or groups of other terms.
     """
-    weights = [weight for weight, _ in groups]
-    if not all(0 <= weight < math.inf for weight in weights) or not sum(weights) > 0:
-        raise ConfigError("weights of pictures must be finite, none negative, and not all 0")
+    shares = shares_of([weight for weight, _ in groups], "weights of pictures")
     first = groups[0][1].parts
     if any(group.parts.keys() != first.keys() for _, group in groups):
         raise ConfigError("pictures with other terms have no mean")
-    shares = [weight / sum(weights) for weight in weights]
 
     def mean(name: str) -> Weighted:
         terms = [group.parts[name].part for _, group in groups]

@@ -13,15 +13,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from decouple import files
-from decouple.errors import ConfigError, DecoupleError
+from decouple.errors import ConfigError, DecoupleError, some_of
 from decouple.images.locating import SAMPLE_PREFIX, sample_names
 from decouple.legible import legible
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """Of the files in a folder that are taken for pictures."""
-
-# Names in a message; the rest are counted.
-_FEW = 3
 
 
 @dataclass(frozen=True)
@@ -194,5 +191,4 @@ def _refuse(what: str, paths: Iterable[str]) -> None:
     """Raise ConfigError where there are any, with the first of them."""
     some = list(paths)
     if some:
-        more = f" and {len(some) - _FEW} more" if len(some) > _FEW else ""
-        raise ConfigError(f"{what} {', '.join(map(repr, some[:_FEW]))}{more}")
+        raise ConfigError(f"{what} {some_of(some)}")

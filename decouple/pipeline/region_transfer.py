@@ -15,6 +15,7 @@ import numpy as np
 
 from decouple.errors import ConfigError
 from decouple.features import Features, alive_on
+from decouple.features.extractor import Extractor
 from decouple.features.region_means import RegionMeans, check_apart
 from decouple.flows import Way
 from decouple.flows.paths import Curve
@@ -36,12 +37,15 @@ def of_target(
     ------
     ConfigError : regions that a layer cannot tell apart.
     """
-    return _checked(network, layers, [region.within for region in regions], image, "target")
+    features = _of_masks(network, layers, [region.within for region in regions], image)
+    _check(features, image, "target")
+    return features
 
 
 def check_sources(inputs: Inputs) -> None:
     """Raise ConfigError if a layer cannot tell the regions of a source apart."""
-    _parts(inputs)
+    for part in _parts(inputs):
+        _check(part.features, inputs.seen[part.role], inputs.pictures[part.role].origin)
 
 
 def movable(inputs: Inputs) -> Features:
@@ -60,7 +64,7 @@ def movable(inputs: Inputs) -> Features:
 def taken(run: Run) -> DecoupledFeatures:
     """Step 1: the decoupled features that each region takes, in the target's order."""
     parts = _in_use(run)
-    noise = _spread(run.extractor, run.reference.features)
+    noise = _spread(run)
     done = []
     for part in parts:
         features = part.picked(noise)
@@ -112,7 +116,7 @@ class _Part:
 
     role: str
     places: list[int]
-    features: Features
+    features: Extractor
 
     def picked(self, full: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Its own of {layer: (R, C)}, those in use."""
@@ -130,8 +134,7 @@ def _parts(inputs: Inputs) -> list[_Part]:
         places = [n for n, region in enumerate(inputs.regions) if region.role == role]
         masks = [inputs.regions[n].mask for n in places]
         layers, image = inputs.extractor.layers, inputs.seen[role]
-        features = _checked(inputs.network, layers, masks, image, inputs.pictures[role].origin)
-        found.append(_Part(role, places, features))
+        found.append(_Part(role, places, _of_masks(inputs.network, layers, masks, image)))
     return found
 
 
@@ -148,50 +151,45 @@ def _in_use(run: Run) -> list[_Part]:
     return found
 
 
-def _checked(
+def _of_masks(
     network: Network,
     layers: Sequence[str],
     masks: Sequence[np.ndarray | None],
     image: np.ndarray,
-    name: str,
 ) -> RegionMeans:
+    whole = np.ones(image.shape[:2])
+    return RegionMeans(network, layers, [whole if mask is None else mask for mask in masks])
+
+
+def _check(features: Extractor, image: np.ndarray, name: str) -> None:
     height, width = image.shape[:2]
-    whole = np.ones((height, width))
-    features = RegionMeans(network, layers, [whole if mask is None else mask for mask in masks])
     features.check_size(height, width)
     try:
         check_apart(features, height, width)
     except ConfigError as error:
         raise ConfigError(f"regions of {name}: {error}") from error
-    return features
 
 
 # Between a layer's features in use and (regions, channels).
 
 
-def _spread(features: Features, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """{layer: (C_k,)} of the target's features as (R, C), 0 where one is not in use."""
+def _spread(run: Run) -> dict[str, np.ndarray]:
+    """{layer: (R, C)}, the noise's features in the target's regions, 0 where one is not in use."""
     spread = {}
-    for layer, kept in features.alive.items():
+    for layer, kept in run.extractor.alive.items():
         full = np.zeros(kept.size)
-        full[kept] = values[layer]
-        spread[layer] = full
-    count = _regions(features)
-    return {layer: full.reshape(count, -1) for layer, full in spread.items()}
-
-
-def _regions(features: Features) -> int:
-    statistic = getattr(features, "statistic")  # noqa: B009
-    return len(statistic.masks)
+        full[kept] = run.reference.features[layer]
+        spread[layer] = full.reshape(len(run.inputs.regions), -1)
+    return spread
 
 
 def _gathered(
     features: Features, parts: Sequence[_Part], values: Sequence[Mapping[str, np.ndarray]]
 ) -> dict[str, np.ndarray]:
     """What the parts have, {layer: (C_k,)} each, in the target's order."""
-    found = {}
+    found, count = {}, sum(len(part.places) for part in parts)
     for layer, kept in features.alive.items():
-        full = np.zeros(kept.size).reshape(_regions(features), -1)
+        full = np.zeros(kept.size).reshape(count, -1)
         for part, own in zip(parts, values, strict=True):
             used = part.features.alive[layer]
             rows = np.zeros(used.size)

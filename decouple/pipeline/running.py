@@ -147,11 +147,8 @@ class Run:
     def animate(
         self, frames: Sequence[np.ndarray], milliseconds: int, endings: Sequence[str]
     ) -> None:
-        """See `Recorder.animate`; what ffmpeg cannot do costs no run."""
-        try:
-            self.recorder.animate(frames, milliseconds, endings)
-        except ImageError as error:
-            self.say(str(error))
+        """See `Recorder.animate`."""
+        self._animate(partial(self.recorder.animate, frames, milliseconds, endings))
 
     # The method's steps.
 
@@ -260,7 +257,7 @@ class Run:
                 checkpoints=False,
             )
             yield one
-        self._animate(recorder)
+        self._animate(recorder.animate_steps)
         recorder.close(summary(inputs, prepared, recorder))
 
     def _folder_of(self, method: str) -> RunFolder:
@@ -273,7 +270,7 @@ class Run:
 
     def close(self) -> None:
         """Write metrics.json, the figures and the page, and show the closing table."""
-        self._animate(self.recorder)
+        self._animate(self.recorder.animate_steps)
         metrics = summary(self.inputs, self.prepared, self.recorder)
         self.live.end()
         self.recorder.close(metrics)
@@ -282,10 +279,10 @@ class Run:
         if note is not None:
             self.say(note)
 
-    def _animate(self, recorder: Recorder) -> None:
-        """Save the steps in motion; what ffmpeg cannot do costs no run."""
+    def _animate(self, save: Callable[[], None]) -> None:
+        """Save images in motion; what ffmpeg cannot do costs no run."""
         try:
-            recorder.animate_steps()
+            save()
         except ImageError as error:
             self.say(str(error))
 

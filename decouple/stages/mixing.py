@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from decouple.errors import ConfigError, unknown_layer
 from decouple.flows.motion import Way
 from decouple.flows.paths import Curve
+from decouple.shares import shares_of
 from decouple.stages.layerwise import DecoupledFeatures
 
 
@@ -62,11 +62,8 @@ def weighted_mean(features: Sequence[tuple[float, DecoupledFeatures]]) -> Decoup
     ------
     ConfigError : no such weights, or features of different kinds.
     """
-    if not all(0 <= weight < math.inf for weight, _ in features):
-        raise ConfigError("weights of features must be finite and not negative")
-    used = [(weight, one) for weight, one in features if weight > 0]
-    if not used:
-        raise ConfigError("weights of features are all 0")
+    shares = shares_of([weight for weight, _ in features], "weights of features")
+    used = [(share, one) for share, (_, one) in zip(shares, features, strict=True) if share > 0]
     total, mean = used[0]
     for weight, one in used[1:]:
         total += weight

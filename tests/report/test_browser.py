@@ -240,30 +240,34 @@ def watched(browser: str, folder: Path, scratch: Path) -> Iterator[Callable[[], 
         process.stderr.close()
 
 
-def test_a_page_looks_again_until_its_run_has_ended(
-    browser: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[live.LivePage]:
+    """Of a run that goes on; it looks at itself often."""
     monkeypatch.setattr(live, "_LONGEST_LOOK", 0.3)
-    folder = write_run(tmp_path / "run")
-    with live.LivePage(folder) as page:
+    with live.LivePage(write_run(tmp_path / "run")) as page:
         page.begin(dict)
-        with watched(browser, folder, tmp_path) as said:
-            assert [said(30) for _ in range(3)] == ["<live whole>"] * 3
-            page.end()
-            write_page(folder)
-            while (told := said(30)) == "<live whole>":
-                pass
-            assert told == "<still whole>"
-            assert said() == ""
+        yield page
+
+
+def test_a_page_looks_again_until_its_run_has_ended(
+    browser: str, tmp_path: Path, page: live.LivePage
+) -> None:
+    folder = page.folder
+    with watched(browser, folder, tmp_path) as said:
+        assert [said(30) for _ in range(3)] == ["<live whole>"] * 3
+        page.end()
+        write_page(folder)
+        while (told := said(30)) == "<live whole>":
+            pass
+        assert told == "<still whole>"
+        assert said() == ""
 
 
 def test_a_page_of_a_killed_run_says_so_and_looks_no_more(
-    browser: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    browser: str, tmp_path: Path, page: live.LivePage
 ) -> None:
-    monkeypatch.setattr(live, "_LONGEST_LOOK", 0.3)
-    folder = write_run(tmp_path / "run")
-    with live.LivePage(folder) as page:
-        page.begin(dict)
+    page.end()
+    folder = page.folder
     with watched(browser, folder, tmp_path) as said:
         path = folder / "report.html"
         before = path.read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ import os
 # Before TensorFlow is imported: its start-up lines are not errors of ours.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import sys
 import tempfile
 
 # One cache for all processes of the tests, which leaves the user's alone.
@@ -29,6 +30,22 @@ def homeless(monkeypatch):
     for name in ("HOME", "KERAS_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(pwd, "getpwuid", unknown)
+
+
+@pytest.fixture
+def own_modules(tmp_path, monkeypatch):
+    """A folder for modules of the user's; what they register is forgotten afterwards."""
+    from decouple import experiments, families, flow_kinds
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for known in (experiments.KINDS, families.FAMILIES, flow_kinds.FLOWS):
+        monkeypatch.setattr(known, "_held", dict(known._held))
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ def made_table(
     family: str = "means",
     failed: Sequence[int] = (),
     digest: str = "d",
+    first: int = 0,
 ) -> Path:
     """A table of pictures `000.png`, …; half of the features are one layer's, half another's."""
     half = raw.shape[1] // 2
@@ -41,7 +42,7 @@ def made_table(
             {} if number in failed else {k: decoupled[number, at].tolist() for k, at in cut.items()}
         )
         status = "cannot be read: it is broken" if number in failed else DONE
-        path = f"{number:03d}.png"
+        path = f"{first + number:03d}.png"
         rows.append(
             (FeatureRow(path, status, f"{digest}{number}", raw=held, decoupled=moved), label)
         )

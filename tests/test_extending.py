@@ -5,30 +5,23 @@ from __future__ import annotations
 import html
 import json
 import re
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from test_plugins import listing, refusal
+from pages import listing
+from test_plugins import refusal
 
-from decouple import families
 from decouple.run import main
 
 OWN = ["+plugin=softfilters", "+experiment=self_transfer", "features=softfilters"]
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with the page's module; what it registers is forgotten afterwards."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(families.FAMILIES, "_held", dict(families.FAMILIES._held))
-    (tmp_path / "softfilters.py").write_text(listing("softfilters.py"), encoding="utf-8")
-    yield tmp_path
-    for name in ("softfilters", "broken"):
-        sys.modules.pop(name, None)
+def home(own_modules: Path) -> Path:
+    """A folder with the page's module."""
+    (own_modules / "softfilters.py").write_text(listing("softfilters.py"), encoding="utf-8")
+    return own_modules
 
 
 def metrics_of(run: Path) -> dict:

@@ -8,53 +8,30 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pages import ROOT, listing
 
-from decouple import experiments, flow_kinds, images, plugins
+from decouple import images, plugins
 from decouple.record.checkpoint import read_parts
 from decouple.record.folder import RunFolder
 from decouple.record.verification import compare_runs
 from decouple.run import main
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "extending.md"
 OWN = ["+plugin=caricature", "+experiment=caricature"]
 FEW = ["network.weights=calibrated", "image.size=16", "flow=gradient", "stop.max_iterations=4"]
 FEW += ["checkpoint.every_seconds=0"]
 
 
-def listing(name: str) -> str:
-    """A file that the page shows."""
-    text = PAGE.read_text(encoding="utf-8")
-    found = re.search(rf"<!-- {name} -->\n```\w+\n(.*?)```\n<!-- end of {name} -->", text, re.S)
-    assert found, name
-    return found[1]
-
-
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with modules of the user's; what they register is forgotten afterwards."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    for known in (experiments.KINDS, flow_kinds.FLOWS):
-        monkeypatch.setattr(known, "_held", dict(known._held))
-    before = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
-            del sys.modules[name]
-
-
-@pytest.fixture
-def caricature(home: Path) -> Path:
+def caricature(own_modules: Path) -> Path:
     """The two files of the page, and nothing else."""
     for name in ("caricature.py", "caricature.yaml"):
-        (home / name).write_text(listing(name), encoding="utf-8")
-    return home
+        (own_modules / name).write_text(listing(name), encoding="utf-8")
+    return own_modules
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -115,7 +92,7 @@ def test_it_goes_on_where_it_was_cut(
     assert {p.name for p in cut.rglob("*")} == {p.name for p in whole.rglob("*")}
 
 
-def test_one_that_measures_and_moves_nothing(home: Path) -> None:
+def test_one_that_measures_and_moves_nothing(own_modules: Path) -> None:
     """With settings that are no group, and pictures and a figure of its own."""
     lines = [
         "from decouple.experiments import Experiment, register",
@@ -129,7 +106,7 @@ def test_one_that_measures_and_moves_nothing(home: Path) -> None:
         "register(Experiment('brightness', 'brightness:carry_out', settings={'gain': 1.0},",
         "                    takes=('source', 'image', 'network', 'layers')))",
     ]
-    (home / "brightness.py").write_text("\n".join(lines), encoding="utf-8")
+    (own_modules / "brightness.py").write_text("\n".join(lines), encoding="utf-8")
     words = ["+plugin=brightness", "+experiment=brightness", "network.weights=calibrated"]
     words += ["layers=1", "image.size=16", "gain=2"]
     assert main([*words, "run_dir=run"]) == 0
@@ -153,7 +130,7 @@ def test_a_sweep_in_other_processes(caricature: Path) -> None:
     done = subprocess.run(
         [*command, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
         cwd=caricature,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PAGE.parents[1]), *sys.path])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
         capture_output=True,
         text=True,
         check=False,
@@ -197,7 +174,9 @@ def test_help_and_refusals_are_as_of_built_in_ones(capsys: pytest.CaptureFixture
 def test_what_is_installed_needs_no_word(
     caricature: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    announced = [EntryPoint(name, name, plugins.ENTRY_POINTS) for name in ("none", "caricature")]
+    form = r'\[project\.entry-points\."(.+)"\]\n(\w+) = "(\w+)"\n'
+    group, *shown = re.fullmatch(form, listing("announced in pyproject.toml")).groups()
+    announced = [EntryPoint(*names, group) for names in (("none", "none"), shown)]
     asked = []
     monkeypatch.setattr(plugins, "entry_points", lambda group: asked.append(group) or announced)
     assert "seed=-1" in refusal(capsys, "+experiment=self_transfer", "seed=-1")
@@ -209,10 +188,10 @@ def test_what_is_installed_needs_no_word(
 
 
 @pytest.fixture
-def legs(home: Path) -> Path:
+def legs(own_modules: Path) -> Path:
     """The one file of the page."""
-    (home / "legs.py").write_text(listing("legs.py"), encoding="utf-8")
-    return home
+    (own_modules / "legs.py").write_text(listing("legs.py"), encoding="utf-8")
+    return own_modules
 
 
 def test_a_flow_of_ones_own(legs: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -311,9 +290,9 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_module_that_cannot_be_used_is_one_line(
-    name: str, home: Path, capsys: pytest.CaptureFixture[str]
+    name: str, own_modules: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     word, source, told = BROKEN[name]
-    (home / "mine.py").write_text(source, encoding="utf-8")
+    (own_modules / "mine.py").write_text(source, encoding="utf-8")
     assert told in refusal(capsys, f"+{word}", "+experiment=own", "network.weights=calibrated")
-    assert {path.name for path in home.iterdir()} <= {"mine.py", "__pycache__"}
+    assert {path.name for path in own_modules.iterdir()} <= {"mine.py", "__pycache__"}

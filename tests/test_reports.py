@@ -3,72 +3,22 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
-from hydra import initialize_config_dir
+from pages import ROOT
 
-from decouple.command_line import cells, compose_checked
-from decouple.config import config_folder, register
-
-ROOT = Path(__file__).resolve().parent.parent
 REPORTS, EXPERIMENTS = ROOT / "reports", ROOT / "experiments"
 # Only a checkout has them.
 pytestmark = pytest.mark.skipif(not REPORTS.is_dir(), reason="there are no reports beside it")
 
 PAGES = sorted(path.name for path in REPORTS.glob("*.md"))
-DOCS = sorted(f"../docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
 MOST_BYTES = 15e6
-
-
-def commands(page: Path) -> list[str]:
-    """The command lines of a page, each as one line."""
-    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
-    return re.findall(r"python -m (?:decouple\.run|pip) [^\n`]*", text)
-
-
-@pytest.mark.parametrize("page", ["../README.md", *DOCS, *PAGES])
-def test_commands_mean_the_same_in_every_shell(page: str) -> None:
-    """In zsh a bracket that is not quoted is an error, and so is a comment behind a command."""
-    unquoted = [re.sub(r'"[^"$`\\!]*"', "", command) for command in commands(REPORTS / page)]
-    assert [command for command in unquoted if set("[]{}()*?#~$!\"'") & set(command)] == []
-
-
-def test_commands_of_readme_and_docs_compose(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "photo.jpg").touch()
-    composed = 0
-    register()
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        for command in [c for page in ("../README.md", *DOCS) for c in commands(REPORTS / page)]:
-            words = shlex.split(command.partition("decouple.run")[2])
-            # Launchers come with an extra, and run folders with runs.
-            words = [word for word in words if not word.startswith(("-", "hydra"))]
-            others = ("index=", "+plugin=", "resume=", "verify=")
-            if any(word.startswith(others) or "…" in word for word in words):
-                continue
-            if not words:
-                continue
-            for cell in cells(words):
-                compose_checked(cell)
-                composed += 1
-    assert composed > 40
 
 
 def test_the_index_names_every_page() -> None:
     index = (REPORTS / "README.md").read_text(encoding="utf-8")
     assert [page for page in PAGES if page != "README.md" and f"({page})" not in index] == []
-
-
-@pytest.mark.parametrize("page", ["../README.md", *DOCS, *PAGES])
-def test_what_a_page_shows_or_links_is_there(page: str) -> None:
-    text = (REPORTS / page).read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
-    assert [link for link in links if not (REPORTS / page).parent.joinpath(link).exists()] == []
 
 
 def test_every_picture_is_shown_and_they_are_small() -> None:

@@ -33,6 +33,8 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 1800
 nb_merge_streams = True
 nb_output_stderr = "remove"  # what TensorFlow says of the processor
+# What is referred to and is not there is a warning, and warnings are errors.
+nitpicky = True
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"

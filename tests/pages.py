@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -20,6 +21,8 @@ GUIDES = sorted(
 )
 REPORTS = sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("reports/*.md"))
 NOTEBOOKS = sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/notebooks/*.ipynb"))
+# Reports, and what is for contributors, are not in a distribution.
+of_a_checkout = pytest.mark.skipif(not REPORTS, reason="only a checkout has all pages")
 # {how a command begins: why no test runs it}; all others of GUIDES and NOTEBOOKS are run, or are
 # read by the command line up to where a run would begin. Listings are run without exception.
 NOT_RUN = {
@@ -28,7 +31,8 @@ NOT_RUN = {
     "python -m pip install ": "fetches packages; .ci/run installs this one with its extras",
     "pip install ": "fetches packages; .ci/run installs this one with its extras",
     "python -m pytest ": "runs these tests",
-    "python -m sphinx ": "runs the notebooks; .ci/run makes the site",
+    "python -m sphinx -W ": "runs the notebooks; .ci/run makes the site",
+    "python -m sphinx -b linkcheck ": "visits other places; a workflow does every week",
     "python experiments/all.py": "takes hours; test_reports holds scripts and pages together",
     "tensorboard --logdir ": "another program, which comes with no extra",
 }

@@ -6,6 +6,7 @@ that there is not, or settings that do not go together fail here. What takes no 
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -16,9 +17,11 @@ import numpy as np
 import pytest
 from made_tables import made_table
 from omegaconf import DictConfig, OmegaConf
-from pages import GUIDES, NOT_RUN, NOTEBOOKS, REPORTS, ROOT, commands, listing
+from pages import GUIDES, NOT_RUN, NOTEBOOKS, REPORTS, ROOT, commands, listing, of_a_checkout
 
 from decouple import launching, run, sweeps
+
+pytestmark = of_a_checkout
 
 # In their order, each once.
 COMMANDS = list(dict.fromkeys(c for page in (*GUIDES, *NOTEBOOKS) for c in commands(page)))
@@ -113,7 +116,10 @@ def test_shards_are_put_together(tmp_path: Path) -> None:
         command = command.replace("features/…", f"features/{number}", 1)
     _, *words = shlex.split(command)
     done = subprocess.run(
-        [sys.executable, *words], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=False
+        [sys.executable, *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
     )
     assert done.returncode == 0
     assert len((tmp_path / "whole/table.csv").read_text().splitlines()) == 3

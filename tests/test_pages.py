@@ -6,13 +6,26 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from pages import GUIDES, NOTEBOOKS, REPORTS, ROOT, Block, anchors, blocks, links
+from pages import (
+    GUIDES,
+    NOTEBOOKS,
+    REPORTS,
+    ROOT,
+    Block,
+    anchors,
+    blocks,
+    commands,
+    links,
+    of_a_checkout,
+)
+
+pytestmark = of_a_checkout
 
 PAGES = [*GUIDES, *REPORTS, *NOTEBOOKS]
 TESTS = {p.name: p.read_text(encoding="utf-8") for p in (ROOT / "tests").glob("test_*.py")}
 BY_NAME = ("test_plugins.py", "test_extending.py")
 ARXIV = r"\d\d(0[1-9]|1[0-2])\.\d{4,5}"
-# Nothing of the tests visits them: CONTRIBUTING.md has the command that does.
+# No test visits them: CONTRIBUTING.md has the command that does, and a workflow that runs it.
 OUTSIDE = sorted({link for page in PAGES for link in links(page) if "://" in link})
 
 
@@ -63,3 +76,10 @@ def test_identifiers_of_arxiv_are_well_formed(folder: str) -> None:
         if path.suffix in (".py", ".md", ".cff", ".ipynb"):
             named = re.findall(r"arXiv[\s:]+(\d\S*\d)", path.read_text(encoding="utf-8"))
             assert [name for name in named if not re.match(rf"{ARXIV}\b", name)] == [], path
+
+
+def test_links_to_elsewhere_are_visited_every_week_by_the_command_that_is_shown() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "links.yml").read_text(encoding="utf-8")
+    (visit,) = [c for c in commands("CONTRIBUTING.md") if " linkcheck " in c]
+    assert f"- run: {visit}\n" in workflow
+    assert "schedule:" in workflow

@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from pages import ROOT
+from pages import ROOT, of_a_checkout
 
 REPORTS, EXPERIMENTS = ROOT / "reports", ROOT / "experiments"
-# Only a checkout has them.
-pytestmark = pytest.mark.skipif(not REPORTS.is_dir(), reason="there are no reports beside it")
+pytestmark = of_a_checkout
 
 PAGES = sorted(path.name for path in REPORTS.glob("*.md"))
 MOST_BYTES = 15e6

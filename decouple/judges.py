@@ -78,6 +78,15 @@ class Judges:
     ------
     ConfigError : unknown kind or layer.
     ImageError : the source is too small for the layers.
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> network = dc.vgg19(weights="calibrated", last="block1_conv1")
+    >>> image = dc.load("sample:chelsea", size=24).pixels
+    >>> judges = dc.Judges(network, image, used=["block1_conv1"], held_out=[], kinds=["means"])
+    >>> judges.row(image)["means_distance"], judges.row(1 - image)["means_distance"] > 0.1
+    (0.0, True)
     """
 
     def __init__(

@@ -47,7 +47,12 @@ def write_reference(folder: Path) -> None:
 def _api() -> str:
     placed = {name for names in PARTS.values() for name in names}
     others = [name for name in dc.__all__ if name not in placed and not name.startswith("_")]
-    lines = ["# In Python", "", "Everything of `import decouple as dc`. The examples are tests."]
+    lines = [
+        "# In Python",
+        "",
+        "Everything of `import decouple as dc`. The examples are tests. Most are of",
+        "`dc.Moments`, which are features of the pixels and quick; a network's take their place.",
+    ]
     for title, names in {**PARTS, "Others": others}.items():
         shown = [name for name in names if name in dc.__all__]
         if shown:

@@ -38,6 +38,14 @@ def check_features(features: Features, image: np.ndarray) -> Mapping[str, float]
     ------
     FeaturesError : in one line, the property that does not hold.
     ImageError : the image is too small for them.
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> image = dc.load("sample:chelsea", size=24).pixels
+    >>> errors = dc.check_features(dc.Moments(orders=3), image)
+    >>> errors["derivative"] < 1e-4 and errors["adjoint"] < 1e-9
+    True
     """
     image = np.asarray(image, np.float64)
     features.check_size(*image.shape[:2])

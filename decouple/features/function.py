@@ -38,6 +38,8 @@ class FunctionFeatures(Extractor):
     FeaturesError : no groups; and, where the function is used, that it fails, or what it gives.
     ConfigError : another dtype.
 
+    Examples
+    --------
     >>> import decouple as dc, tensorflow as tf
     >>> def contrast(image):
     ...     mean = tf.reduce_mean(image, axis=(0, 1))

@@ -21,8 +21,10 @@ class Joined(Features):
     ------
     FeaturesError : two groups have one name.
 
-    >>> from decouple.features import Joined, Moments
-    >>> Joined(Moments(orders=1), Moments(orders=3, of="bands")).layers
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> dc.Joined(dc.Moments(orders=1), dc.Moments(orders=3, of="bands")).layers
     ('mean', 'variance', 'skewness')
     """
 

@@ -106,7 +106,10 @@ class Moments(Features):
     ------
     ConfigError : orders out of 1 to 4, or unknown vectors.
 
-    >>> Moments(orders=3).sizes
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> dc.Moments(orders=3).sizes
     (3, 3, 3)
     """
 

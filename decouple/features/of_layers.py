@@ -23,6 +23,8 @@ class ChannelMeans(Extractor):
     ----------
     network, layers, alive : see `Extractor`
 
+    Examples
+    --------
     >>> import decouple as dc
     >>> dc.ChannelMeans(dc.vgg19(weights="calibrated", last="block2_conv1"), layers=2).sizes
     (64, 128)
@@ -52,6 +54,8 @@ class LayerStatistics(Extractor):
     ------
     ConfigError : unknown statistic or layer.
 
+    Examples
+    --------
     >>> import decouple as dc
     >>> network = dc.vgg19(weights="calibrated", last="block2_conv1")
     >>> dc.LayerStatistics(network, layers=2, statistic="moments").sizes

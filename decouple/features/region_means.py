@@ -93,6 +93,8 @@ class RegionMeans(Extractor):
     ConfigError : no masks, one that is 0 everywhere or not finite, or masks so much alike at some
         layer that their features cannot be moved apart.
 
+    Examples
+    --------
     >>> import decouple as dc
     >>> import numpy as np
     >>> left = np.zeros((24, 32))

@@ -23,6 +23,17 @@ class Gradient:
     ----------
     optimizer : how far to go at a time
     stop : when to end, for each stage
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> image = dc.load("sample:chelsea", size=24).pixels
+    >>> features = dc.Moments(orders=3)
+    >>> reference = dc.noise_reference(features, size=image.shape[:2])
+    >>> flow = dc.Gradient(dc.optimizer("lbfgs"), dc.StopRules(dc.StopRule(loss=1e-6)))
+    >>> source = dc.noisify(image, features, reference, flow=flow)
+    >>> [trace.stop_reason.name for trace in source.trace]
+    ['REACHED', 'REACHED', 'REACHED']
     """
 
     optimizer: Optimizer = field(default_factory=Lbfgs)

@@ -44,6 +44,12 @@ def stepper(name: str, **options: int | float | None) -> Stepper:
     Raises
     ------
     ConfigError : there is no such stepper, or it has no such option or value.
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> dc.stepper("rk4", steps=8)
+    FixedStep(name='rk4', steps=8)
     """
     if name not in STEPPERS:
         raise ConfigError(unknown_name("stepper", name, STEPPERS))
@@ -70,6 +76,17 @@ class Lift:
     path : which features the image has on its way: those of blends of it with the noise while no
         layer is held, and else in equal ratios; always those; or those on a straight line. Of
         `Symmetric` steps; others go straight
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> image = dc.load("sample:chelsea", size=24).pixels
+    >>> features = dc.Moments(orders=3)
+    >>> reference = dc.noise_reference(features, size=image.shape[:2])
+    >>> flow = dc.Lift(dc.stepper("rk4", steps=8))
+    >>> source = dc.noisify(image, features, reference, flow=flow)
+    >>> [trace.steps for trace in source.trace]
+    [8, 8, 8]
     """
 
     stepper: Stepper = field(default_factory=Symmetric)

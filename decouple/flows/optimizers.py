@@ -349,6 +349,12 @@ def optimizer(name: str, **options: Any) -> Optimizer:
     Raises
     ------
     ConfigError : no such optimizer, option or value.
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> dc.optimizer("adam", learning_rate=0.01).learning_rate
+    0.01
     """
     kind = Lbfgs if name == "lbfgs" else KerasOptimizer
     known = [option for option in inspect.signature(kind).parameters if option != "name"]

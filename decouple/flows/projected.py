@@ -73,6 +73,16 @@ class Projected:
     Raises
     ------
     ConfigError : no such projection, or an optimizer with bounds, which no projection respects.
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> image = dc.load("sample:chelsea", size=24).pixels
+    >>> features = dc.Moments(orders=3)
+    >>> reference = dc.noise_reference(features, size=image.shape[:2])
+    >>> source = dc.noisify(image, features, reference, flow=dc.Projected())
+    >>> [trace.stop_reason.name for trace in source.trace]
+    ['REACHED', 'REACHED', 'REACHED']
     """
 
     optimizer: Optimizer = field(default_factory=Lbfgs)

@@ -42,6 +42,12 @@ class StopRule:
     Raises
     ------
     ConfigError : a value out of its range.
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> dc.StopRule(loss=1e-4, max_iterations=50).stagnation
+    0.0001
     """
 
     loss: float = 1e-8
@@ -72,6 +78,13 @@ class StopRules:
     ----------
     common : for every stage that is not named
     stages : {stage: rule}, e.g. `impose`
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> rules = dc.StopRules(dc.StopRule(loss=1e-6), {"impose": dc.StopRule(loss=1e-8)})
+    >>> rules.of("impose").loss, rules.of("noisify_source").loss
+    (1e-08, 1e-06)
     """
 
     common: StopRule = field(default_factory=StopRule)

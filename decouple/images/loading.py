@@ -62,6 +62,14 @@ def load(source: str | os.PathLike, size: Size = None, fit: Fit | str = Fit.KEEP
         more than `MAX_PIXELS`, or its values are not finite or of unknown scale or meaning.
     ConfigError
         `source`, `size` or `fit` is not of the kind described above.
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> dc.load("sample:chelsea", size=24).pixels.shape
+    (24, 36, 3)
+    >>> dc.load("sample:chelsea", size=24, fit="crop").pixels.shape
+    (24, 24, 3)
     """
     size = checked_size(size)
     fit = Fit.named(fit)

@@ -11,7 +11,14 @@ STARTS = ("colours", "uniform", "gaussian")
 
 
 def noise_image(height: int, width: int, seed: int, draw: int = 0) -> np.ndarray:
-    """Uniform noise U(0, 1), float32 (height, width, 3); draw number `draw` of a seed."""
+    """Uniform noise U(0, 1), float32 (height, width, 3); draw number `draw` of a seed.
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> dc.noise_image(24, 36, seed=0).shape
+    (24, 36, 3)
+    """
     rng = np.random.default_rng([seed, draw])
     return rng.random((height, width, 3), dtype=np.float32)
 

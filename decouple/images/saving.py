@@ -47,6 +47,17 @@ def save(
         Wrong shape or dtype, NaN or infinite values, or a name that does not end in ``.png``.
     RunFolderError
         The file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import decouple as dc
+    >>> image = dc.load("sample:chelsea", size=24).pixels
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     clipped = dc.save(image, f"{folder}/copy.png")
+    ...     copy = dc.load(f"{folder}/copy.png").pixels
+    >>> clipped, dc.psnr_db(copy, image)
+    (0.0, inf)
     """
     path = Path(path)
     pixels = np.asarray(pixels)

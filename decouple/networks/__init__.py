@@ -82,10 +82,25 @@ def network(
 
 
 def vgg19(**options: object) -> Chain:
-    """VGG-19; options as in `network`."""
+    """VGG-19; options as in `network`.
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> network = dc.vgg19(weights="calibrated", last="block1_conv1")
+    >>> [(layer.name, layer.filters) for layer in network.layers]
+    [('block1_conv1', 64)]
+    """
     return network("vgg19", **options)  # type: ignore[arg-type]
 
 
 def vgg16(**options: object) -> Chain:
-    """VGG-16; options as in `network`."""
+    """VGG-16; options as in `network`.
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> dc.vgg16(weights="calibrated", last="block1_conv1", activation="relu").smooth
+    False
+    """
     return network("vgg16", **options)  # type: ignore[arg-type]

@@ -227,6 +227,8 @@ def keras_network(
     ------
     ConfigError : the model is not a functional one of one image.
 
+    Examples
+    --------
     >>> import decouple as dc, keras
     >>> image = keras.Input((None, None, 3))
     >>> layer = keras.layers.Conv2D(8, 3, strides=2, activation="softplus", name="one")
@@ -271,6 +273,15 @@ def smoothed(
     Raises
     ------
     ConfigError : the width is not positive.
+
+    Examples
+    --------
+    >>> import decouple as dc, keras
+    >>> image = keras.Input((None, None, 3))
+    >>> layer = keras.layers.Conv2D(8, 3, activation="relu", name="one")
+    >>> model = keras.Model(image, layer(image))
+    >>> dc.keras_network(model).smooth, dc.keras_network(dc.smoothed(model)).smooth
+    (False, True)
     """
     if not 0 < width < float("inf"):
         raise ConfigError(f"width={width} must be a positive number")

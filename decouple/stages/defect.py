@@ -132,6 +132,15 @@ def decoupling_defect(
     ImageError : the image cannot be used.
     StageError : a layer of one of the images did not reach the reference.
     numpy.linalg.LinAlgError : gradients are dependent (see `features.alive_on`).
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> image = dc.load("sample:chelsea", size=24).pixels
+    >>> features = dc.Moments(orders=2)
+    >>> reference = dc.noise_reference(features, size=image.shape[:2])
+    >>> dc.decoupling_defect(image, features, reference, directions=1).layers
+    ('mean', 'variance')
     """
     if len(extractor.layers) < 2:
         raise ConfigError("a decoupling defect is between layers: use at least two")

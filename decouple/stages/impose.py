@@ -89,6 +89,17 @@ def impose(
     ImageError : the image cannot be used.
     ConfigError : the features are of other layers, channels or networks.
     StageError : a layer did not reach its features; `.partial` is what was done, an `Imposed`.
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> image = dc.load("sample:chelsea", size=24).pixels
+    >>> features = dc.Moments(orders=3)
+    >>> reference = dc.noise_reference(features, size=image.shape[:2])
+    >>> source = dc.noisify(image, features, reference)
+    >>> result = dc.impose(source.image, source.features, features, reference)
+    >>> dc.psnr_db(result.image, image) > 80
+    True
     """
     x = checked_image(image, extractor)
     for layer, size in zip(extractor.layers, extractor.sizes, strict=True):

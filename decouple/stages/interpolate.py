@@ -118,10 +118,11 @@ def interpolate(
     ImageError : a picture cannot be used, or both have the same features.
     StageError : a frame was not reached; `.partial` is those before it and where it ended.
 
+    Examples
+    --------
     >>> import decouple as dc
-    >>> extractor = dc.ChannelMeans(dc.vgg19(weights="calibrated", last="block1_conv1"), layers=1)
     >>> a, b = (dc.load(f"sample:{k}", size=16, fit="crop").pixels for k in ("brick", "grass"))
-    >>> frames = dc.interpolate(a, b, extractor, frames=3)
+    >>> frames = dc.interpolate(a, b, dc.Moments(orders=3), frames=3)
     >>> [frame.share for frame in frames], max(frame.deviation for frame in frames) <= 1e-6
     ([0.0, 0.5, 1.0], True)
     """

@@ -51,6 +51,18 @@ class DecoupledFeatures:
     ways : {layer: Way}, the steps in which they were taken off; putting them back in the same
         steps is exact
     signature : whose features they are (`Features.signature`); others' are refused. Empty: anyone's
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> image = dc.load("sample:chelsea", size=24).pixels
+    >>> features = dc.Moments(orders=3)
+    >>> reference = dc.noise_reference(features, size=image.shape[:2])
+    >>> taken = dc.noisify(image, features, reference)
+    >>> noise = reference.features
+    >>> halves = {name: (c + noise[name]) / 2 for name, c in taken.features.values.items()}
+    >>> dc.impose(taken.image, dc.DecoupledFeatures(halves), features, reference).image.shape
+    (24, 36, 3)
     """
 
     values: Mapping[str, np.ndarray]

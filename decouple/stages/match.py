@@ -73,6 +73,17 @@ def match(
     ------
     ImageError : the image cannot be used.
     StageError : the features were not reached; `.partial` is what was done, a `Matched`.
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> image = dc.load("sample:chelsea", size=24).pixels
+    >>> features = dc.Moments(orders=3)
+    >>> wanted = features.split(features.measure(image))
+    >>> made = dc.match(dc.noise_image(24, 36, seed=1), features, wanted)
+    >>> found = features.split(features.measure(made.image))
+    >>> all(abs(found[name] - wanted[name]).max() < 1e-3 for name in wanted)
+    True
     """
     x = checked_image(image, extractor)
     flow = flow or Matching()

@@ -30,6 +30,15 @@ def mix(
     ------
     ConfigError : a layer that there is not, a strength out of its range, or features of different
         kinds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import decouple as dc
+    >>> source = dc.DecoupledFeatures({"mean": np.array([0.5]), "variance": np.array([0.25])})
+    >>> target = dc.DecoupledFeatures({"mean": np.array([1.0]), "variance": np.array([0.75])})
+    >>> dc.mix(source, target, {"mean": 1.0, "variance": 0.5}).values
+    {'mean': array([0.5]), 'variance': array([0.5])}
     """
     if source.signature and target.signature and source.signature != target.signature:
         raise ConfigError("source and target have features of different networks or kinds")

@@ -93,6 +93,19 @@ def noisify(
     ------
     ImageError : the image cannot be used.
     StageError : a layer did not reach the reference; `.partial` is what was done, a `Noisified`.
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> image = dc.load("sample:chelsea", size=24).pixels
+    >>> features = dc.Moments(orders=3)
+    >>> reference = dc.noise_reference(features, size=image.shape[:2])
+    >>> source = dc.noisify(image, features, reference)
+    >>> {name: values.shape for name, values in source.features.values.items()}
+    {'mean': (3,), 'variance': (3,), 'skewness': (3,)}
+    >>> left = features.split(features.measure(source.image))
+    >>> all(abs(left[name] - reference.features[name]).max() < 1e-6 for name in left)
+    True
     """
     x = checked_image(image, extractor)
     flow = flow or Lift.suited_to(extractor)

@@ -69,11 +69,14 @@ def prepare(
     ImageError : the size is too small for the layers.
     FeaturesError : they do not do what features must.
 
+    Examples
+    --------
     >>> import decouple as dc
-    >>> extractor = dc.ChannelMeans(dc.vgg19(weights="calibrated", last="block1_conv1"), layers=1)
     >>> image = dc.load("sample:chelsea", size=24).pixels
-    >>> prepared = dc.prepare(extractor, image, seed=1)
+    >>> prepared = dc.prepare(dc.Moments(orders=3), image, seed=1)
     >>> source = dc.noisify(image, prepared.extractor, prepared.reference)
+    >>> list(source.features.values)
+    ['mean', 'variance', 'skewness']
     """
     began, passes = time.perf_counter(), extractor.passes.count
     if size is None:

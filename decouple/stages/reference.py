@@ -123,6 +123,13 @@ def noise_reference(
     ------
     ConfigError : `draws` is below 1.
     ImageError : the size is too small for the layers.
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> reference = dc.noise_reference(dc.Moments(orders=2), size=(24, 36), seed=0)
+    >>> {name: values.shape for name, values in reference.features.items()}
+    {'mean': (3,), 'variance': (3,)}
     """
     if draws < 1:
         raise ConfigError(f"draws={draws} is too small: at least 1")

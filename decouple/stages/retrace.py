@@ -92,6 +92,18 @@ def impose_retraced(
     Raises
     ------
     ImageError, ConfigError, StageError : as `impose` does.
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> image = dc.load("sample:chelsea", size=24).pixels
+    >>> features = dc.Moments(orders=3)
+    >>> reference = dc.noise_reference(features, size=image.shape[:2])
+    >>> coffee = dc.load("sample:coffee", size=24).pixels
+    >>> source, target = (dc.noisify(a, features, reference) for a in (image, coffee))
+    >>> done = dc.impose_retraced(target.image, source.features, features, reference)
+    >>> done.imposed.image.shape, done.traceable
+    ((24, 36, 3), True)
     """
     common: dict[str, Any] = {
         "reference": reference,

@@ -84,6 +84,16 @@ def round_trip(
     Raises
     ------
     ImageError, ConfigError, StageError : as `noisify` and `impose` do; of the first walk only.
+
+    Examples
+    --------
+    >>> import decouple as dc
+    >>> image = dc.load("sample:chelsea", size=24).pixels
+    >>> features = dc.Moments(orders=3)
+    >>> reference = dc.noise_reference(features, size=image.shape[:2])
+    >>> done = dc.round_trip(image, features, reference)
+    >>> dc.psnr_db(done.imposed.image, image) > 80
+    True
     """
     how: dict[str, Any] = {
         "extractor": extractor,

@@ -33,6 +33,7 @@ NOT_RUN = {
     "python -m pytest ": "runs these tests",
     "python -m sphinx -W ": "runs the notebooks; .ci/run makes the site",
     "python -m sphinx -b linkcheck ": "visits other places; a workflow does every week",
+    "jupyter execute ": "runs a notebook; .ci/run runs all as it makes the site",
     "python experiments/all.py": "takes hours; test_reports holds scripts and pages together",
     "tensorboard --logdir ": "another program, which comes with no extra",
 }

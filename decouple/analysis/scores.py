@@ -12,12 +12,12 @@ import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
 from decouple.analysis.kinds import Kind
-from decouple.analysis.splits import Split
+from decouple.analysis.splits import Split, folds_of
 
 # Of which the best is chosen on the training pictures, by cross-validation within them.
 _PENALTIES = {"logistic": (1e-3, 1e-2, 1e-1, 1.0), "svm": (0.1, 1.0, 10.0, 100.0)}
@@ -52,6 +52,7 @@ def scored(
     sizes: Sequence[int],
     classifier: str,
     seed: int = 0,
+    groups: np.ndarray | None = None,
     shown: Callable[[str], object] = lambda _: None,
 ) -> Scores:
     """Train and test on every split; each kind of features meets the same pictures.
@@ -63,6 +64,7 @@ def scored(
     splits, sizes : see `analysis.splits`
     classifier : `logistic`, `lda`, `svm`; or `ridge`, for numbers
     seed : of random projections, and of folds within training pictures
+    groups : (N,), what may not be on both sides, within training pictures either
     shown : is told how far it is
     """
     by_kind = {kind.name: np.empty((len(sizes), len(splits))) for kind in kinds}
@@ -76,7 +78,8 @@ def scored(
                 train = split.train if place == len(sizes) - 1 else split.train[:size]
                 with _undisturbed() as said:
                     known, asked = kind.given(train, split.test, [seed, number])
-                    told = _fitted(classifier, known, labels[train], seed).predict(asked)
+                    within = None if groups is None else groups[train]
+                    told = _fitted(classifier, known, labels[train], seed, within).predict(asked)
                 unfinished += bool(said)
                 by_kind[kind.name][place, number] = score(labels[split.test], told)
             predicted[kind.name].append(told)
@@ -109,20 +112,43 @@ def chance(labels: np.ndarray) -> float:
     return float(np.unique(labels, return_counts=True)[1].max() / len(labels))
 
 
-def _fitted(classifier: str, given: np.ndarray, labels: np.ndarray, seed: int) -> Any:
+def _fitted(
+    classifier: str,
+    given: np.ndarray,
+    labels: np.ndarray,
+    seed: int,
+    groups: np.ndarray | None = None,
+) -> Any:
     """Trained, with how much it is penalized chosen on these pictures alone.
 
-    Of ridge regression by leaving one out; shrinkage of the LDA's covariance is Ledoit's and
-    Wolf's (2004); of others by cross-validation, unless a class has one picture.
+    Of ridge regression by leaving one out, or one fold of groups; shrinkage of the LDA's covariance
+    is Ledoit's and Wolf's (2004); of others by cross-validation, unless no folds have all classes
+    to train on.
     """
-    if classifier == "ridge":
-        return RidgeCV(alphas=_RIDGES).fit(given, labels)
     if classifier == "lda":
         return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(given, labels)
+    classes = classifier != "ridge"
+    within = _within(labels, seed, groups, classes)
+    if not classes:
+        alone = groups is None or not within
+        return RidgeCV(alphas=_RIDGES, cv=None if alone else within).fit(given, labels)
     penalties = _PENALTIES[classifier]
     plain = LogisticRegression(max_iter=_ITERATIONS) if classifier == "logistic" else SVC()
-    folds = min(_WITHIN, int(np.unique(labels, return_counts=True)[1].min()))
-    if folds < 2:
+    if not within:
         return plain.set_params(C=penalties[len(penalties) // 2]).fit(given, labels)
-    within = StratifiedKFold(folds, shuffle=True, random_state=seed)
     return GridSearchCV(plain, {"C": penalties}, cv=within).fit(given, labels)
+
+
+def _within(
+    labels: np.ndarray, seed: int, groups: np.ndarray | None, classes: bool
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Folds within training pictures, those that have all classes to train on."""
+    apart = np.arange(len(labels)) if groups is None else groups
+    kinds = labels if classes else np.zeros(len(labels))
+    counts = [len(np.unique(apart[kinds == kind])) for kind in np.unique(kinds)]
+    folds = min(_WITHIN, *counts)
+    if folds < 2:
+        return []
+    made = folds_of(labels, folds, seed, groups, classes)
+    every = len(np.unique(labels))
+    return [pair for pair in made if not classes or len(np.unique(labels[pair[0]])) == every]

@@ -50,14 +50,21 @@ def splits(
     """
     found = []
     for repeat in range(repeats):
-        how = {"n_splits": folds, "shuffle": True, "random_state": seed + repeat}
-        kinds = (KFold, GroupKFold) if not classes else (StratifiedKFold, StratifiedGroupKFold)
-        divided = kinds[groups is not None](**how).split(labels, labels, groups)
+        divided = folds_of(labels, folds, seed + repeat, groups, classes)
         for fold, (train, test) in enumerate(divided):
             rng = np.random.default_rng([seed, repeat, fold])
             train = rng.permutation(train)
             found.append(Split(train[_order(labels[train])] if classes else train, test))
     return found
+
+
+def folds_of(
+    labels: np.ndarray, folds: int, seed: int, groups: np.ndarray | None, classes: bool
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Numbers to train on and to test, for each fold; see `splits`."""
+    kinds = (KFold, GroupKFold) if not classes else (StratifiedKFold, StratifiedGroupKFold)
+    made = kinds[groups is not None](n_splits=folds, shuffle=True, random_state=seed)
+    return list(made.split(labels, labels, groups))
 
 
 def _order(labels: np.ndarray) -> np.ndarray:

@@ -56,7 +56,14 @@ def probe(config: DictConfig) -> Path | None:
         return None
     with folder_of(config) as folder, progress:
         done = scored(
-            kinds, found.labels, made, steps, classifier_of(config), config.seed, progress.show
+            kinds,
+            found.labels,
+            made,
+            steps,
+            classifier_of(config),
+            config.seed,
+            found.groups,
+            progress.show,
         )
         _record(folder, config, found, kinds, made, done, began)
     progress.say(*_told(folder), f"report  {folder.path / PAGE}")

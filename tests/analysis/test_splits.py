@@ -117,3 +117,24 @@ def test_numbers_are_told_by_the_kind_that_holds_them() -> None:
     found = scored(kinds, labels, made, [8, 30], "ridge")
     assert found.by_kind["told"][-1].mean() < 0.01 * chance(labels)
     assert found.by_kind["raw"][-1].mean() > 0.5 * chance(labels)
+
+
+@pytest.mark.parametrize("classifier", ["ridge", "logistic"])
+def test_penalties_are_chosen_with_groups_apart(classifier: str) -> None:
+    """Pictures of a group are as good as one, and say nothing of another group's label."""
+    rng = np.random.default_rng(2)
+    groups = np.repeat(np.arange(20), 6)
+    values = rng.standard_normal((20, 12))[groups] + 0.01 * rng.standard_normal((120, 12))
+    drawn = rng.standard_normal(20)[groups]
+    classes = classifier == "logistic"
+    labels = np.where(drawn > 0, "a", "b") if classes else drawn
+    made = splits(labels, 4, 1, 0, groups, classes)
+    kinds = [Kind("raw", values)]
+    alone, apart = (
+        scored(kinds, labels, made, [90], classifier, groups=given).by_kind["raw"].mean()
+        for given in (None, groups)
+    )
+    if classes:
+        assert apart != alone
+    else:
+        assert apart < 0.9 * alone

@@ -58,7 +58,7 @@ class Solved:
     rate : by how much each of them changed the error, in the mean
     excess : work beyond what is good for a step, in passes of the network's own precision
     residual : (C,), of the features, as last measured
-    tolerance : to what they were to be solved (RMS over the image)
+    tolerance : to what they are solved (RMS over the image), or were to be
     converged, finite : whether they were, and whether all numbers were finite
     """
 
@@ -249,6 +249,7 @@ class StepSolver:
         finer = self.exact and lost > asked
         last = self.extractor.in_float64() if finer else self.extractor
         tolerance = max(asked, factor.rounding(rounded, last.epsilon))
+        lost_at_last = _CANCELLED * factor.rounding(rounded, last.epsilon) if finer else 0.0
         multipliers, x1 = predict(own.begin)
         size = len(multipliers)
         if self._anderson is not None and self._learnt_with is factor.factor:
@@ -276,15 +277,17 @@ class StepSolver:
             if there.exact:
                 since_best = 0 if error < best else since_best + 1
                 best = min(best, error)
-            settled = lag_rms < 10 * tolerance
-            # Rounding can hold the error just above the tolerance for good.
-            solved = error < tolerance or (since_best >= 2 and error < 3 * tolerance)
             refines = equations is not own
-            if settled and solved and there.exact and refines == finer:
+            # Rounding can hold the error above what is asked for good. What is told about one base
+            # makes the next one better by far, if not for rounding.
+            stalls = since_best >= (1 if refines else 2)
+            held = _NEARLY * max(tolerance, lost_at_last) if stalls else tolerance
+            if there.exact and refines == finer and error < held and lag_rms < 10 * held:
                 corrected = multipliers + there.correction
                 # Once more is nearer to the equations, but changes features that hardly answer.
                 x1, multipliers = (moved, corrected) if self.exact else (x1, multipliers)
                 rate = (error / first) ** (1 / (iteration - 1)) if iteration > 1 else 0.0
+                tolerance = max(tolerance, error)
                 return Solved(
                     x1, multipliers, iteration, excess, residual, tolerance, True, rate=rate
                 )
@@ -305,4 +308,6 @@ class StepSolver:
             if finer and not refines and error < _NEARLY * lost:
                 exact = _Equations(last, x0, wanted, factor)
                 equations, best, since_best = _Refined(own, exact, lost, tolerance), np.inf, 0
+        # What it learnt far from any solution would hold up the next try.
+        self._anderson = None
         return Solved(x0, multipliers, limit, excess, residual, tolerance, False)

@@ -17,7 +17,7 @@ from tests.runs import check_refused, cut, read
 COMMON = ["network.weights=calibrated", "source=sample:coffee", "target=sample:chelsea"]
 STYLE = ["+experiment=gatys_course", *COMMON, "layers=2", "gatys.content.layers=[block2_conv1]"]
 STYLE += ["stop.max_iterations=3", "image.size=24"]
-TRANSFER = ["+experiment=transfer", *COMMON, "layers=1", "image.size=24"]
+TRANSFER = ["+experiment=transfer", *COMMON, "layers=1", "image.size=32"]
 TWO = ["regions.source=[left.png,null]", "regions.target=[left.png,right.png]"]
 
 
@@ -95,25 +95,28 @@ def test_each_region_takes_its_sources_style() -> None:
     assert (run_dir / "images" / "region_2_target.png").exists()
 
 
-@pytest.mark.parametrize("several", [True, False], ids=["two sources", "two parts of one"])
-def test_each_region_takes_its_sources_features(several: bool) -> None:
+def check_features(run_dir: Path) -> None:
     """Of one layer the decoupled features are the raw ones: they are the sources' own."""
-    sources = ["sources=[sample:brick]", "regions.target=[left.png,right.png]"] if several else TWO
-    run_dir = ran("run", *TRANSFER, *sources)
     own = read(run_dir)["transfer"]
     apart = own["feature_mse_target_to_source"]["block1_conv1"]
     assert set(own["region_feature_mse"]) == {f"block1_conv1, region {n}" for n in (1, 2)}
     assert max(own["region_feature_mse"].values()) < 1e-6 * apart
     assert own["feature_mse_to_source"]["block1_conv1"] < 1e-6 * apart
+
+
+def test_two_regions_take_the_features_of_two_parts_of_a_source() -> None:
+    run_dir = ran("run", *TRANSFER, *TWO)
+    check_features(run_dir)
     assert main([f"verify={run_dir}"]) == 0
 
 
-def test_a_transfer_of_regions_that_was_cut_is_the_uncut_one(
+def test_two_regions_take_the_features_of_two_sources_and_a_cut_run_is_the_uncut_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     words = [*TRANSFER, "sources=[sample:brick]", "regions.target=[left.png,right.png]"]
     words = [*words, "transfer.check=false"]
     whole = ran("whole", *words)
+    check_features(whole)
     cut(monkeypatch, [*words, "run_dir=part"], "noisified_target_1_block1_conv1")
     assert main(["resume=part"]) == 0
     np.testing.assert_array_equal(result(Path("part")), result(whole))
@@ -127,19 +130,19 @@ def test_masks_are_found_from_another_folder(
     cut(monkeypatch, [*words, "run_dir=part", "checkpoint.every_seconds=0"], "result")
     (tmp_path / "there").mkdir()
     monkeypatch.chdir(tmp_path / "there")
+    right = Path("../right.png")
+    mask = right.read_bytes()
+    images.save(np.ones((9, 8, 3)) / 2, right)
+    assert main(["resume=../part"]) == 2
+    assert "region 2 of the target is not what" in capsys.readouterr().err
+    right.write_bytes(mask)
     assert main(["resume=../part"]) == 0
     np.testing.assert_array_equal(result(Path("../part")), result(Path("..") / whole))
     assert main(["verify=../whole"]) == 0
     assert "identical" in capsys.readouterr().out
-    images.save(np.ones((8, 8, 3)), "../right.png")
+    images.save(np.ones((8, 8, 3)), right)
     assert main(["verify=../whole"]) == 2
     assert "the masks are not those" in capsys.readouterr().err
-    cut_again = [*words, "run_dir=again", "checkpoint.every_seconds=0"]
-    monkeypatch.chdir(tmp_path)
-    cut(monkeypatch, cut_again, "result")
-    images.save(np.ones((9, 8, 3)) / 2, "right.png")
-    assert main(["resume=again"]) == 2
-    assert "region 2 of the target is not what" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.ndimage import uniform_filter
 
 if TYPE_CHECKING:
     from decouple.features.features import Features, Point
@@ -35,9 +36,26 @@ if TYPE_CHECKING:
 _CHANGE = 3e-3
 # Of a step, the largest bend that is told from a larger one.
 _LARGEST_BEND = 0.8
+# Pixels on a side of a place, and how large a change must be there, of the largest anywhere.
+_WINDOW, _NOTICEABLE = 5, 1e-3
 # A change at the place where it grows most reaches over some pixels: its size is about so many
 # times its largest value.
 _REACH = 3.0
+
+
+def _largest_ratio(after: np.ndarray, before: np.ndarray) -> float:
+    """By how much a matrix makes larger what it makes larger most, from what it made of a change.
+
+    Where that is differs from where the change is largest, and is told long before power iteration
+    gets there: place by place, since the matrix is local. By the largest values it was told up to
+    1.8 times too small after two iterations (coffee, ImageNet's filters, layer 2).
+    """
+    was, became = (
+        uniform_filter(np.square(change).sum(-1), _WINDOW, mode="nearest")
+        for change in (before, after)
+    )
+    there = was > _NOTICEABLE**2 * was.max()
+    return float(np.sqrt((became[there] / was[there]).max()))
 
 
 @dataclass(frozen=True)
@@ -66,6 +84,16 @@ class Growth:
         """By how much a change that is as large everywhere has grown when it is back."""
         size = float(np.linalg.norm(self.taken)) / math.sqrt(self.taken.size)
         return max(size * math.exp(self.log), 1.0)
+
+    @property
+    def returning(self) -> float:
+        """By how much grows what comes back from the layers behind.
+
+        It lies where these have made it grow, and that is in part where this one does: between
+        anywhere and where it grows most, at a third to two thirds of the way in decibels at four
+        layers of ImageNet's filters (the astronaut, 128 px).
+        """
+        return math.sqrt(self.anywhere * self.most)
 
     @property
     def most(self) -> float:
@@ -133,7 +161,7 @@ class Growth:
         if not once.any():
             return self
         twice = pressed(once)
-        bend = float(np.abs(twice).max() / np.abs(once).max())
+        bend = _largest_ratio(twice, once)
         # (1 + a) / (1 − a) = 1 + 2a + 2a² + …, the rest as if all of it were as at the largest.
         rest = 1 / (1 - min(bend, _LARGEST_BEND))
         taken = self.taken - 2 * once + 2 * rest * twice

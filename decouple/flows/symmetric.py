@@ -55,13 +55,13 @@ _FEW_ONE_WAY, _MANY_ONE_WAY = 4, 6
 _ONE_WAY = 1e-2
 # Longer steps than those with so large a bend (see `growth`) make errors grow by more than the way
 # itself does, (1 + a) / (1 − a) in place of e^2a.
-_LARGEST_BEND = 0.35
+_LARGEST_BEND = 0.4
 # For what the features see of a direction, one round of conjugate gradients for so many iterations
 # of the step.
 _ITERATIONS_A_ROUND = 8
 # A step that is bent so much is taken anew, at half its length: at 1 its way back has more than one
 # solution, or none (the astronaut at 128 px came back from layer 2 with 31 dB).
-_TOO_BENT = 0.5
+_TOO_BENT = 0.6
 # How many steps a motion is taken to have before it has ended, and the part of what an image may
 # come back with that they are to leave it with: growth is known from one random change only, and
 # errors gather at few places, where no 8-bit value is to change either.
@@ -398,7 +398,7 @@ class _Walk:
                 curve=Curve(*map(np.asarray, zip(*self.passed, strict=True))),
                 thumbnails=(thumbnail(self.origin), thumbnail(self.image)),
                 tolerances=tuple(self.tolerances),
-                growth=None if self.growth is None else self.growth.anywhere,
+                growth=None if self.growth is None else self.growth.returning,
                 error=None if self.growth is None else float(np.sqrt(2 * self.expected)),
                 multipliers=tuple(self.multipliers),
             )

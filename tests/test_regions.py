@@ -114,7 +114,6 @@ def test_two_regions_take_the_features_of_two_sources_and_a_cut_run_is_the_uncut
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     words = [*TRANSFER, "sources=[sample:brick]", "regions.target=[left.png,right.png]"]
-    words = [*words, "transfer.check=false"]
     whole = ran("whole", *words)
     check_features(whole)
     cut(monkeypatch, [*words, "run_dir=part"], "noisified_target_1_block1_conv1")

@@ -86,16 +86,6 @@ class Growth:
         return max(size * math.exp(self.log), 1.0)
 
     @property
-    def returning(self) -> float:
-        """By how much grows what comes back from the layers behind.
-
-        It lies where these have made it grow, and that is in part where this one does: between
-        anywhere and where it grows most, at a third to two thirds of the way in decibels at four
-        layers of ImageNet's filters (the astronaut, 128 px).
-        """
-        return math.sqrt(self.anywhere * self.most)
-
-    @property
     def most(self) -> float:
         """By how much a change has grown that is where changes grow most."""
         return max(_REACH * float(np.abs(self.taken).max()) * math.exp(self.log), 1.0)

@@ -398,7 +398,7 @@ class _Walk:
                 curve=Curve(*map(np.asarray, zip(*self.passed, strict=True))),
                 thumbnails=(thumbnail(self.origin), thumbnail(self.image)),
                 tolerances=tuple(self.tolerances),
-                growth=None if self.growth is None else self.growth.returning,
+                growth=None if self.growth is None else self.growth.anywhere,
                 error=None if self.growth is None else float(np.sqrt(2 * self.expected)),
                 multipliers=tuple(self.multipliers),
             )

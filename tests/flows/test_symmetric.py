@@ -280,7 +280,7 @@ class TestFollowingAWay:
         image = photograph(16, 16)
         net = extractor(1)
         start = net.measure(image)
-        motion = Motion(Watched(net, 1000), start, -0.2 * start, 1e-6, Way((0.5, 0.5)))
+        motion = Motion(Watched(net, 2500), start, -0.2 * start, 1e-6, Way((0.5, 0.5)))
         moved = Symmetric(smallest_step=1e-2).walk(image, motion, Told())
         assert moved.stop_reason is not StopReason.REACHED
         assert np.isfinite(moved.image).all()

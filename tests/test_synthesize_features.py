@@ -62,8 +62,7 @@ def test_nested_features_are_the_sources(nested_dir: Path, extractor) -> None:
     )
     apart, before = (relative_distances(x, source) for x in (result, noise))
     assert apart["block1_conv1"] < 1e-5 * before["block1_conv1"]
-    # 0.61, in steps half as long as well: what two ways through the first layer do to the second.
-    assert apart["block2_conv1"] < 0.7 * before["block2_conv1"]
+    assert apart["block2_conv1"] < 0.6 * before["block2_conv1"]
 
 
 def test_the_record_of_a_nested_texture_tells_its_layers_from_those_of_others(

@@ -248,8 +248,8 @@ class StepSolver:
         lost = _CANCELLED * factor.rounding(rounded, self.extractor.epsilon)
         finer = self.exact and lost > asked
         last = self.extractor.in_float64() if finer else self.extractor
-        tolerance = max(asked, factor.rounding(rounded, last.epsilon))
-        lost_at_last = _CANCELLED * factor.rounding(rounded, last.epsilon) if finer else 0.0
+        rounding = factor.rounding(rounded, last.epsilon)
+        tolerance = max(asked, rounding)
         multipliers, x1 = predict(own.begin)
         size = len(multipliers)
         if self._anderson is not None and self._learnt_with is factor.factor:
@@ -278,11 +278,12 @@ class StepSolver:
                 since_best = 0 if error < best else since_best + 1
                 best = min(best, error)
             refines = equations is not own
-            # Rounding can hold the error above what is asked for good. What is told about one base
-            # makes the next one better by far, if not for rounding.
-            stalls = since_best >= (1 if refines else 2)
-            held = _NEARLY * max(tolerance, lost_at_last) if stalls else tolerance
-            if there.exact and refines == finer and error < held and lag_rms < 10 * held:
+            # Rounding can hold the error just above the tolerance for good; and above it by far in
+            # float64, if what was told about one base has not made the next one better.
+            held = _NEARLY * _CANCELLED * rounding if refines and since_best >= 1 else 0.0
+            settled = lag_rms < 10 * max(tolerance, held)
+            enough = max(_NEARLY * tolerance if since_best >= 2 else tolerance, held)
+            if settled and error < enough and there.exact and refines == finer:
                 corrected = multipliers + there.correction
                 # Once more is nearer to the equations, but changes features that hardly answer.
                 x1, multipliers = (moved, corrected) if self.exact else (x1, multipliers)
@@ -308,6 +309,8 @@ class StepSolver:
             if finer and not refines and error < _NEARLY * lost:
                 exact = _Equations(last, x0, wanted, factor)
                 equations, best, since_best = _Refined(own, exact, lost, tolerance), np.inf, 0
-        # What it learnt far from any solution would hold up the next try.
-        self._anderson = None
+        if self.exact:
+            # What it learnt far from any solution would hold up the next try. Of steps that are not
+            # taken back nothing bounds the length but that they fail: those go on as carefully.
+            self._anderson = None
         return Solved(x0, multipliers, limit, excess, residual, tolerance, False)

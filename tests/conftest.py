@@ -8,13 +8,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import sys
 import tempfile
 
-# Processes of tests share the cores: threads of one would wait for those of the others.
 if "PYTEST_XDIST_WORKER" in os.environ:
+    # Processes of tests share the cores: threads of one would wait for those of the others.
     for threads in ("TF_NUM_INTRAOP_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(threads, "1")
-
-# One cache for all processes of the tests, which leaves the user's alone.
-if "PYTEST_XDIST_WORKER" not in os.environ:
+else:
+    # One cache for all processes of the tests, which leaves the user's alone.
     CACHE = tempfile.TemporaryDirectory(prefix="decouple-cache-")
     os.environ["DECOUPLE_CACHE"] = CACHE.name
 

@@ -127,11 +127,10 @@ def _fitted(
     """
     if classifier == "lda":
         return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(given, labels)
-    classes = classifier != "ridge"
-    within = _within(labels, seed, groups, classes)
-    if not classes:
-        alone = groups is None or not within
-        return RidgeCV(alphas=_RIDGES, cv=None if alone else within).fit(given, labels)
+    if classifier == "ridge":
+        within = [] if groups is None else _within(labels, seed, groups, classes=False)
+        return RidgeCV(alphas=_RIDGES, cv=within or None).fit(given, labels)
+    within = _within(labels, seed, groups, classes=True)
     penalties = _PENALTIES[classifier]
     plain = LogisticRegression(max_iter=_ITERATIONS) if classifier == "logistic" else SVC()
     if not within:

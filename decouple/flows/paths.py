@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 # Of s, where two nodes are told apart.
 _DIGITS = 9
+# The sum of the weights with which earlier steps foretell the next; 15 for four equal steps.
+_LARGEST_WEIGHTS = 20.0
 
 Path = Callable[[float], np.ndarray]
 """Nominal features (C,) at s from 0 to 1."""
@@ -165,3 +167,20 @@ class Blend:
             return self._end if s else self._start
         features = self._extractor.measure((1 - s) * self._image + s * self._noise)
         return features + (1 - s) * self._short[0] + s * self._short[1]
+
+
+def extrapolation(nodes: Sequence[float], where: float) -> np.ndarray:
+    """Weights of values at `nodes` in the polynomial through the latest of them, at `where`.
+
+    As many nodes count as keep the weights bounded: a long step after short ones would multiply
+    what is wrong with them.
+    """
+    for first in range(len(nodes)):
+        used = nodes[first:]
+        weights = [
+            np.prod([(where - other) / (node - other) for other in used if other != node])
+            for node in used
+        ]
+        if np.abs(weights).sum() <= _LARGEST_WEIGHTS:
+            break
+    return np.concatenate([np.zeros(first), weights])

@@ -30,7 +30,7 @@ from scipy.linalg import LinAlgError
 from decouple.flows.growth import Growth
 from decouple.flows.motion import Motion, Moved, Tell, Way, thumbnail
 from decouple.flows.nearby import Adapted, Factors
-from decouple.flows.paths import Curve, PathKind
+from decouple.flows.paths import Curve, PathKind, extrapolation
 from decouple.flows.preconditioner import factor_cost
 from decouple.flows.step import Solved, StepSolver
 from decouple.flows.stop import StopReason
@@ -71,8 +71,6 @@ _MARGIN = 0.1
 _LEAST_COST = 40.0
 # A start that is farther (RMS) from its nominal features than any rounding is another image's.
 _OFF_THE_WAY = 1e-3
-# The sum of the weights with which earlier steps foretell the next; 15 for four equal steps.
-_LARGEST_WEIGHTS = 20.0
 # An image that would have to move at this speed (RMS, in units of its range, per unit of s).
 _FAR = 100.0
 
@@ -128,23 +126,6 @@ class _Planned(NamedTuple):
         multipliers = None if self.multipliers is None else self.multipliers / 2
         half = _Planned(self.length / 2, None, multipliers, self.tolerance)
         return half, half._replace(target=self.target)
-
-
-def _extrapolation(nodes: Sequence[float], where: float) -> np.ndarray:
-    """Weights of values at `nodes` in the polynomial through the latest of them, at `where`.
-
-    As many nodes count as keep the weights bounded: a long step after short ones would multiply
-    what is wrong with them.
-    """
-    for first in range(len(nodes)):
-        used = nodes[first:]
-        weights = [
-            np.prod([(where - other) / (node - other) for other in used if other != node])
-            for node in used
-        ]
-        if np.abs(weights).sum() <= _LARGEST_WEIGHTS:
-            break
-    return np.concatenate([np.zeros(first), weights])
 
 
 class _Walk:
@@ -349,7 +330,7 @@ class _Walk:
         if not self.recent:
             multipliers = self._factor().solve(wanted) if known is None else known
             return multipliers, self.image + self.extractor.vjp(begin, multipliers)
-        weights = _extrapolation([s for s, _, _ in self.recent], self.s + h / 2)
+        weights = extrapolation([s for s, _, _ in self.recent], self.s + h / 2)
         multipliers, change = np.zeros(self.extractor.size), np.zeros_like(self.image)
         for weight, (_, rate, velocity) in zip(weights, self.recent, strict=True):
             multipliers += h * weight * rate

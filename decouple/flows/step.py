@@ -202,7 +202,8 @@ class StepSolver:
     Parameters
     ----------
     extractor : of the features that move
-    memory : of Anderson acceleration, in iterations; they may be those of earlier steps
+    memory : of Anderson acceleration, in iterations; they may be those of earlier steps. Half as
+        many where steps are not exact: those take few, and what failed ones taught is among them
     exact : whether steps are to be taken back or once more. If not, x₁ is where the features were
         last measured, and solves the equations about as well; the network's precision will do
 
@@ -212,7 +213,8 @@ class StepSolver:
     """
 
     def __init__(self, extractor: Features, memory: int, exact: bool = True) -> None:
-        self.extractor, self.memory, self.exact = extractor, memory, exact
+        self.extractor, self.exact = extractor, exact
+        self.memory = memory if exact else memory // 2
         self.begin: Point | None = None
         # Kept from step to step, as long as the factor stays: what it learnt of the equations
         # changes little between them.

@@ -16,11 +16,14 @@ import pytest
 from PIL import Image
 
 from decouple import images
+from decouple.flows.trace import LayerTrace
 from decouple.networks import weights
 from decouple.networks.calibration import calibrate
 from decouple.pipeline import journal
 from decouple.pipeline.loaded import forget
+from decouple.pipeline.recorder import Recorder
 from decouple.pipeline.self_transfer import _gain
+from decouple.report import facts
 from decouple.run import main
 from decouple.stages.layerwise import move_layer
 
@@ -37,11 +40,24 @@ def finite_or_null(value: object) -> bool:
 
 
 @pytest.fixture(scope="module")
-def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run on a picture that is not square."""
-    folder = tmp_path_factory.mktemp("runs") / "run"
-    assert main([*SMALL, "source=sample:coffee", f"run_dir={folder}"]) == 0
-    return folder
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[str]]]:
+    """A finished run on a picture that is not square, and the stages known after each layer."""
+    folder, known = tmp_path_factory.mktemp("runs") / "run", []
+    add_layer = Recorder.add_layer
+
+    def watched(self: Recorder, done: LayerTrace) -> None:
+        add_layer(self, done)
+        known.append([f"{row['stage']} {row['layer']}" for row in self.stages])
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Recorder, "add_layer", watched)
+        assert main([*SMALL, "source=sample:coffee", f"run_dir={folder}"]) == 0
+    return folder, known
+
+
+@pytest.fixture(scope="module")
+def run_dir(finished: tuple[Path, list[list[str]]]) -> Path:
+    return finished[0]
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +119,14 @@ def test_the_difference_is_amplified_until_it_is_seen(few: float, others: float,
     errors = np.full((50, 20, 3), others)
     errors[0, :5] = few
     assert _gain(errors) == gain
+
+
+def test_a_layer_is_among_the_stages_as_soon_as_it_has_ended(
+    finished: tuple[Path, list[list[str]]], metrics: dict
+) -> None:
+    rows = [f"{row['stage']} {row['layer']}" for row in metrics["stages"]]
+    assert len(rows) == 5  # the first is of the noise reference
+    assert finished[1] == [rows[:n] for n in range(2, 6)]
 
 
 def test_every_layer_is_on_target(metrics: dict) -> None:
@@ -374,6 +398,9 @@ def test_the_thesis_runs_with_its_own_settings(experiment: str, tmp_path: Path) 
     assert metrics["stepper"]["name"] == "sgd"
     assert metrics["stepper"]["learning_rate"] == 5e-4
     assert metrics["flow"] == {"name": "gradient", "hold": "features"}
+    # Their page says them with the stepper, and not once more.
+    assert "max iterations 20" in dict(facts.network_pairs(metrics))["stops at"]
+    assert not [label for label, _ in facts.other_pairs(metrics) if "stop" in label]
     assert (run / "images" / "result.png").exists()
     assert all(row["threshold"] > 0 for row in metrics["stages"][1:])
 

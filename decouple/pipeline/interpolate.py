@@ -62,7 +62,7 @@ def interpolate(run: Run) -> None:
             config.tolerance,
             observer=run.observer,
             on_frame=keep,
-            move=run.journal.move,
+            move=run.move,
         )
     except StageError as error:
         run.recorder.add_stages(error.partial[-1].trace)

@@ -90,7 +90,7 @@ def _made(run: Run, seed: int, nearby: Callable[[], Factor], asked: Mapping[str,
             seed,
             nearby=nearby,
             observer=run.observer,
-            move=run.journal.move,
+            move=run.move,
             **asked,
         )
     except StageError as error:

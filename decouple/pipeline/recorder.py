@@ -72,6 +72,7 @@ class Recorder:
         self._began = time.perf_counter() if began is None else began
         self._open = ExitStack()
         self._stages: list[dict[str, Any]] = []
+        self._under_way: list[dict[str, Any]] = []
         self._clipped: dict[str, float] = {}
         self._arrays: dict[str, np.ndarray] = {}
         self._results: dict[str, Any] = {}
@@ -112,8 +113,11 @@ class Recorder:
 
     @property
     def stages(self) -> tuple[dict[str, Any], ...]:
-        """Rows of `stages[]` of metrics.json, in the order in which they happened."""
-        return tuple(self._stages)
+        """Rows of `stages[]` of metrics.json, in the order in which they happened.
+
+        Those of the stage under way are the layers' that have ended.
+        """
+        return (*self._stages, *self._under_way)
 
     @property
     def clipped(self) -> dict[str, float]:
@@ -141,8 +145,13 @@ class Recorder:
         self._began -= seconds
 
     def add_stages(self, *done: LayerTrace | Mapping[str, Any]) -> None:
-        """Add rows of `stages[]`."""
+        """Add rows of `stages[]`, of a stage that has ended."""
+        self._under_way = []
         self._stages += [stage_row(d) if isinstance(d, LayerTrace) else dict(d) for d in done]
+
+    def add_layer(self, done: LayerTrace) -> None:
+        """Add a row for the time being, until its stage's are added."""
+        self._under_way.append(stage_row(done))
 
     def save(self, name: str, image: np.ndarray) -> None:
         """Save a picture (H, W, 3) as `images/<name>.png`, and note what was clipped.

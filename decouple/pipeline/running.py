@@ -16,6 +16,8 @@ from decouple.errors import ImageError
 from decouple.features import Features
 from decouple.flow_kinds import FLOWS
 from decouple.flows import Flow, Observer
+from decouple.flows.motion import Motion, Moved
+from decouple.flows.trace import LayerTrace
 from decouple.images import LoadedImage
 from decouple.images.animation import Frames
 from decouple.images.deep import Output
@@ -185,6 +187,14 @@ class Run:
         how = {"hold": hold_of(self.config), "check_passes": check_passes}
         return self._kept(impose_retraced, image, features, **how)
 
+    def move(
+        self, image: np.ndarray, motion: Motion, flow: Flow, observer: Observer
+    ) -> tuple[Moved, LayerTrace]:
+        """`Journal.move`; the layer is a row of `stages[]` from its end on, for the live page."""
+        moved, trace = self.journal.move(image, motion, flow, observer)
+        self.recorder.add_layer(trace)
+        return moved, trace
+
     def _kept(self, carried_out: Callable[..., Done], *what: object, **how: object) -> Done:
         """Carry out a stage; its rows are kept, however it ends."""
         try:
@@ -195,7 +205,7 @@ class Run:
                 flow=self.inputs.flow,
                 tolerance=self.config.tolerance,
                 observer=self.observer,
-                move=self.journal.move,
+                move=self.move,
                 **how,
             )
         except StageError as error:

@@ -33,7 +33,7 @@ _SUCCEEDED = tuple(reason.label for reason in StopReason if reason.succeeded)
 _PLACED = {
     *("schema", "experiment", "seed", "versions", "device", "numerics", "seconds"),
     *("peak_memory_bytes", "tolerance", "tolerance_met", "network", "image"),
-    *("features", "noise", "flow", "stepper", "stages", "clipped_share", "difference_gain"),
+    *("features", "noise", "flow", "stepper", "stop", "stages", "clipped_share", "difference_gain"),
     *("noisified_range", "compare", "compare_flows", "judges", "classify", DIGESTS),
 }
 
@@ -147,6 +147,7 @@ def network_pairs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("noise", _noise(part(metrics, "noise"))),
         ("flow", _with_options(part(metrics, "flow"))),
         ("stepper", _with_options(part(metrics, "stepper"))),
+        ("stops at", _stop_rules(part(metrics, "stop"))),
     ]
     return [(label, str(value)) for label, value in pairs if value]
 
@@ -216,6 +217,17 @@ def _noise(noise: Mapping[str, Any]) -> str:
     draws = noise.get("draws")
     words = f"{noise['width']} × {noise['height']} px"
     return f"{words}, {draws} draw{'s' if draws > 1 else ''}" if draws else words
+
+
+def _stop_rules(stop: Mapping[str, Any]) -> str:
+    """Of a descent: one rule, or those of its stages."""
+    of_stages = {stage_name(stage): rule for stage, rule in part(stop, "stages").items()}
+    rules = {"": stop.get("common", {key: stop[key] for key in stop if key != "stages"})}
+    return "; ".join(
+        f"{stage}: {words}" if stage else words
+        for stage, rule in (rules | of_stages).items()
+        if (words := _with_options(rule))
+    )
 
 
 def _with_options(part: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ RECORDS += [*kept.ENTRY.records, *kept.RESULTS.records]
 FORMS = {
     "Factor 1": "lower pixels per_unit",
     "Curve 1": "nodes values",
-    "Way 1": "steps factors curve thumbnails tolerances growth error multipliers",
+    "Way 2": "steps factors curve thumbnails tolerances growth growth_of_errors error multipliers",
     "Moved 1": "image stop_reason steps way threshold path",
     "LayerTrace 2": "stage layer stepper stop_reason steps passes seconds feature_mse "
     "image_change_psnr_db threshold losses losses_before image_digest path growth",
@@ -58,6 +58,7 @@ WAY = Way(
     thumbnails=(RNG.random((4, 4, 3)), RNG.random((4, 4, 3))),
     tolerances=(1e-9, 1e-10),
     growth=float("inf"),
+    growth_of_errors=float("inf"),
     error=0.1 + 0.2,
     multipliers=(RNG.standard_normal(5), RNG.standard_normal(5)),
 )
@@ -91,7 +92,7 @@ def test_a_motion_comes_back_bit_for_bit() -> None:
         *(MOVED.stop_reason, MOVED.steps),
         *(MOVED.threshold, MOVED.path),
     )
-    for name in ("steps", "tolerances", "growth", "error"):
+    for name in ("steps", "tolerances", "growth", "growth_of_errors", "error"):
         assert getattr(way, name) == getattr(WAY, name)
     np.testing.assert_array_equal(way.multipliers, WAY.multipliers)
     np.testing.assert_array_equal(way.thumbnails, WAY.thumbnails)

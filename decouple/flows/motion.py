@@ -49,6 +49,7 @@ class Way:
     tolerances : the error (RMS over the image) to which each step was solved
     growth : how many times larger a small change of the image at its end is, once it has been
         carried back to its start; None where it was not measured
+    growth_of_errors : the same of errors, which gather where more grows
     error : RMS error to be expected of an image that was carried to the end and back; None where
         it was not measured
     multipliers : λ (C,) of each step, from which the solver of the same step starts; only the
@@ -61,6 +62,7 @@ class Way:
     thumbnails: tuple[np.ndarray, np.ndarray] | None = None
     tolerances: tuple[float, ...] = ()
     growth: float | None = None
+    growth_of_errors: float | None = None
     error: float | None = None
     multipliers: tuple[np.ndarray, ...] = field(default=(), repr=False)
 

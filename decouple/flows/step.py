@@ -43,6 +43,9 @@ _NEARLY = 3.0
 # Of the iterates about a base, how far they are told at, in units of where bending and rounding are
 # equal if both are as they are on the average: what bends does so at few places.
 _BENT = 0.3
+# Of a step that is solved so exactly that it takes more iterations than others: what an iteration
+# may leave of the error, in the mean.
+_SLOWEST = 0.75
 # How small the error becomes about one base at best, and in how many iterations it must be halved.
 _GAIN, _CREEPING = 1e-2, 4
 
@@ -196,6 +199,11 @@ class _Base(NamedTuple):
     there: _At
 
 
+def _iterations(first: float, last: float) -> int:
+    """That a step takes from one error to another if it is solved as slowly as it may be."""
+    return math.ceil(math.log(first / last, 1 / _SLOWEST)) if 0 < last < first < math.inf else 0
+
+
 class StepSolver:
     """Solves one step after the other.
 
@@ -229,6 +237,7 @@ class StepSolver:
         factor: Adapted,
         asked: float,
         limit: int,
+        patient: bool,
         predict: Callable[[Point], tuple[np.ndarray, np.ndarray]],
     ) -> Solved:
         """Find x₁ and λ.
@@ -240,6 +249,8 @@ class StepSolver:
         factor : of K, near by
         asked : tolerance, RMS over the image; rounding in float64 may hold it up
         limit : of iterations
+        patient : whether they may be more where so much of the error is to go that a good step
+            takes them
         predict : λ and x₁ to begin with, from the extractor linearized at x₀
         """
         own = _Equations(self.extractor, x0, wanted, factor, self.begin)
@@ -250,7 +261,9 @@ class StepSolver:
         lost = _CANCELLED * factor.rounding(rounded, self.extractor.epsilon)
         finer = self.exact and lost > asked
         last = self.extractor.in_float64() if finer else self.extractor
-        rounding = factor.rounding(rounded, last.epsilon)
+        # However well the features are computed, the image is rounded as well.
+        own_rounding = np.finfo(np.float64).eps * rms(x0)
+        rounding = max(factor.rounding(rounded, last.epsilon), own_rounding)
         tolerance = max(asked, rounding)
         multipliers, x1 = predict(own.begin)
         size = len(multipliers)
@@ -262,7 +275,9 @@ class StepSolver:
         since_best = 0
         good = _GOOD_ITERATIONS if self.exact else _GOOD_ONE_WAY
         excess = 0.0
-        for iteration in range(1, limit + 1):
+        iteration = 0
+        while iteration < limit:
+            iteration += 1
             there = equations.at(multipliers, x1)
             residual, error, moved = there.residual, there.error, there.moved
             if iteration > good:
@@ -275,7 +290,10 @@ class StepSolver:
                 return Solved(
                     x0, multipliers, iteration, excess, residual, tolerance, False, finite
                 )
-            first = error if iteration == 1 else first
+            if iteration == 1:
+                first = error
+                if patient:
+                    limit = max(limit, _iterations(first, tolerance))
             if there.exact:
                 since_best = 0 if error < best else since_best + 1
                 best = min(best, error)

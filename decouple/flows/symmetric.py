@@ -62,11 +62,13 @@ _ITERATIONS_A_ROUND = 8
 # A step that is bent so much is taken anew, at half its length: at 1 its way back has more than one
 # solution, or none (the astronaut at 128 px came back from layer 2 with 31 dB).
 _TOO_BENT = 0.6
+# The last step may be so much longer than it would be, if no other has to follow it.
+_STRETCHED = 1.15
 # How many steps a motion is taken to have before it has ended, and the part of what an image may
 # come back with that they are to leave it with: growth is known from one random change only, and
 # errors gather at few places, where no 8-bit value is to change either.
 _FEW_STEPS, _MANY_STEPS = 20, 200
-_MARGIN = 0.1
+_MARGIN = 0.3
 # Of a new factor, in passes: however cheap it is, what was learnt with the former one is lost.
 _LEAST_COST = 40.0
 # A start that is farther (RMS) from its nominal features than any rounding is another image's.
@@ -199,7 +201,7 @@ class _Walk:
         while self.s < 1.0:
             if len(self.steps) >= self.stepper.max_steps:
                 return self._ended(StopReason.STEP_LIMIT)
-            h = self.planned[0].length if self.planned else min(length, 1.0 - self.s)
+            h = self.planned[0].length if self.planned else self._fitted(length)
             # The last step ends at 1 exactly.
             h = 1.0 - self.s if 1.0 - self.s - h < 1e-9 else h
             target = self._waypoint(h)
@@ -225,6 +227,15 @@ class _Walk:
             if not self.follows and pays and self.factors.excess > self._factor_cost():
                 self._refresh()
         return self._ended(self.motion.ended(self.features))
+
+    def _fitted(self, length: float) -> float:
+        """A length, so that no short step is left at the end."""
+        left = 1.0 - self.s
+        # Where nobody looks at its bend, a longer one may not be taken back.
+        untold = self.growth is None and self.one_way is None
+        if left < (1.0 if untold else _STRETCHED) * length:
+            return left
+        return left / 2 if left < 2 * length else length
 
     def _grown(self, solved: Solved) -> tuple[Point | None, Growth | None]:
         """The end of a step, linearized, and growth with it; None where nothing comes back."""
@@ -252,7 +263,7 @@ class _Walk:
         self.tolerances.append(solved.tolerance)
         self.solver.begin, self.growth = end, growth
         if growth is not None:
-            self.expected += (solved.tolerance * growth.most) ** 2
+            self.expected += (solved.tolerance * growth.of_errors) ** 2
         self.s = 1.0 if 1.0 - self.s - h < 1e-9 else self.s + h
         self.steps.append(h)
         if self.planned:
@@ -343,7 +354,7 @@ class _Walk:
 
         factor, limit = self.factors.at(self.s, self.features + wanted / 2), self._limit()
         asked = self._tolerance(h, factor.distance(wanted))
-        return self.solver.solve(self.image, wanted, factor, asked, limit, predict)
+        return self.solver.solve(self.image, wanted, factor, asked, *limit, predict)
 
     def _tolerance(self, h: float, distance: float) -> float:
         """To what the next step must be solved.
@@ -362,13 +373,14 @@ class _Walk:
         assert self.motion.allowed is not None
         steps = np.clip(len(self.steps) / max(self.s, 1e-9), _FEW_STEPS, _MANY_STEPS)
         error = _MARGIN * self.motion.allowed / np.sqrt(2 * steps)
-        return float(min(self.motion.tolerance, error / self.growth.most))
+        return float(min(self.motion.tolerance, error / self.growth.of_errors))
 
-    def _limit(self) -> int:
+    def _limit(self) -> tuple[int, bool]:
+        """Iterations of the next step, and whether they may be more."""
         # One that is found without a look at its bend would pass for one that can be taken back. A
         # planned step is known to have a solution: it is cut up last of all.
         patience = 6 if self.planned else 4 if self.growth is not None else 1
-        return patience * self.stepper.max_iterations
+        return patience * self.stepper.max_iterations, patience > 1
 
     def _ended(self, reason: StopReason) -> Moved:
         way = None
@@ -380,6 +392,7 @@ class _Walk:
                 thumbnails=(thumbnail(self.origin), thumbnail(self.image)),
                 tolerances=tuple(self.tolerances),
                 growth=None if self.growth is None else self.growth.anywhere,
+                growth_of_errors=None if self.growth is None else self.growth.of_errors,
                 error=None if self.growth is None else float(np.sqrt(2 * self.expected)),
                 multipliers=tuple(self.multipliers),
             )

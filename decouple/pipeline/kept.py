@@ -79,7 +79,7 @@ FACTOR = Record(
 CURVE = Record(Curve, 1, {"nodes": Array((None,)), "values": Array((None, "C"))}, check=_of_curve)
 WAY = Record(
     Way,
-    1,
+    2,
     {
         "steps": Several(Number(0, finite=True)),
         "factors": Several(Pair(Number(finite=True), FACTOR)),
@@ -87,6 +87,7 @@ WAY = Record(
         "thumbnails": Maybe(Pair(_THUMBNAIL, _THUMBNAIL)),
         "tolerances": Several(Number(0)),
         "growth": Maybe(Number(0)),
+        "growth_of_errors": Maybe(Number(0)),
         "error": Maybe(Number(0)),
         "multipliers": Several(Array(("C",))),
     },

@@ -40,7 +40,9 @@ def allowed_error(tolerance: float, ways: Iterable[Way | None]) -> float:
 
     Flows that know no ways measure no growth: as if there were none.
     """
-    growths = [1.0 if way is None or way.growth is None else way.growth for way in ways]
+    growths = [
+        1.0 if way is None or way.growth_of_errors is None else way.growth_of_errors for way in ways
+    ]
     return tolerance * (_SHARE if growths else 1.0) / math.prod(growths)
 
 

@@ -29,7 +29,7 @@ class TestTolerance:
         assert round_trip(image, two, reference, tolerance=1e-8).rms < 1e-8
 
     def test_what_may_come_back_follows_from_measured_growth(self):
-        ways = [Way((0.5, 0.5), growth=g) for g in (10.0, 100.0)]
+        ways = [Way((0.5, 0.5), growth_of_errors=g) for g in (10.0, 100.0)]
         allowed = [allowed_error(1e-4, ways[:depth]) for depth in range(3)]
         assert allowed[0] == 1e-4
         assert allowed[1] < 1e-4 / 10

@@ -17,10 +17,28 @@ else:
     CACHE = tempfile.TemporaryDirectory(prefix="decouple-cache-")
     os.environ["DECOUPLE_CACHE"] = CACHE.name
 
+from collections import Counter
 from functools import lru_cache
 
 import numpy as np
 import pytest
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Tests of a file run in one process: networks and runs that they share are made once."""
+    if config.getoption("dist") != "load":
+        return None  # somebody chose another way
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests first: no process is left alone with one at the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture

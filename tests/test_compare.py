@@ -40,6 +40,7 @@ def rows(metrics: dict) -> dict[str, dict]:
     return {row["method"]: row for row in metrics["compare"]["rows"]}
 
 
+@pytest.mark.slow
 def test_the_reference_rows_are_the_ends_of_the_scales(rows: dict[str, dict]) -> None:
     assert list(rows) == ["target", "source", "noise", *METHODS]
     target, source, noise = rows["target"], rows["source"], rows["noise"]

@@ -107,12 +107,14 @@ def test_statistics_of_vggs_layers_come_back(
     assert found["self_transfer"]["psnr_db"] > 80
 
 
+@pytest.mark.slow
 def test_pixel_moments_are_transferred(tmp_path: Path) -> None:
     words = ["+experiment=transfer", "target=sample:coffee", "features=pixel_moments"]
     assert main([*words, "image.size=32", f"run_dir={tmp_path / 'run'}"]) == 0
     assert max(metrics_of(tmp_path / "run")["transfer"]["decoupled_feature_mse"].values()) < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_keras_model_on_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

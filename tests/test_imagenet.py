@@ -69,6 +69,7 @@ def there_and_back(extractor, image):
     return dc.round_trip(image, extractor, reference, say=said.append), said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["coffee", "rocket"])
 def test_pictures_come_back(two, name):
     image = dc.load(f"sample:{name}", size=48).pixels.astype(float)
@@ -84,6 +85,7 @@ def test_pictures_come_back(two, name):
     assert min(growths) >= 1
 
 
+@pytest.mark.slow
 def test_so_does_one_that_is_nearly_flat(two):
     wall = pytest.importorskip("experiments.common").drawn_wall(48)
     done, _ = there_and_back(two.first(1), wall)
@@ -101,6 +103,7 @@ def test_the_smooth_network_sees_what_the_trained_one_does(weights):
             assert likeness.relative_difference <= 0.1, (name, layer)
 
 
+@pytest.mark.slow
 def test_a_transfer_ends_with_a_picture_and_says_how_faithful_it_was(weights, tmp_path):
     run = tmp_path / "run"
     settings = ["network=vgg16", f"network.weights={weights}", "image.size=48", f"run_dir={run}"]

@@ -22,6 +22,7 @@ def every(tmp_path_factory: pytest.TempPathFactory) -> list[Subject]:
     return subjects(tmp_path_factory.mktemp("runs"))
 
 
+@pytest.mark.slow
 def test_every_injury_is_told_or_of_no_consequence(
     every: list[Subject], capsys: pytest.CaptureFixture[str]
 ) -> None:

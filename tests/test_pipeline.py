@@ -90,6 +90,7 @@ def test_what_the_front_page_reports_holds_here(metrics: dict) -> None:
         assert cells[differing] == "0 %"
 
 
+@pytest.mark.slow
 def test_a_tolerance_that_is_missed_is_tried_again_and_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +260,7 @@ def test_a_cell_that_falls_short_is_linked_on_the_sweeps_page(
     assert (page.parent / link).resolve() == (run / "report.html").resolve()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_picture(tmp_path: Path) -> None:
     for name in ("a", "b"):
         assert main([*SMALL, "image.size=16", f"run_dir={tmp_path / name}"]) == 0
@@ -304,6 +306,7 @@ def transferred(tmp_path: Path, *settings: str) -> dict:
     return json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_a_transfer_imposes_what_comes_back(tmp_path: Path) -> None:
     metrics = transferred(tmp_path)
     transfer = metrics["transfer"]
@@ -342,6 +345,7 @@ def test_a_layer_left_to_the_target_keeps_its_features(tmp_path: Path) -> None:
     assert max(metrics["transfer"]["decoupled_feature_mse"].values()) <= 1e-8
 
 
+@pytest.mark.slow
 def test_a_mixing_grid_has_a_picture_in_each_cell(tmp_path: Path) -> None:
     settings = ["network.weights=calibrated", *PAIR, "layers=2", "mix.strengths=[0,1]"]
     run = tmp_path / "run"
@@ -363,6 +367,7 @@ def test_a_mixing_grid_has_a_picture_in_each_cell(tmp_path: Path) -> None:
     assert (run / "plots" / "mix.png").exists()
 
 
+@pytest.mark.slow
 def test_flows_are_compared_in_one_table(tmp_path: Path) -> None:
     methods = "compare_flows.methods=[lift:symmetric,projected_channel:lbfgs,gradient:adam]"
     settings = ["network.weights=calibrated", "image.size=24", "layers=2", methods]

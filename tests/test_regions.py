@@ -104,12 +104,14 @@ def check_features(run_dir: Path) -> None:
     assert own["feature_mse_to_source"]["block1_conv1"] < 1e-6 * apart
 
 
+@pytest.mark.slow
 def test_two_regions_take_the_features_of_two_parts_of_a_source() -> None:
     run_dir = ran("run", *TRANSFER, *TWO)
     check_features(run_dir)
     assert main([f"verify={run_dir}"]) == 0
 
 
+@pytest.mark.slow
 def test_two_regions_take_the_features_of_two_sources_and_a_cut_run_is_the_uncut_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -121,6 +123,7 @@ def test_two_regions_take_the_features_of_two_sources_and_a_cut_run_is_the_uncut
     np.testing.assert_array_equal(result(Path("part")), result(whole))
 
 
+@pytest.mark.slow
 def test_masks_are_found_from_another_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -102,6 +102,7 @@ def test_a_stopped_run_says_how_to_go_on(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["self_transfer", "transfer", pytest.param("mix", marks=SLOW), "descent", "projected"],
@@ -126,6 +127,7 @@ def test_a_run_that_was_cut_is_the_uncut_run(
     assert not list(folder.glob("checkpoint*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "every_seconds"), [(COMPARE, 0), (FLOWS, 1000)], ids=["compare", "compare_flows"]
 )

@@ -66,6 +66,7 @@ def test_a_motion_is_the_smallest_that_moves_the_features_so(one, pictures, fram
     assert np.linalg.norm(change - inside) < 0.1 * np.linalg.norm(change)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_two_layers_and_pictures_of_two_sizes(extractor, photograph, pink, seed):
     two = extractor(2)

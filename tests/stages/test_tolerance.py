@@ -36,6 +36,7 @@ class TestTolerance:
         assert allowed[2] == pytest.approx(allowed[1] / 100)
         assert allowed_error(2e-4, ways) == pytest.approx(2 * allowed[2])
 
+    @pytest.mark.slow
     def test_growth_is_what_a_changed_image_comes_back_with(self, extractor, source, reference):
         """Found on the way out, of every layer, it foretells what the way back does."""
         two = extractor(2, "float64")

@@ -101,7 +101,7 @@ def test_a_tolerance_that_is_missed_is_tried_again_and_said(
 
     monkeypatch.setattr(journal, "move_layer", careless)
     run = tmp_path / "run"
-    assert main([*SMALL, "tolerance=1e-8", f"run_dir={run}"]) == 0
+    assert main([*SMALL, "image.size=20", "tolerance=1e-8", f"run_dir={run}"]) == 0
     said = capsys.readouterr().err
     assert "once more, each step solved more exactly" in said
     assert said.endswith("or a smooth network (softplus, average pooling).\n")

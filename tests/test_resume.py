@@ -42,8 +42,6 @@ RUNS = {
     "projected": [*DESCENT, "layers=2", "flow=projected"],
 }
 
-SLOW = pytest.mark.slow
-
 
 @pytest.fixture(scope="module", autouse=True)
 def ctrl_c() -> Iterator[None]:
@@ -105,7 +103,7 @@ def test_a_stopped_run_says_how_to_go_on(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    ["self_transfer", "transfer", pytest.param("mix", marks=SLOW), "descent", "projected"],
+    ["self_transfer", "transfer", "mix", "descent", "projected"],
 )
 def test_a_run_that_was_cut_is_the_uncut_run(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

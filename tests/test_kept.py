@@ -25,7 +25,8 @@ RECORDS += [*kept.ENTRY.records, *kept.RESULTS.records]
 FORMS = {
     "Factor 1": "lower pixels per_unit",
     "Curve 1": "nodes values",
-    "Way 2": "steps factors curve thumbnails tolerances growth growth_of_errors error multipliers",
+    "Way 2": "steps factors curve thumbnails tolerances growth growth_of_errors error least_error "
+    "multipliers",
     "Moved 1": "image stop_reason steps way threshold path",
     "LayerTrace 2": "stage layer stepper stop_reason steps passes seconds feature_mse "
     "image_change_psnr_db threshold losses losses_before image_digest path growth",
@@ -60,6 +61,7 @@ WAY = Way(
     growth=float("inf"),
     growth_of_errors=float("inf"),
     error=0.1 + 0.2,
+    least_error=0.1,
     multipliers=(RNG.standard_normal(5), RNG.standard_normal(5)),
 )
 MOVED = Moved(RNG.random((4, 4, 3)), StopReason.REACHED, 2, WAY, 1e-8, "blend")
@@ -92,7 +94,7 @@ def test_a_motion_comes_back_bit_for_bit() -> None:
         *(MOVED.stop_reason, MOVED.steps),
         *(MOVED.threshold, MOVED.path),
     )
-    for name in ("steps", "tolerances", "growth", "growth_of_errors", "error"):
+    for name in ("steps", "tolerances", "growth", "growth_of_errors", "error", "least_error"):
         assert getattr(way, name) == getattr(WAY, name)
     np.testing.assert_array_equal(way.multipliers, WAY.multipliers)
     np.testing.assert_array_equal(way.thumbnails, WAY.thumbnails)

@@ -52,6 +52,7 @@ class Way:
     growth_of_errors : the same of errors, which gather where more grows
     error : RMS error to be expected of an image that was carried to the end and back; None where
         it was not measured
+    least_error : the same, were each step as exact as float64 is; None where it was not measured
     multipliers : λ (C,) of each step, from which the solver of the same step starts; only the
         start: the step is where its equations hold
     """
@@ -64,6 +65,7 @@ class Way:
     growth: float | None = None
     growth_of_errors: float | None = None
     error: float | None = None
+    least_error: float | None = None
     multipliers: tuple[np.ndarray, ...] = field(default=(), repr=False)
 
     def begins_at(self, image: np.ndarray) -> bool:

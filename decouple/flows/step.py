@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -62,6 +62,7 @@ class Solved:
     excess : work beyond what is good for a step, in passes of the network's own precision
     residual : (C,), of the features, as last measured
     tolerance : to what they are solved (RMS over the image), or were to be
+    rounding : what float64 rounds them to, at best (RMS over the image)
     converged, finite : whether they were, and whether all numbers were finite
     """
 
@@ -74,6 +75,7 @@ class Solved:
     converged: bool
     finite: bool = True
     rate: float = 1.0
+    rounding: float = 0.0
 
 
 class _At(NamedTuple):
@@ -262,8 +264,9 @@ class StepSolver:
         finer = self.exact and lost > asked
         last = self.extractor.in_float64() if finer else self.extractor
         # However well the features are computed, the image is rounded as well.
-        own_rounding = np.finfo(np.float64).eps * rms(x0)
-        rounding = max(factor.rounding(rounded, last.epsilon), own_rounding)
+        least = np.finfo(np.float64).eps
+        least_rounding = max(factor.rounding(rounded, least), least * rms(x0))
+        rounding = max(factor.rounding(rounded, last.epsilon), least_rounding)
         tolerance = max(asked, rounding)
         multipliers, x1 = predict(own.begin)
         size = len(multipliers)
@@ -309,9 +312,8 @@ class StepSolver:
                 x1, multipliers = (moved, corrected) if self.exact else (x1, multipliers)
                 rate = (error / first) ** (1 / (iteration - 1)) if iteration > 1 else 0.0
                 tolerance = max(tolerance, error)
-                return Solved(
-                    x1, multipliers, iteration, excess, residual, tolerance, True, rate=rate
-                )
+                done = Solved(x1, multipliers, iteration, excess, residual, tolerance, True)
+                return replace(done, rate=rate, rounding=least_rounding)
             if self._anderson is None:
                 # λ in units of the motion, so that both unknowns weigh alike.
                 motion, size_of_multipliers = map(np.linalg.norm, (moved - x0, multipliers))

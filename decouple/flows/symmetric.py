@@ -159,7 +159,8 @@ class _Walk:
         # Where the features should be now, and where they should have been after each step.
         self.nominal = motion.start
         self.passed = [(0.0, motion.start)]
-        self.expected = 0.0  # squared error of the image when it is back, as far as it got
+        # Squared error of the image when it is back, as far as it got: told, and of rounding alone.
+        self.expected = self.least = 0.0
         # How far the image is from the start of its path, which it takes along in parallel.
         self.aside = np.zeros_like(motion.start)
         self.refreshed_at: float | None = None
@@ -264,6 +265,7 @@ class _Walk:
         self.solver.begin, self.growth = end, growth
         if growth is not None:
             self.expected += (solved.tolerance * growth.of_errors) ** 2
+            self.least += (solved.rounding * growth.of_errors) ** 2
         self.s = 1.0 if 1.0 - self.s - h < 1e-9 else self.s + h
         self.steps.append(h)
         if self.planned:
@@ -394,6 +396,7 @@ class _Walk:
                 growth=None if self.growth is None else self.growth.anywhere,
                 growth_of_errors=None if self.growth is None else self.growth.of_errors,
                 error=None if self.growth is None else float(np.sqrt(2 * self.expected)),
+                least_error=None if self.growth is None else float(np.sqrt(2 * self.least)),
                 multipliers=tuple(self.multipliers),
             )
         return Moved(self.image, reason, len(self.steps), way, path=self.path_name)

@@ -89,6 +89,7 @@ WAY = Record(
         "growth": Maybe(Number(0)),
         "growth_of_errors": Maybe(Number(0)),
         "error": Maybe(Number(0)),
+        "least_error": Maybe(Number(0)),
         "multipliers": Several(Array(("C",))),
     },
     check=_of_way,

@@ -14,7 +14,7 @@ before it asks for.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from decouple.flows.motion import Way
 
@@ -31,8 +31,9 @@ _NEAR = 0.1
 # How near an image must be to one with the features asked for, RMS, in units of the accuracy of
 # decoupled features.
 _FEATURES = 1e-2
-# What a layer leaves, in units of what it may, where rounding holds its steps up.
-_COARSE = 3.0
+# What a layer leaves, in units of what it may, where rounding holds its steps up; and by how much
+# what is told may be too careful (30 times, of the astronaut's five layers, ImageNet's filters).
+_COARSE, _CAREFUL = 3.0, 100.0
 
 
 def allowed_error(tolerance: float, ways: Iterable[Way | None]) -> float:
@@ -44,6 +45,19 @@ def allowed_error(tolerance: float, ways: Iterable[Way | None]) -> float:
         1.0 if way is None or way.growth_of_errors is None else way.growth_of_errors for way in ways
     ]
     return tolerance * (_SHARE if growths else 1.0) / math.prod(growths)
+
+
+def beyond_float64(tolerance: float, ways: Sequence[Way | None]) -> bool:
+    """Whether no exactness of the steps on these ways, the first layer's first, meets a tolerance.
+
+    One of them alone leaves more than it may where each step is as exact as float64.
+    """
+    return any(
+        way is not None
+        and way.least_error is not None
+        and way.least_error > allowed_error(tolerance, ways[:layers_before])
+        for layers_before, way in enumerate(ways)
+    )
 
 
 def needed_by_retracing(tolerance: float) -> float:
@@ -84,8 +98,9 @@ def too_much_growth(
     if way.error <= _COARSE * allowed:
         return None
     best = tolerance * way.error / allowed
+    sure = "cannot" if way.error > _CAREFUL * allowed else "may not"
     return (
-        f"tolerance={tolerance:g} cannot be met: errors grow by {20 * math.log10(way.growth):.0f} "
+        f"tolerance={tolerance:g} {sure} be met: errors grow by {20 * math.log10(way.growth):.0f} "
         f"dB on the way back through {layer}, which is too much for float64; about {best:.0e} can, "
         f"and takes at least {seconds:.0f} s more"
     )

@@ -14,7 +14,7 @@ from decouple.flows.lift import Lift
 from decouple.flows.motion import Flow, Way
 from decouple.flows.trace import LayerTrace, Observer, ignore
 from decouple.images import rms
-from decouple.stages.accuracy import allowed_error
+from decouple.stages.accuracy import allowed_error, beyond_float64
 from decouple.stages.impose import Imposed, impose
 from decouple.stages.layerwise import (
     DEFAULT_TOLERANCE,
@@ -72,7 +72,8 @@ def round_trip(
     How much errors grow on the way back depends on the picture and the network. It is found on the
     way out (`noisify`), and every step is solved as exactly as it asks for. Where the last layer's
     way back, the first to be walked, misses what the layers before it allow all the same, that
-    layer is walked again as much more exactly; so is the whole, where the result misses.
+    layer is walked again as much more exactly; so is the whole, where the result misses. Neither
+    is where float64 itself is what misses.
 
     Parameters
     ----------
@@ -126,6 +127,8 @@ def round_trip(
         # Without ways there is nothing that more exact steps could keep to.
         if not near or not better or not ways or not tries_left:
             break
+        if beyond_float64(tolerance, [*map(ways.get, extractor.layers)]):
+            break
         say(
             f"The round trip's RMS error {error_left:.1e} exceeds tolerance={tolerance:g}: once "
             "more, each step solved more exactly"
@@ -170,6 +173,8 @@ def _there_and_back(
         # Nothing is allowed behind a growth without bound.
         missed = rms(imposed.image - before) / allowed if allowed > 0 else math.inf
         if not 1 < missed < _FARTHEST_MISS or layer not in features.ways or not tries_left:
+            break
+        if beyond_float64(how["tolerance"], [*map(features.ways.get, extractor.layers)]):
             break
         values = {k: v for k, v in features.values.items() if k != layer}
         done = Noisified(before, DecoupledFeatures(values, earlier, features.signature), ())

@@ -166,6 +166,18 @@ class TestRoundTrip:
         assert len(steps) > 1
         assert {n // steps[0] for n in steps} <= {1, 2, 4}
 
+    def test_what_float64_misses_is_not_walked_again(self, two, source, reference):
+        def rounded(image, motion, flow, observer):
+            moved, trace = careless(image, motion, flow, observer)
+            if moved.way.error is not None:
+                # As told where growth is so large that rounding alone becomes that.
+                moved = replace(moved, way=replace(moved.way, least_error=moved.way.error))
+            return moved, trace
+
+        done = round_trip(source, two, reference, move=rounded)
+        assert done.rms > 1e-4
+        assert [t.stage for t in done.trace] == 2 * ["noisify_source"] + 2 * ["impose"]
+
     def test_a_second_walk_that_fails_leaves_the_first(self, two, source, reference):
         calls = []
 

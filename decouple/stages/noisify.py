@@ -86,7 +86,7 @@ def noisify(
     after : what is done already: the first layers, taken off this image
     observer : told of each step
     on_layer : given (layer, image) after each layer
-    say : told in one line where the tolerance cannot be met
+    say : told in one line where the tolerance cannot be met, or may not
     move : carries out a layer's motion
 
     Raises

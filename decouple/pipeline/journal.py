@@ -181,6 +181,7 @@ def _fits(done: Motion, image: np.ndarray, motion: Asked) -> bool:
     channels = None if way is None or way.curve is None else way.curve.values.shape[1]
     return (
         (done.trace.stage, done.trace.layer) == place
+        and done.trace.feature_mse.keys() == {*motion.extractor.layers}
         and done.moved.image.shape == image.shape
         and channels in (None, len(motion.start))
     )

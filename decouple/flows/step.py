@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -43,9 +43,6 @@ _NEARLY = 3.0
 # Of the iterates about a base, how far they are told at, in units of where bending and rounding are
 # equal if both are as they are on the average: what bends does so at few places.
 _BENT = 0.3
-# Of a step that is solved so exactly that it takes more iterations than others: what an iteration
-# may leave of the error, in the mean.
-_SLOWEST = 0.75
 # How small the error becomes about one base at best, and in how many iterations it must be halved.
 _GAIN, _CREEPING = 1e-2, 4
 
@@ -201,11 +198,6 @@ class _Base(NamedTuple):
     there: _At
 
 
-def _iterations(first: float, last: float) -> int:
-    """That a step takes from one error to another if it is solved as slowly as it may be."""
-    return math.ceil(math.log(first / last, 1 / _SLOWEST)) if 0 < last < first < math.inf else 0
-
-
 class StepSolver:
     """Solves one step after the other.
 
@@ -238,8 +230,7 @@ class StepSolver:
         wanted: np.ndarray,
         factor: Adapted,
         asked: float,
-        limit: int,
-        patient: bool,
+        limit: Callable[[float, float], int],
         predict: Callable[[Point], tuple[np.ndarray, np.ndarray]],
     ) -> Solved:
         """Find x₁ and λ.
@@ -250,9 +241,7 @@ class StepSolver:
         wanted : (C,), f(x₁) − f(x₀)
         factor : of K, near by
         asked : tolerance, RMS over the image; rounding in float64 may hold it up
-        limit : of iterations
-        patient : whether they may be more where so much of the error is to go that a good step
-            takes them
+        limit : of iterations, by the error of the first and that to be left
         predict : λ and x₁ to begin with, from the extractor linearized at x₀
         """
         own = _Equations(self.extractor, x0, wanted, factor, self.begin)
@@ -278,8 +267,8 @@ class StepSolver:
         since_best = 0
         good = _GOOD_ITERATIONS if self.exact else _GOOD_ONE_WAY
         excess = 0.0
-        iteration = 0
-        while iteration < limit:
+        iteration, last_one = 0, 1
+        while iteration < last_one:
             iteration += 1
             there = equations.at(multipliers, x1)
             residual, error, moved = there.residual, there.error, there.moved
@@ -294,9 +283,7 @@ class StepSolver:
                     x0, multipliers, iteration, excess, residual, tolerance, False, finite
                 )
             if iteration == 1:
-                first = error
-                if patient:
-                    limit = max(limit, _iterations(first, tolerance))
+                first, last_one = error, limit(error, tolerance)
             if there.exact:
                 since_best = 0 if error < best else since_best + 1
                 best = min(best, error)
@@ -312,8 +299,8 @@ class StepSolver:
                 x1, multipliers = (moved, corrected) if self.exact else (x1, multipliers)
                 rate = (error / first) ** (1 / (iteration - 1)) if iteration > 1 else 0.0
                 tolerance = max(tolerance, error)
-                done = Solved(x1, multipliers, iteration, excess, residual, tolerance, True)
-                return replace(done, rate=rate, rounding=least_rounding)
+                told = {"rate": rate, "rounding": least_rounding}
+                return Solved(x1, multipliers, iteration, excess, residual, tolerance, True, **told)
             if self._anderson is None:
                 # λ in units of the motion, so that both unknowns weigh alike.
                 motion, size_of_multipliers = map(np.linalg.norm, (moved - x0, multipliers))
@@ -335,4 +322,4 @@ class StepSolver:
             # What it learnt far from any solution would hold up the next try. Of steps that are not
             # taken back nothing bounds the length but that they fail: those go on as carefully.
             self._anderson = None
-        return Solved(x0, multipliers, limit, excess, residual, tolerance, False)
+        return Solved(x0, multipliers, iteration, excess, residual, tolerance, False)

@@ -19,10 +19,10 @@ back less.
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import LinAlgError
@@ -31,6 +31,7 @@ from decouple.flows.growth import Growth
 from decouple.flows.motion import Motion, Moved, Tell, Way, thumbnail
 from decouple.flows.nearby import Adapted, Factors
 from decouple.flows.paths import Curve, PathKind, extrapolation
+from decouple.flows.planned import planned_steps
 from decouple.flows.preconditioner import factor_cost
 from decouple.flows.step import Solved, StepSolver
 from decouple.flows.stop import StopReason
@@ -47,6 +48,9 @@ _FIRST_STEP = 1 / 32
 # less where a few channels bend it, since the acceleration learns them: 0.1 to 0.3 at the fifth
 # layer of ImageNet's filters.
 _FAST, _SLOW = 0.55, 0.7
+# A step that is to be solved so exactly that this takes it more iterations than others may have
+# them: what each leaves of the error, in the mean.
+_SLOWEST = 0.75
 # Where growth is not found, only the number of iterations tells how much a step is bent.
 _FEW_UNTOLD, _MANY_UNTOLD = 9, 12
 _FEW_ONE_WAY, _MANY_ONE_WAY = 4, 6
@@ -109,27 +113,6 @@ class Symmetric:
         return _Walk(self, image, motion, tell, path).run()
 
 
-class _Planned(NamedTuple):
-    """A step that is known to have a solution.
-
-    length : in s
-    target : (C,), the nominal features at its end; None for those of the path
-    multipliers : (C,), about its λ; None where it is not known
-    tolerance : to what it must be solved; None for what the motion asks
-    """
-
-    length: float
-    target: np.ndarray | None = None
-    multipliers: np.ndarray | None = None
-    tolerance: float | None = None
-
-    def halves(self) -> tuple[_Planned, _Planned]:
-        """Two steps in its place."""
-        multipliers = None if self.multipliers is None else self.multipliers / 2
-        half = _Planned(self.length / 2, None, multipliers, self.tolerance)
-        return half, half._replace(target=self.target)
-
-
 class _Walk:
     """One motion under way."""
 
@@ -152,7 +135,7 @@ class _Walk:
         self.one_way = motion.near if not way.steps else None
         self.solver = StepSolver(self.extractor, stepper.memory, exact=self.one_way is None)
         self.path, self.path_name = motion.path(image, path)
-        self.planned = self._plan(way)
+        self.planned = planned_steps(way, motion.start, motion.end)
         self.follows = bool(way.steps)
         # Measured once, then carried on by what the steps changed.
         self.features = self.extractor.measure(image)
@@ -164,16 +147,6 @@ class _Walk:
         # How far the image is from the start of its path, which it takes along in parallel.
         self.aside = np.zeros_like(motion.start)
         self.refreshed_at: float | None = None
-
-    def _plan(self, way: Way) -> deque[_Planned]:
-        """The steps to take, with what is known of each."""
-        unknown = [None] * len(way.steps)
-        targets: Sequence[np.ndarray | None] = unknown
-        # A way in half as long steps has the features of the whole ones.
-        if way.curve is not None and len(way.curve.nodes) == len(way.steps) + 1:
-            targets = list(way.curve.between(self.motion.start, self.motion.end).values[1:])
-        known = (way.steps, targets, way.multipliers or unknown, way.tolerances or unknown)
-        return deque(map(_Planned, *known))
 
     def _waypoint(self, h: float) -> np.ndarray:
         """Nominal features (C,) after a step from here."""
@@ -354,9 +327,9 @@ class _Walk:
         def predict(begin: Point) -> tuple[np.ndarray, np.ndarray]:
             return self._predict(h, wanted, begin)
 
-        factor, limit = self.factors.at(self.s, self.features + wanted / 2), self._limit()
+        factor = self.factors.at(self.s, self.features + wanted / 2)
         asked = self._tolerance(h, factor.distance(wanted))
-        return self.solver.solve(self.image, wanted, factor, asked, *limit, predict)
+        return self.solver.solve(self.image, wanted, factor, asked, self._limit, predict)
 
     def _tolerance(self, h: float, distance: float) -> float:
         """To what the next step must be solved.
@@ -377,12 +350,15 @@ class _Walk:
         error = _MARGIN * self.motion.allowed / np.sqrt(2 * steps)
         return float(min(self.motion.tolerance, error / self.growth.of_errors))
 
-    def _limit(self) -> tuple[int, bool]:
-        """Iterations of the next step, and whether they may be more."""
+    def _limit(self, first: float, last: float) -> int:
+        """Iterations of the next step, which is to be solved from one error to another."""
         # One that is found without a look at its bend would pass for one that can be taken back. A
         # planned step is known to have a solution: it is cut up last of all.
         patience = 6 if self.planned else 4 if self.growth is not None else 1
-        return patience * self.stepper.max_iterations, patience > 1
+        limit = patience * self.stepper.max_iterations
+        if patience == 1 or not 0 < last < first < math.inf:
+            return limit
+        return max(limit, math.ceil(math.log(first / last, 1 / _SLOWEST)))
 
     def _ended(self, reason: StopReason) -> Moved:
         way = None
@@ -393,10 +369,14 @@ class _Walk:
                 curve=Curve(*map(np.asarray, zip(*self.passed, strict=True))),
                 thumbnails=(thumbnail(self.origin), thumbnail(self.image)),
                 tolerances=tuple(self.tolerances),
-                growth=None if self.growth is None else self.growth.anywhere,
-                growth_of_errors=None if self.growth is None else self.growth.of_errors,
-                error=None if self.growth is None else float(np.sqrt(2 * self.expected)),
-                least_error=None if self.growth is None else float(np.sqrt(2 * self.least)),
                 multipliers=tuple(self.multipliers),
             )
+            if self.growth is not None:
+                way = replace(
+                    way,
+                    growth=self.growth.anywhere,
+                    growth_of_errors=self.growth.of_errors,
+                    error=math.sqrt(2 * self.expected),
+                    least_error=math.sqrt(2 * self.least),
+                )
         return Moved(self.image, reason, len(self.steps), way, path=self.path_name)

@@ -18,22 +18,18 @@ from decouple.flow_kinds import FLOWS
 from decouple.flows import Flow, Observer
 from decouple.flows.motion import Motion, Moved
 from decouple.flows.trace import LayerTrace
-from decouple.images import LoadedImage
-from decouple.images.animation import Frames
-from decouple.images.deep import Output
 from decouple.parsing import hold_of
 from decouple.pipeline.claims import Claim
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.journal import Journal
+from decouple.pipeline.opening import prepared_for, recorder_of
 from decouple.pipeline.provenance import provenance, write_settings
 from decouple.pipeline.recorder import Recorder
-from decouple.pipeline.region_transfer import movable
 from decouple.pipeline.state import Kept
 from decouple.pipeline.summary import summary
 from decouple.record.checkpoint import write_checkpoint
 from decouple.record.closing import closing_table
 from decouple.record.folder import RunFolder
-from decouple.record.history import Extent
 from decouple.record.interrupts import Interrupts
 from decouple.record.observers import fan_out
 from decouple.record.progress import Progress, stage_name
@@ -50,13 +46,10 @@ from decouple.stages import (
     impose,
     impose_retraced,
     noisify,
-    prepare,
     round_trip,
 )
 
 Done = TypeVar("Done")
-# What is recorded of an objective: the whole, and its parts as they are weighted.
-LOSSES = ("total", "content", "style", "variation")
 
 
 @dataclass(frozen=True)
@@ -254,7 +247,7 @@ class Run:
         write_settings(folder, inputs.config)
         with ExitStack() as opened:
             known = self.journal.rows_under_way
-            recorder = opened.enter_context(_recorder(inputs, folder, known))
+            recorder = opened.enter_context(recorder_of(inputs, folder, known))
             opened.enter_context(self.journal.kept_in(folder.path, recorder.flush))
             opened.enter_context(self.live.method(name, folder.path))
             prepared = None if objective else self.prepared
@@ -327,12 +320,12 @@ def begun(
     if inputs.config.resume is None:
         write_checkpoint(folder.path, {}, provenance(inputs))
     with ExitStack() as opened:
-        recorder = opened.enter_context(_recorder(inputs, folder, claim.known_rows, began))
+        recorder = opened.enter_context(recorder_of(inputs, folder, claim.known_rows, began))
         recorder.record(**claim.changed)
         opened.enter_context(progress)
         progress.say(f"{inputs.sentence()}, into {folder.path}")
         live.begin(lambda: summary(inputs, None, recorder, ended=False), stage_name("reference"))
-        prepared = None if inputs.objective else _prepared(inputs, recorder, progress)
+        prepared = None if inputs.objective else prepared_for(inputs, recorder, progress)
         live.begin(lambda: summary(inputs, prepared, recorder, ended=False))
         interrupts = opened.enter_context(Interrupts(progress.say))
         opened.enter_context(journal.kept_in(folder.path, recorder.flush))
@@ -341,65 +334,3 @@ def begun(
         except KeyboardInterrupt:
             journal.write()
             raise
-
-
-@contextmanager
-def _recorder(
-    inputs: Inputs, folder: RunFolder, known_rows: Extent, began: float | None = None
-) -> Iterator[Recorder]:
-    """A recorder that has the pictures as they were used."""
-    recorder = Recorder(
-        folder,
-        () if inputs.objective else inputs.extractor.layers,
-        LOSSES if inputs.objective else (),
-        known_rows=known_rows,
-        made_of=provenance(inputs),
-        output=Output.named(inputs.config.image.output),
-        like=_receiver(inputs),
-        frames=Frames(*inputs.size) if inputs.config.record.animation else None,
-        tensorboard=inputs.config.record.tensorboard,
-        began=began,
-    )
-    with recorder:
-        if not inputs.experiment.of_many:
-            for name, pixels in inputs.shown().items():
-                recorder.save(name, pixels)
-        yield recorder
-
-
-def _receiver(inputs: Inputs) -> LoadedImage | None:
-    """The picture that becomes the result; None where that is made of nothing."""
-    if inputs.experiment.takes_setting("output.size"):
-        return None
-    return inputs.pictures.get("target", inputs.pictures["source"])
-
-
-def _prepared(inputs: Inputs, recorder: Recorder, progress: Progress) -> Prepared:
-    """Step 0, reported as a stage."""
-    config = inputs.config
-    # What sources can move in regions of their own is another question than what the target can.
-    done = prepare(
-        movable(inputs) if inputs.regions else inputs.extractor,
-        *([inputs.target] if inputs.regions else inputs.seen.values()),
-        size=inputs.noise_size,
-        seed=config.seed,
-        draws=config.noise.draws,
-        min_slope=config.mask.min_slope,
-        tried=True,  # with the inputs, before anything was written
-    )
-    if done.left_out:
-        alive = done.extractor.alive
-        counts = ", ".join(f"{n} of {alive[k].size} {k}" for k, n in done.left_out.items())
-        progress.say(f"Channels left out, since they cannot be moved: {counts}")
-    recorder.add_stages(
-        {
-            "stage": "reference",
-            "layer": None,
-            "stop_reason": "reached",
-            "passes": done.passes,
-            "seconds": done.seconds,
-            "feature_mse": {},
-            "image_change_psnr_db": None,
-        }
-    )
-    return done

@@ -22,7 +22,7 @@ def step(extractor, grained):
         return multipliers, image + net.vjp(point, multipliers)
 
     def solve(solver, tolerance, limit):
-        return solver.solve(image, wanted, factor, tolerance, limit, False, predict)
+        return solver.solve(image, wanted, factor, tolerance, lambda *_: limit, predict)
 
     return net, image, wanted, factor, solve
 

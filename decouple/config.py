@@ -9,6 +9,7 @@ ranges and what contradicts what. Nothing in this module needs TensorFlow.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -255,17 +256,23 @@ def paths() -> tuple[str, ...]:
 
 def register() -> None:
     """Tell Hydra the schemas; a YAML file of a group names the one it fills in."""
-    store = ConfigStore.instance()
-    store.store(name="schema", node=schema())
-    for group, kinds in schemas().items():
-        for name, node in kinds.items():
-            store.store(group=group, name=name, node=node)
+    _store_schemas(registered())
+    # Read each time: files of one's own may have changed.
     for experiment in KINDS:
         for name in experiment.titles:
             preset = {"experiment": name}
             _store_unless_filed("experiment", name, experiment.yaml, preset, "_global_")
     for kind in FLOWS:
         _store_unless_filed("flow", kind.name, kind.yaml, {"defaults": [f"_{kind.name}"]})
+
+
+@lru_cache(maxsize=1)  # what the store holds is of the last ones that were told
+def _store_schemas(_: tuple[object, ...]) -> None:
+    store = ConfigStore.instance()
+    store.store(name="schema", node=schema())
+    for group, kinds in schemas().items():
+        for name, node in kinds.items():
+            store.store(group=group, name=name, node=node)
 
 
 def _store_unless_filed(

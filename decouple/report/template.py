@@ -19,6 +19,15 @@ _CSS_PIXELS_PER_INCH = 96
 # Media types of pictures that are embedded as they are, by Pillow's names of their formats.
 _MEDIA = {"PNG": "image/png", "WEBP": "image/webp"}
 
+# One for all pages: it keeps what it has compiled of each template.
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(_FOLDER),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
 
 def render(template: str, **values: Any) -> str:
     """Fill in `templates/<template>`; every value is escaped, wherever it stands.
@@ -26,13 +35,6 @@ def render(template: str, **values: Any) -> str:
     The page's own policy lets no file be fetched and no script run but the page's own, so that
     a name which holds HTML would do no harm even if it were not escaped.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     script = (_FOLDER / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
@@ -41,7 +43,7 @@ def render(template: str, **values: Any) -> str:
     )
     # These two files are the package's own.
     css = Markup((_FOLDER / "page.css").read_text(encoding="utf-8"))
-    page = environment.get_template(template)
+    page = _ENVIRONMENT.get_template(template)
     return page.render(css=css, script=Markup(script), policy=policy, **values)
 
 

@@ -89,7 +89,8 @@ def test_pictures_come_back(two, name):
 def test_so_does_one_that_is_nearly_flat(two):
     wall = pytest.importorskip("experiments.common").drawn_wall(48)
     done, _ = there_and_back(two.first(1), wall)
-    assert done.rms <= 1e-4
+    # Its features fade on the way back: what steps had left of them, not made up for, became 4e-5.
+    assert done.rms <= 2e-6
     assert done.trace[0].path == "blend"
 
 

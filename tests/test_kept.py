@@ -25,8 +25,8 @@ RECORDS += [*kept.ENTRY.records, *kept.RESULTS.records]
 FORMS = {
     "Factor 1": "lower pixels per_unit",
     "Curve 1": "nodes values",
-    "Way 2": "steps factors curve thumbnails tolerances growth growth_of_errors error least_error "
-    "multipliers",
+    "Way 3": "steps factors curve thumbnails tolerances growth growth_of_errors error least_error "
+    "multipliers drift",
     "Moved 1": "image stop_reason steps way threshold path",
     "LayerTrace 2": "stage layer stepper stop_reason steps passes seconds feature_mse "
     "image_change_psnr_db threshold losses losses_before image_digest path growth",
@@ -63,6 +63,7 @@ WAY = Way(
     error=0.1 + 0.2,
     least_error=0.1,
     multipliers=(RNG.standard_normal(5), RNG.standard_normal(5)),
+    drift=(np.zeros(5), RNG.standard_normal(5)),
 )
 MOVED = Moved(RNG.random((4, 4, 3)), StopReason.REACHED, 2, WAY, 1e-8, "blend")
 TRACE = LayerTrace(
@@ -98,6 +99,7 @@ def test_a_motion_comes_back_bit_for_bit() -> None:
         assert getattr(way, name) == getattr(WAY, name)
     np.testing.assert_array_equal(way.multipliers, WAY.multipliers)
     np.testing.assert_array_equal(way.thumbnails, WAY.thumbnails)
+    np.testing.assert_array_equal(way.drift, WAY.drift)
     ((s, factor),) = way.factors
     assert s == 0.125
     np.testing.assert_array_equal(factor.solve(np.ones(5)), WAY.factors[0][1].solve(np.ones(5)))

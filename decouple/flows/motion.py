@@ -49,12 +49,15 @@ class Way:
     tolerances : the error (RMS over the image) to which each step was solved
     growth : how many times larger a small change of the image at its end is, once it has been
         carried back to its start; None where it was not measured
-    growth_of_errors : the same of errors, which gather where more grows
+    growth_of_errors : the same of errors, as the layers behind must reckon with: more, if at the
+        worst places much more grows
     error : RMS error to be expected of an image that was carried to the end and back; None where
         it was not measured
     least_error : the same, were each step as exact as float64 is; None where it was not measured
     multipliers : λ (C,) of each step, from which the solver of the same step starts; only the
         start: the step is where its equations hold
+    drift : nominal features less those of the images at its start and end, (C,) each, as far as
+        steps have made them differ; None where it was not measured
     """
 
     steps: tuple[float, ...]
@@ -67,6 +70,7 @@ class Way:
     error: float | None = None
     least_error: float | None = None
     multipliers: tuple[np.ndarray, ...] = field(default=(), repr=False)
+    drift: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
 
     def begins_at(self, image: np.ndarray) -> bool:
         """Whether it is this image's (H, W, 3), and not another's; true where that is unknown."""
@@ -97,6 +101,7 @@ class Way:
             thumbnails=self.thumbnails and self.thumbnails[::-1],
             tolerances=self.tolerances[::-1],
             multipliers=tuple(-m for m in self.multipliers[::-1]),
+            drift=self.drift and self.drift[::-1],
         )
 
 

@@ -8,7 +8,8 @@ left side computed as a change from x₀: its rounding is relative to the step, 
 Where float32 cannot solve a step as exactly as asked (Jᵀλ cancels in deep layers), what it leaves
 is solved for by iterative refinement: residuals in float64, corrections in float32 (Wilkinson,
 *Rounding Errors in Algebraic Processes*, 1963; Higham, *Accuracy and Stability of Numerical
-Algorithms*, ch. 12). What Anderson acceleration learns in one step serves the next ones.
+Algorithms*, ch. 12). What Anderson acceleration learns in one step serves the next ones, and what a
+step leaves of the features is measured at its end, for the next one to make up for.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class Solved:
     iterations : that it took
     rate : by how much each of them changed the error, in the mean
     excess : work beyond what is good for a step, in passes of the network's own precision
-    residual : (C,), of the features, as last measured
+    residual : (C,), what is left to do for the features: where steps are exact at x₁, else as last
+        measured
     tolerance : to what they are solved (RMS over the image), or were to be
     rounding : what float64 rounds them to, at best (RMS over the image)
     converged, finite : whether they were, and whether all numbers were finite
@@ -246,6 +248,7 @@ class StepSolver:
         """
         own = _Equations(self.extractor, x0, wanted, factor, self.begin)
         equations: _Equations | _Refined = own
+        finest = own
         self.begin = None  # not held beside that in float64
         # A plain difference loses what the features round to, and not what their change does.
         rounded = wanted if self.extractor.exact_secant else own.begin.features
@@ -299,6 +302,8 @@ class StepSolver:
                 x1, multipliers = (moved, corrected) if self.exact else (x1, multipliers)
                 rate = (error / first) ** (1 / (iteration - 1)) if iteration > 1 else 0.0
                 tolerance = max(tolerance, error)
+                if self.exact:
+                    residual, _ = finest.residual(x1)
                 told = {"rate": rate, "rounding": least_rounding}
                 return Solved(x1, multipliers, iteration, excess, residual, tolerance, True, **told)
             if self._anderson is None:
@@ -316,8 +321,8 @@ class StepSolver:
             )
             multipliers, x1 = u[:size] / self._scale, u[size:].reshape(x1.shape)
             if finer and not refines and error < _NEARLY * lost:
-                exact = _Equations(last, x0, wanted, factor)
-                equations, best, since_best = _Refined(own, exact, lost, tolerance), np.inf, 0
+                finest = _Equations(last, x0, wanted, factor)
+                equations, best, since_best = _Refined(own, finest, lost, tolerance), np.inf, 0
         if self.exact:
             # What it learnt far from any solution would hold up the next try. Of steps that are not
             # taken back nothing bounds the length but that they fail: those go on as carefully.

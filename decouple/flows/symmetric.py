@@ -68,11 +68,11 @@ _ITERATIONS_A_ROUND = 8
 _TOO_BENT = 0.6
 # The last step may be so much longer than it would be, if no other has to follow it.
 _STRETCHED = 1.15
-# How many steps a motion is taken to have before it has ended, and the part of what an image may
-# come back with that they are to leave it with: growth is known from one random change only, and
-# errors gather at few places, where no 8-bit value is to change either.
+# How many steps a motion is taken to have before it has ended.
 _FEW_STEPS, _MANY_STEPS = 20, 200
-_MARGIN = 0.3
+# By how much more than changes anywhere errors are taken to grow: growth is known from one random
+# change only, and errors gather where the solver converges slowest, where more grows.
+_GATHERED = 3.0
 # Of a new factor, in passes: however cheap it is, what was learnt with the former one is lost.
 _LEAST_COST = 40.0
 # A start that is farther (RMS) from its nominal features than any rounding is another image's.
@@ -142,6 +142,10 @@ class _Walk:
         # Where the features should be now, and where they should have been after each step.
         self.nominal = motion.start
         self.passed = [(0.0, motion.start)]
+        # How far features are behind nominal ones. What a step leaves the next one makes up for: of
+        # features that hardly answer to the image it would mean ever more where they fade.
+        self.drift = np.zeros_like(motion.start) if way.drift is None else way.drift[0]
+        self.drifted_from = self.drift
         # Squared error of the image when it is back, as far as it got: told, and of rounding alone.
         self.expected = self.least = 0.0
         # How far the image is from the start of its path, which it takes along in parallel.
@@ -179,7 +183,8 @@ class _Walk:
             # The last step ends at 1 exactly.
             h = 1.0 - self.s if 1.0 - self.s - h < 1e-9 else h
             target = self._waypoint(h)
-            solved = self._solve(h, target - self.nominal)
+            wanted = target - self.nominal + self.drift
+            solved = self._solve(h, wanted)
             excess = self.factors.worked(solved.excess, solved.converged)
             if not solved.converged:
                 aged = not self.factors.new
@@ -194,7 +199,7 @@ class _Walk:
             if bent and not self.planned and h / 2 >= self.stepper.smallest_step:
                 length = h / 2
                 continue
-            self._accept(h, target, solved, end, growth)
+            self._accept(h, target, wanted, solved, end, growth)
             length = h * self._lengthened(solved)
             steps_left = (1.0 - self.s) / length
             pays = excess * steps_left > self._factor_cost()
@@ -228,7 +233,13 @@ class _Walk:
         )
 
     def _accept(
-        self, h: float, target: np.ndarray, solved: Solved, end: Point | None, growth: Growth | None
+        self,
+        h: float,
+        target: np.ndarray,
+        wanted: np.ndarray,
+        solved: Solved,
+        end: Point | None,
+        growth: Growth | None,
     ) -> None:
         middle, change = self.s + h / 2, solved.image - self.image
         self.recent.append((middle, solved.multipliers / h, change / h))
@@ -238,21 +249,22 @@ class _Walk:
         self.solver.begin, self.growth = end, growth
         if growth is not None:
             self.expected += (solved.tolerance * growth.of_errors) ** 2
-            self.least += (solved.rounding * growth.of_errors) ** 2
+            self.least += (solved.rounding * growth.anywhere) ** 2
         self.s = 1.0 if 1.0 - self.s - h < 1e-9 else self.s + h
         self.steps.append(h)
         if self.planned:
             self.planned.popleft()
-        seen = target - self.nominal - solved.residual
+        seen = wanted - solved.residual
         self.factors.learn(middle, self.features + seen / 2, seen, solved.multipliers)
         self.features = self.features + (target - self.nominal)
         self.nominal = target
         self.passed.append((self.s, target))
         self.motion.show(self.image)
-        # As last measured: the last iteration has still removed most of the residual.
         self.tell(self.s, self.features - solved.residual)
         if self.one_way is not None:
             self.features = self.nominal = self.features - solved.residual
+        else:
+            self.drift = solved.residual
 
     def _after_failure(self, h: float, solved: Solved) -> StopReason | None:
         """Prepare another try of a step that did not converge, or say why there is none."""
@@ -347,7 +359,7 @@ class _Walk:
             return self.motion.tolerance
         assert self.motion.allowed is not None
         steps = np.clip(len(self.steps) / max(self.s, 1e-9), _FEW_STEPS, _MANY_STEPS)
-        error = _MARGIN * self.motion.allowed / np.sqrt(2 * steps)
+        error = self.motion.allowed / (_GATHERED * np.sqrt(2 * steps))
         return float(min(self.motion.tolerance, error / self.growth.of_errors))
 
     def _limit(self, first: float, last: float) -> int:
@@ -370,13 +382,14 @@ class _Walk:
                 thumbnails=(thumbnail(self.origin), thumbnail(self.image)),
                 tolerances=tuple(self.tolerances),
                 multipliers=tuple(self.multipliers),
+                drift=(self.drifted_from, self.drift),
             )
             if self.growth is not None:
                 way = replace(
                     way,
                     growth=self.growth.anywhere,
                     growth_of_errors=self.growth.of_errors,
-                    error=math.sqrt(2 * self.expected),
+                    error=_GATHERED * math.sqrt(2 * self.expected),
                     least_error=math.sqrt(2 * self.least),
                 )
         return Moved(self.image, reason, len(self.steps), way, path=self.path_name)

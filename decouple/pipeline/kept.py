@@ -79,7 +79,7 @@ FACTOR = Record(
 CURVE = Record(Curve, 1, {"nodes": Array((None,)), "values": Array((None, "C"))}, check=_of_curve)
 WAY = Record(
     Way,
-    2,
+    3,
     {
         "steps": Several(Number(0, finite=True)),
         "factors": Several(Pair(Number(finite=True), FACTOR)),
@@ -91,6 +91,7 @@ WAY = Record(
         "error": Maybe(Number(0)),
         "least_error": Maybe(Number(0)),
         "multipliers": Several(Array(("C",))),
+        "drift": Maybe(Pair(Array(("C",)), Array(("C",)))),
     },
     check=_of_way,
 )

@@ -97,6 +97,23 @@ class TestWayPoints:
         np.testing.assert_array_equal(image, grained(16, 21))
         assert rms(moved.image - image) > 1e-4
 
+    def test_what_a_step_leaves_of_the_features_the_next_makes_up_for(self, extractor, grained):
+        net, image = extractor(2, "float64"), grained(16, 21)
+        motion = held_motion(net, image, 1e-5, share=0.1)
+        moved = Symmetric().walk(image, motion, Told())
+        assert moved.steps > 3
+        none, left = moved.way.drift
+        assert not none.any()
+        there = net.measure(moved.image)
+        np.testing.assert_allclose(there + left, motion.end, rtol=0, atol=1e-12)
+        assert Factor.at(net, net.linearize(moved.image)).distance(left) <= motion.tolerance
+        # The way back begins with it, and ends where nothing is missing.
+        back = Symmetric().walk(moved.image, turned(motion, moved.way.reversed()), Told())
+        np.testing.assert_array_equal(back.way.drift[0], left)
+        np.testing.assert_allclose(
+            net.measure(back.image) + back.way.drift[1], motion.start, rtol=0, atol=1e-12
+        )
+
     def test_what_is_told_is_what_the_image_has(self, out):
         _, motion, told, moved = out
         net = motion.extractor
@@ -260,6 +277,8 @@ class TestFollowingAWay:
         twice = way.reversed().reversed()
         assert twice.steps == way.steps
         np.testing.assert_array_equal(twice.thumbnails, way.thumbnails)
+        np.testing.assert_array_equal(way.reversed().drift[0], way.drift[1])
+        np.testing.assert_array_equal(twice.drift, way.drift)
         for (s, factor), (t, other) in zip(way.factors, twice.factors, strict=True):
             assert s == pytest.approx(t, abs=1e-15)
             assert factor is other

@@ -27,7 +27,10 @@ def made_table(
     half = raw.shape[1] // 2
     cut = {ONE: slice(0, half), TWO: slice(half, None)}
     about = {
-        "features": {"network": "vgg16", "weights": "0" * 64, "family": family},
+        "features": {
+            **{"network": "vgg16", "weights": "0" * 64, "family": family},
+            **{"activation": "softplus", "width": "0.1", "pooling": "average"},
+        },
         "channels": {ONE: list(range(half)), TWO: list(range(raw.shape[1] - half))},
         "image": {"height": 8, "width": 8, "fit": "crop"},
         "noise": {"height": 8, "width": 8, "seed": 0, "draws": 1},

@@ -62,7 +62,8 @@ def test_the_kind_that_tells_the_label_is_said_to_be_better(
         assert held["scores/raw"].shape == (2, 6)
         assert held["scores/raw"][-1].mean() == pytest.approx(rows["raw"]["score"])
     page = (run / "report.html").read_text(encoding="utf-8")
-    for text in ("better than raw", "1 more lack features", "of gram the leading components"):
+    told = ("better than raw", "1 more lack features", "of gram the leading components")
+    for text in (*told, "softplus of width 0.1", "00000000…"):
         assert text in page
     for figure in ("learning_curves", "confusion"):
         assert (run / "plots" / f"{figure}.png").exists()

@@ -17,15 +17,18 @@ from decouple.analysis.kinds import Kind, kinds_of
 from decouple.analysis.scores import Scores, chance, scored
 from decouple.analysis.splits import Split, sizes, splits
 from decouple.devices import described
+from decouple.errors import RunFolderError
 from decouple.experiments.probe import classifier_of, headline
 from decouple.known_weights import recognised
 from decouple.parsing import options_of
 from decouple.pipeline.alone import check_unfinished, folder_of
+from decouple.record.feature_tables import tables_at
 from decouple.record.folder import RunFolder
 from decouple.record.metrics import environment, read_metrics, write_metrics
 from decouple.record.progress import Progress
 from decouple.report.page import PAGE, write_page
 from decouple.report.probe import plot_confusion, plot_learning, plot_predicted
+from decouple.report.wording import part
 from decouple.versions import version
 
 
@@ -103,7 +106,7 @@ def _record(
         **own,
         "seconds": time.perf_counter() - began,
         "source": {"origin": config.source, "digest": _digest(found)},
-        "network": _network(about),
+        "network": _network(about, config.source),
         "features": {"name": about["features"].get("family")},
         "image": {side: about["image"][side] for side in ("height", "width")},
         "flow": about["flow"],
@@ -127,17 +130,38 @@ def _digest(found: Asked) -> str:
     return digest.hexdigest()
 
 
-def _network(about: Mapping[str, Any]) -> dict[str, Any]:
+def _network(about: Mapping[str, Any], source: str) -> dict[str, Any]:
     """What the table says of the network whose features it holds."""
     features = about["features"]
     digest = features.get("weights")
     return {
         "name": features.get("network") or features.get("family"),
-        "weights": None if digest is None else recognised(digest) or f"{digest[:8]}…",
+        "weights": None if digest is None else _name_of(digest, source),
         "weights_digest": digest,
-        **{k: features.get(k) for k in ("preprocessing", "activation", "width", "pooling")},
+        "width": _number(features.get("width")),
+        **{k: features.get(k) for k in ("preprocessing", "activation", "pooling")},
         "layers": list(about["channels"]),
     }
+
+
+def _name_of(digest: str, source: str) -> str:
+    """The weights' name as the run has it that made the table; else as far as it is known."""
+    first, *_ = tables_at(source, "source")
+    try:
+        network = part(read_metrics(first.parent), "network")
+    except RunFolderError:  # a name is worth no refusal
+        network = {}
+    if network.get("weights_digest") == digest and network.get("weights"):
+        return str(network["weights"])
+    return recognised(digest) or f"{digest[:8]}…"
+
+
+def _number(told: object) -> float | None:
+    """Of what a table says in words."""
+    try:
+        return float(str(told))
+    except ValueError:
+        return None
 
 
 def _result(

@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 _CHANGE = 3e-3
 # Of a step, the largest bend that is told from a larger one.
 _LARGEST_BEND = 0.8
+# Pixels on a side of a place, and how large a change must be there, of the largest anywhere.
+_WINDOW, _NOTICEABLE = 5, 1e-3
 # A change at the place where it grows most reaches over some pixels: its size is about so many
 # times its largest value.
 _REACH = 3.0
 # How many times the RMS error an error at the worst place may be: where an image is to come back to
 # 1e-4, half a level of 8 bits.
 _PEAK = 20.0
-# Pixels on a side of a place, and how large a change must be there, of the largest anywhere.
-_WINDOW, _NOTICEABLE = 5, 1e-3
 
 
 def _largest_ratio(after: np.ndarray, before: np.ndarray) -> float:

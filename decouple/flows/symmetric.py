@@ -183,8 +183,7 @@ class _Walk:
             # The last step ends at 1 exactly.
             h = 1.0 - self.s if 1.0 - self.s - h < 1e-9 else h
             target = self._waypoint(h)
-            wanted = target - self.nominal + self.drift
-            solved = self._solve(h, wanted)
+            solved = self._solve(h, target - self.nominal + self.drift)
             excess = self.factors.worked(solved.excess, solved.converged)
             if not solved.converged:
                 aged = not self.factors.new
@@ -199,7 +198,7 @@ class _Walk:
             if bent and not self.planned and h / 2 >= self.stepper.smallest_step:
                 length = h / 2
                 continue
-            self._accept(h, target, wanted, solved, end, growth)
+            self._accept(h, target, solved, end, growth)
             length = h * self._lengthened(solved)
             steps_left = (1.0 - self.s) / length
             pays = excess * steps_left > self._factor_cost()
@@ -233,13 +232,7 @@ class _Walk:
         )
 
     def _accept(
-        self,
-        h: float,
-        target: np.ndarray,
-        wanted: np.ndarray,
-        solved: Solved,
-        end: Point | None,
-        growth: Growth | None,
+        self, h: float, target: np.ndarray, solved: Solved, end: Point | None, growth: Growth | None
     ) -> None:
         middle, change = self.s + h / 2, solved.image - self.image
         self.recent.append((middle, solved.multipliers / h, change / h))
@@ -254,7 +247,7 @@ class _Walk:
         self.steps.append(h)
         if self.planned:
             self.planned.popleft()
-        seen = wanted - solved.residual
+        seen = target - self.nominal + self.drift - solved.residual
         self.factors.learn(middle, self.features + seen / 2, seen, solved.multipliers)
         self.features = self.features + (target - self.nominal)
         self.nominal = target

@@ -97,7 +97,7 @@ class TestImposition:
     @pytest.mark.slow
     @pytest.mark.parametrize(
         ("layers", "source", "target"),
-        [(2, "pink", "coffee"), (3, "coffee", "astronaut")],
+        [(2, "astronaut", "chelsea"), (2, "pink", "coffee"), (3, "coffee", "astronaut")],
     )
     def test_any_mix_is_given_up_again_as_it_was_imposed(
         self, extractor, pink, layers, source, target

@@ -70,6 +70,11 @@ def _check_ranges(config: DictConfig) -> None:
     size = config.noise.size
     if size != "match" and (not is_whole(size) or size < 1):
         raise ConfigError(f"noise.size={size} must be 'match' or a number of pixels")
+    if config.noise.kind == "phase" and experiment_named(config.experiment).of_many:
+        raise ConfigError(
+            f"noise.kind=phase is one picture's, and in {config.experiment} all share a reference: "
+            "pink comes nearest to pictures"
+        )
 
 
 def _check_experiment(experiment: Experiment, config: DictConfig, overridden: set[str]) -> None:

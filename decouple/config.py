@@ -29,6 +29,7 @@ from decouple.flows.stopping import StopRule
 from decouple.flows.symmetric import Symmetric
 from decouple.images import Fit
 from decouple.images.deep import Output
+from decouple.images.noise import NOISES
 from decouple.network_kinds import CHOICES as NETWORK_CHOICES
 from decouple.network_kinds import KERAS, VGG
 
@@ -43,6 +44,7 @@ _CHOICES = {
     "image.fit": tuple(fit.value for fit in Fit),
     "image.output": tuple(output.value for output in Output),
     **NETWORK_CHOICES,
+    "noise.kind": NOISES,
     "stop.scale": ("absolute", "initial", "imagenet"),
 }
 
@@ -68,10 +70,13 @@ class ImageConfig:
 
 @dataclass
 class NoiseConfig:
-    """size: `match` (the image's) or pixels a side; draws: noise images to average over."""
+    """size: `match` (the image's) or pixels a side; draws: noise images to average over. kind:
+    uniform; gaussian or pink, of its mean and variance; phase, the source with random phases.
+    """
 
     size: Any = "match"
     draws: int = 1
+    kind: str = "uniform"
 
 
 @dataclass

@@ -34,6 +34,11 @@ MISTAKES = {
     "too small": ([RUN, "image.size=3"], ["image.size=3", "at least 8"]),
     "negative seed": ([RUN, "seed=-1"], ["seed=-1"]),
     "no draws": ([RUN, "noise.draws=0"], ["noise.draws=0"]),
+    "noise kind": ([RUN, "noise.kind=pinc"], ["pinc", "did you mean 'pink'"]),
+    "one picture's noise for many": (
+        ["+experiment=features", "source=.", "noise.kind=phase"],
+        ["noise.kind=phase", "features", "pink"],
+    ),
     "zero steps": ([RUN, "stepper=rk4", "stepper.steps=0"], ["stepper.steps=0"]),
     "tolerance": ([RUN, "tolerance=0"], ["tolerance=0", "positive"]),
     "width": ([RUN, "network.width=nan"], ["network.width=nan"]),

@@ -78,7 +78,7 @@ def test_the_record_of_a_nested_texture_tells_its_layers_from_those_of_others(
     assert {stage for stage, _ in stages[6:]} == {"noisify_target_seed_4", "impose_seed_4"}
     own = read(nested_dir / "methods" / "seed_3")
     assert own["tolerance"] == 1e-3
-    assert own["noise"] == {"height": 24, "width": 36, "draws": 1}
+    assert own["noise"] == {"kind": "uniform", "height": 24, "width": 36, "draws": 1}
     page = html.unescape((nested_dir / "report.html").read_text(encoding="utf-8"))
     for words in ("impose seed 3", "<b>seed_4</b>", "enlarged"):
         assert words in page, words

@@ -25,7 +25,7 @@ from decouple.pipeline.running import Run
 from decouple.record.compounds import Fields, Maybe, Record, Table
 from decouple.record.forms import Array, Count, Number, Text
 from decouple.record.table import write_table
-from decouple.stages import DecoupledFeatures, StageError, noise_image, noisify
+from decouple.stages import DecoupledFeatures, StageError, noisify
 
 READING = (
     "Each method made an image; the first three are what the others lie between: the target, which "
@@ -54,7 +54,7 @@ def compare(run: Run) -> None:
     run.record(flow={"name": "several"}, stepper={"name": "several"})
     ruler = _Ruler(run)
     height, width = run.target.shape[:2]
-    noise = noise_image(height, width, run.config.seed)
+    noise = run.reference.noise(height, width)
     run.save("result_noise", noise)
     ruler.know(noise, DecoupledFeatures(run.reference.features))
     passes, done = settings.passes, []

@@ -97,7 +97,7 @@ def _about(run: Run) -> dict[str, Any]:
         "features": {**extractor.signature, "family": config.features.name},
         "channels": {k: np.flatnonzero(alive) for k, alive in extractor.alive.items()},
         "image": {"height": height, "width": width, "fit": config.image.fit},
-        "noise": {k: getattr(reference, k) for k in ("height", "width", "seed", "draws")},
+        "noise": {k: getattr(reference, k) for k in ("kind", "height", "width", "seed", "draws")},
         **FLOWS.named(flow.name).describe(flow, config, run.source.shape),
         "accuracy": config.table.accuracy,
     }

@@ -62,6 +62,8 @@ def prepared_for(inputs: Inputs, recorder: Recorder, progress: Progress) -> Prep
         size=inputs.noise_size,
         seed=config.seed,
         draws=config.noise.draws,
+        kind=config.noise.kind,
+        like=inputs.source if config.noise.kind == "phase" else None,
         min_slope=config.mask.min_slope,
         tried=True,  # with the inputs, before anything was written
     )

@@ -85,6 +85,5 @@ def _fidelity(inputs: Inputs, prepared: Prepared | None) -> dict[str, Any]:
     return {"fidelity": {layer: values._asdict() for layer, values in found.items()}}
 
 
-def _noise(prepared: Prepared) -> dict[str, int]:
-    reference = prepared.reference
-    return {"height": reference.height, "width": reference.width, "draws": reference.draws}
+def _noise(prepared: Prepared) -> dict[str, Any]:
+    return {k: getattr(prepared.reference, k) for k in ("kind", "height", "width", "draws")}

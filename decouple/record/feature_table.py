@@ -159,6 +159,7 @@ def read_about(table: Path) -> dict[str, Any]:
     for numbers in about["channels"].values():
         if not isinstance(numbers, list) or not all(type(n) is int for n in numbers):
             raise DamagedFile(f"'{name}' is damaged: its channels are no numbers")
+    about["noise"].setdefault("kind", "uniform")  # before there were others
     return about
 
 

@@ -215,7 +215,7 @@ def _noise(noise: Mapping[str, Any]) -> str:
     if not noise.get("height") or not noise.get("width"):
         return ""
     draws = noise.get("draws")
-    words = f"{noise['width']} × {noise['height']} px"
+    words = f"{noise.get('kind', '')} {noise['width']} × {noise['height']} px".lstrip()
     return f"{words}, {draws} draw{'s' if draws > 1 else ''}" if draws else words
 
 

@@ -44,6 +44,8 @@ def prepare(
     size: tuple[int, int] | None = None,
     seed: int = 0,
     draws: int = 1,
+    kind: str = "uniform",
+    like: np.ndarray | None = None,
     min_slope: float = MIN_SLOPE,
     tried: bool = False,
 ) -> Prepared:
@@ -57,7 +59,7 @@ def prepare(
     images : (H, W, 3) each, in [0, 1]: all that are to be moved
     size : (height, width) of the noise; that of the last image by default, whose shape the result
         has where the features of the one before are imposed on it
-    seed, draws : see `noise_reference`
+    seed, draws, kind, like : see `noise_reference`
     min_slope : a channel is left out where its mean activation slope is not above it, or where it
         answers at less than two positions in all, on the noise or on an image; 0 leaves out only
         what answers nowhere
@@ -84,12 +86,13 @@ def prepare(
             raise ConfigError("prepare needs images, or the size of the noise")
         size = images[-1].shape[0], images[-1].shape[1]
     extractor.check_size(*size)
+    noise = noise_image(*size, seed, kind=kind, like=like)
     if not (tried or extractor.proven):
-        check_features(extractor, images[0] if images else noise_image(*size, seed))
-    alive = alive_on(extractor, [noise_image(*size, seed), *images], min_slope)
+        check_features(extractor, images[0] if images else noise)
+    alive = alive_on(extractor, [noise, *images], min_slope)
     passes = extractor.passes.count - passes
     masked = extractor.masked(alive)
-    reference = noise_reference(masked, size, seed, draws)
+    reference = noise_reference(masked, size, seed, draws, kind, like)
     return Prepared(
         extractor=masked,
         reference=reference,

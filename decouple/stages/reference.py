@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -28,6 +29,8 @@ class Reference:
     features : {layer: (C_k,) float64}, v_k of reports/method.md
     height, width : of the noise images, in pixels
     seed, draws : which noise, and over how many images its features were averaged
+    kind : of the noise, see `images.noise.noise_image`
+    like : (H, W, 3), the picture whose amplitudes noise of kind `phase` has
     signature : whose features they are (`Features.signature`); others' are refused. Empty: anyone's
     """
 
@@ -36,6 +39,8 @@ class Reference:
     width: int
     seed: int
     draws: int
+    kind: str = "uniform"
+    like: np.ndarray | None = field(default=None, repr=False, compare=False)
     signature: Mapping[str, str] = field(default_factory=dict, repr=False)
     _normal_matrices: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
@@ -86,10 +91,14 @@ class Reference:
             "dtype": extractor.dtype,
             "noise": [height, width, self.seed],
         }
+        if self.kind != "uniform":
+            key["kind"] = self.kind
+        if self.like is not None:
+            key["like"] = hashlib.sha256(self.like.tobytes()).hexdigest()
 
         def make() -> dict[str, np.ndarray]:
             passes = extractor.passes.count
-            image = noise_image(height, width, self.seed)
+            image = self.noise(height, width)
             matrix = extractor.normal_matrix(extractor.linearize(image))
             extractor.passes.count = passes
             return {"matrix": matrix}
@@ -98,7 +107,7 @@ class Reference:
 
     def noise(self, height: int, width: int) -> np.ndarray:
         """The first of its noise images, float32 (height, width, 3)."""
-        return noise_image(height, width, self.seed)
+        return noise_image(height, width, self.seed, kind=self.kind, like=self.like)
 
     def vector(self, extractor: Features) -> np.ndarray:
         """Features (C,) of the extractor's layers.
@@ -112,16 +121,21 @@ class Reference:
 
 
 def noise_reference(
-    extractor: Features, size: tuple[int, int], seed: int = 0, draws: int = 1
+    extractor: Features,
+    size: tuple[int, int],
+    seed: int = 0,
+    draws: int = 1,
+    kind: str = "uniform",
+    like: np.ndarray | None = None,
 ) -> Reference:
     """Mean features of `draws` noise images of `size` (height, width).
 
     Measured best at the size of the images to be moved: zero padding changes the means of small
-    maps.
+    maps. For `kind` and `like` see `noise_image`: what differs less from the images is nearer.
 
     Raises
     ------
-    ConfigError : `draws` is below 1.
+    ConfigError : `draws` is below 1, or there is no such noise.
     ImageError : the size is too small for the layers.
 
     Examples
@@ -134,6 +148,8 @@ def noise_reference(
     if draws < 1:
         raise ConfigError(f"draws={draws} is too small: at least 1")
     extractor.check_size(*size)
-    measured = [extractor.measure(noise_image(*size, seed, draw)) for draw in range(draws)]
+    measured = [
+        extractor.measure(noise_image(*size, seed, draw, kind, like)) for draw in range(draws)
+    ]
     features = extractor.split(np.mean(measured, axis=0))
-    return Reference(features, *size, seed, draws, extractor.signature)
+    return Reference(features, *size, seed, draws, kind, like, extractor.signature)

@@ -30,7 +30,12 @@ def test_a_notebook_gets_what_the_command_line_gets(tmp_path):
     assert ready.left_out == {ONE: 64 - used["used"]}
     assert 0 < used["used"] < 64
     assert (ready.reference.height, ready.reference.width) == target.shape[:2]
-    assert metrics["noise"] == {"height": 16, "width": target.shape[1], "draws": 2}
+    assert metrics["noise"] == {
+        "kind": "uniform",
+        "height": 16,
+        "width": target.shape[1],
+        "draws": 2,
+    }
     row = metrics["stages"][0]
     assert (row["stage"], row["passes"]) == ("reference", ready.passes)
     flow = dc.Gradient(stop=dc.StopRules(dc.StopRule(max_iterations=3)))

@@ -1,8 +1,10 @@
+import itertools
+
 import numpy as np
 import pytest
 
 from decouple.errors import ConfigError, ImageError
-from decouple.stages import noise_image, noise_reference
+from decouple.stages import noise_image, noise_reference, round_trip
 
 ONE, TWO = "block1_conv1", "block2_conv1"
 
@@ -19,6 +21,70 @@ def test_noise_is_uniform_and_follows_its_seed():
     assert not np.array_equal(noise, noise_image(40, 30, seed=1, draw=1))
     # A seed with a draw is not another seed.
     assert not np.array_equal(noise_image(40, 30, 0, draw=1), noise_image(40, 30, 1, draw=0))
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "pink"])
+def test_other_noise_has_the_same_mean_and_variance(kind):
+    noise = noise_image(64, 96, seed=1, kind=kind)
+    assert noise.shape == (64, 96, 3)
+    assert noise.dtype == np.float32
+    np.testing.assert_allclose(noise.mean((0, 1)), 0.5, atol=0.01)
+    np.testing.assert_allclose(noise.var((0, 1)), 1 / 12, rtol=0.05)
+    np.testing.assert_array_equal(noise, noise_image(64, 96, seed=1, kind=kind))
+    assert not np.allclose(noise, noise_image(64, 96, seed=1, draw=1, kind=kind))
+
+
+def test_amplitudes_of_pink_noise_fall_with_the_frequency():
+    noise = noise_image(128, 128, seed=2, kind="pink").astype(float)
+    power = (np.abs(np.fft.fft2(noise, axes=(0, 1))) ** 2).mean(-1)
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(128), np.fft.fftfreq(128)))
+    low, high = ((a < frequency) & (frequency < 1.2 * a) for a in (0.1, 0.4))
+    assert power[low].mean() / power[high].mean() == pytest.approx(4**2, rel=0.2)
+
+
+def test_noise_with_a_pictures_amplitudes(photograph):
+    picture = photograph(24, 30)
+    noise = noise_image(24, 30, seed=1, kind="phase", like=picture)
+    amplitudes = [np.abs(np.fft.fft2(x, axes=(0, 1))) for x in (noise, picture)]
+    np.testing.assert_allclose(*amplitudes, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(noise.mean((0, 1)), picture.mean((0, 1)), rtol=1e-5)
+    assert np.abs(noise - picture).max() > 0.1
+    # It is periodic.
+    larger = noise_image(40, 36, seed=1, kind="phase", like=picture)
+    np.testing.assert_array_equal(larger[:24, :30], noise)
+    np.testing.assert_array_equal(larger[24:, :30], noise[:16])
+    np.testing.assert_array_equal(larger[:24, 30:], noise[:, :6])
+
+
+def test_noise_that_there_is_not():
+    with pytest.raises(ConfigError, match="did you mean 'pink'"):
+        noise_image(8, 8, 0, kind="pinc")
+    with pytest.raises(ConfigError, match="needs a picture"):
+        noise_image(8, 8, 0, kind="phase")
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "pink", "phase"])
+def test_a_picture_comes_back_from_other_noise(extractor, photograph, kind):
+    net, picture = extractor(2), photograph(24, 30)
+    like = picture if kind == "phase" else None
+    reference = noise_reference(net, (24, 30), seed=1, kind=kind, like=like)
+    noise = noise_image(24, 30, 1, kind=kind, like=like)
+    np.testing.assert_array_equal(reference.vector(net), net.measure(noise))
+    np.testing.assert_array_equal(reference.noise(24, 30), noise)
+    done = round_trip(picture, net, reference)
+    np.testing.assert_allclose(net.measure(done.noisified.image), reference.vector(net), rtol=1e-4)
+    assert done.rms < 1e-4
+
+
+def test_the_normal_matrix_is_kept_for_each_noise(extractor, photograph):
+    net = extractor(1)
+    pictures = [photograph(24, 24), photograph(24, 24)[::-1] ** 2]
+    matrices = [
+        noise_reference(net, (24, 24), **how).normal_matrix(net, 1, 3 * 24 * 24)
+        for how in ({}, {"kind": "pink"}, *({"kind": "phase", "like": like} for like in pictures))
+    ]
+    for one, other in itertools.combinations(matrices, 2):
+        assert not np.allclose(one, other, rtol=1e-3)
 
 
 def test_it_holds_the_features_of_the_noise(extractor):

@@ -199,10 +199,10 @@ through a layer; it is found on the way out, and each step is solved as exactly 
         source=sample:NAME target=sample:NAME layers=3 image.size=SIZE
 
 The first seconds are those of the whole command less the check's, with which all pictures are
-written. *Given back*: how far the
-features that the result gives up when it is noisified again are from those that were imposed, mean
-squares of the difference over those of the features, at the layer where it is most; *not told*
-where the check has taken as many passes as the transfer before it could say.
+written. *Given back*: how far the features that the result gives up when it is noisified again are
+from those that were imposed, mean squares of the difference over those of the features, at the
+layer where it is most; *not told* where the check has taken as many passes as the transfer before
+it could say.
 
 {markdown_table(TRANSFERS, tables["pairs"])}"""
     (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")

@@ -119,18 +119,17 @@ def impose(
         start = reference.vector(part)
         end = part.join({**held, layer: features.values[layer]})
         way = features.ways[layer].reversed() if layer in features.ways else None
-        near = needed_by_features(tolerance)
         motion = Motion(
             part,
             start,
             end,
             tolerance=needed_by_retracing(tolerance),
-            near=None if retraced else near,
+            near=None if retraced else needed_by_features(tolerance),
             way=way,
             stage="impose",
             nearby=functools.partial(reference.factor, extractor, depth, x.size),
         )
-        for how, along in _attempts(motion, flow, near):
+        for how, along in _attempts(motion, flow):
             moved, trace = move(x, along, how, observer)
             traces.append(trace)
             if how.arrived(trace.stop_reason):
@@ -144,19 +143,15 @@ def impose(
     return Imposed(x, ways, tuple(traces))
 
 
-def _attempts(motion: Motion, flow: Flow, near: float) -> Iterator[tuple[Flow, Motion]]:
+def _attempts(motion: Motion, flow: Flow) -> Iterator[tuple[Flow, Motion]]:
     """The ways to the features, until one arrives.
 
     Where the lift does not get there along the features of the way out: along those that it would
-    take without, then in steps that need not be taken back and end so near, then in Newton steps,
-    which look for the features and not for a path.
+    take without, then in Newton steps, which look for the features and not for a path.
     """
     yield flow, motion
     if not isinstance(flow, Lift) or not isinstance(flow.stepper, Symmetric):
         return
     if motion.way is not None and motion.way.curve is not None:
         yield flow, replace(motion, way=Way((), motion.way.factors))
-    if motion.near is None:
-        factors = () if motion.way is None else motion.way.factors
-        yield flow, replace(motion, near=near, way=Way((), factors))
     yield Lift(Newton()), motion

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from decouple.features.features import Features
 from decouple.flows.lift import Lift
 from decouple.flows.motion import Flow
+from decouple.flows.symmetric import Symmetric
 from decouple.flows.trace import LayerTrace, Observer, StepReport, ignore
 from decouple.stages.impose import Imposed, impose
 from decouple.stages.layerwise import (
@@ -81,7 +83,7 @@ def impose_retraced(
     Where what comes off differs from what was imposed by more than `RETRACED`, the first layer is
     walked once more, in steps that are solved more exactly, in float64 where need be, and half as
     long unless it was missed by little. The image with which the imposition ended stands whatever
-    the check finds.
+    the check finds. What cannot be imposed in steps that could be taken back is in others.
 
     Parameters
     ----------
@@ -114,36 +116,19 @@ def impose_retraced(
     share, further = (_FIRST_LAYER, _FURTHER_LAYERS) if retraced else (1.0, 1.0)
     above: Imposed | None = None
     if len(extractor.layers) > 1:
-        above = impose(
-            image,
-            features,
-            extractor,
-            tolerance=further * tolerance,
-            hold=hold,
-            observer=observer,
-            down_to=2,
-            retraced=retraced,
-            **common,
-        )
+        how = {**common, "hold": hold, "observer": observer, "down_to": 2}
+        above = _imposed(image, features, extractor, further, tolerance, retraced, how)
         image = above.image
     first, one = extractor.layers[0], extractor.first(1)
 
-    def imposed_first(watched: Observer) -> Imposed:
-        done = impose(
-            image,
-            features,
-            one,
-            tolerance=share * tolerance,
-            retraced=retraced,
-            observer=watched,
-            **common,
-        )
+    def on_top(done: Imposed) -> Imposed:
         if above is None:
             return done
         return replace(done, ways={**above.ways, **done.ways}, trace=above.trace + done.trace)
 
     try:
-        imposed = imposed_first(observer)
+        how = {**common, "observer": observer}
+        imposed = on_top(_imposed(image, features, one, share, tolerance, retraced, how))
     except StageError as error:
         before = () if above is None else above.trace
         raise error.after(before) from None
@@ -193,7 +178,8 @@ def impose_retraced(
                 again = again.halved()
             features = replace(features, ways={**features.ways, first: again})
             try:
-                imposed = imposed_first(watched)
+                how = {**common, "observer": watched}
+                imposed = on_top(impose(image, features, one, tolerance=share * tolerance, **how))
             except StageError as error:
                 return replace(done, trace=trace + error.partial.trace)
             more = imposed.trace[len(above.trace) if above else 0 :]
@@ -202,6 +188,32 @@ def impose_retraced(
     except _Spent:
         return replace(done, trace=trace)
     return done
+
+
+def _imposed(
+    image: np.ndarray,
+    features: DecoupledFeatures,
+    extractor: Features,
+    share: float,
+    tolerance: float,
+    retraced: bool,
+    how: Mapping[str, Any],
+) -> Imposed:
+    """Imposed so exactly that it can be retraced, at that share of the tolerance; or else, where
+    that does not arrive, as exactly as features need."""
+    try:
+        return impose(
+            image, features, extractor, tolerance=share * tolerance, retraced=retraced, **how
+        )
+    except StageError as error:
+        flow, tried = how["flow"], error.partial.trace
+        if not (retraced and isinstance(flow, Lift) and isinstance(flow.stepper, Symmetric)):
+            raise
+        try:
+            done = impose(image, features, extractor, tolerance=tolerance, retraced=False, **how)
+        except StageError as last:
+            raise last.after(tried) from None
+        return replace(done, trace=tried + done.trace)
 
 
 def distances(a: DecoupledFeatures, b: DecoupledFeatures) -> dict[str, float]:

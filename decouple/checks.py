@@ -72,8 +72,7 @@ def _check_ranges(config: DictConfig) -> None:
         raise ConfigError(f"noise.size={size} must be 'match' or a number of pixels")
     if config.noise.kind == "phase" and experiment_named(config.experiment).of_many:
         raise ConfigError(
-            f"noise.kind=phase is one picture's, and in {config.experiment} all share a reference: "
-            "pink comes nearest to pictures"
+            f"noise.kind=phase is one picture's, and in {config.experiment} all share a reference"
         )
 
 

@@ -37,7 +37,7 @@ MISTAKES = {
     "noise kind": ([RUN, "noise.kind=pinc"], ["pinc", "did you mean 'pink'"]),
     "one picture's noise for many": (
         ["+experiment=features", "source=.", "noise.kind=phase"],
-        ["noise.kind=phase", "features", "pink"],
+        ["noise.kind=phase", "features", "share a reference"],
     ),
     "zero steps": ([RUN, "stepper=rk4", "stepper.steps=0"], ["stepper.steps=0"]),
     "tolerance": ([RUN, "tolerance=0"], ["tolerance=0", "positive"]),

@@ -159,7 +159,6 @@ def read_about(table: Path) -> dict[str, Any]:
     for numbers in about["channels"].values():
         if not isinstance(numbers, list) or not all(type(n) is int for n in numbers):
             raise DamagedFile(f"'{name}' is damaged: its channels are no numbers")
-    about["noise"].setdefault("kind", "uniform")  # before there were others
     return about
 
 
@@ -177,7 +176,8 @@ def check_same_table(
     ------
     ConfigError : they are, with what differs.
     """
-    here, there = _flat(about), _flat(other)
+    # Before there was other noise nothing was said of its kind.
+    here, there = ({"noise kind": "uniform", **_flat(told)} for told in (about, other))
     differ = [key for key in {**here, **there} if here.get(key) != there.get(key)]
     # Channels are many; the features' identity says that they differ.
     few = [key for key in differ if not isinstance(here.get(key, there.get(key)), list)]

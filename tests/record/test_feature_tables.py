@@ -86,6 +86,7 @@ def test_parts_joined_are_the_whole_byte_for_byte(tmp_path: Path, shards: int) -
         ("features", "weights", "features weights other, not abc"),
         ("image", "fit", "image fit other, not crop"),
         ("noise", "seed", "noise seed other, not 0"),
+        ("noise", "kind", "noise kind other, not uniform"),
         ("flow", "path", "flow path other, not unknown"),
     ],
 )
@@ -101,6 +102,14 @@ def test_tables_of_other_features_are_refused(
     with pytest.raises(ConfigError, match="this run has other features"):
         begin_table(tmp_path / "a", other)
     assert not (tmp_path / "joined").exists()
+
+
+def test_noise_of_which_nothing_is_said_was_uniform(tmp_path: Path) -> None:
+    assert "kind" not in ABOUT["noise"]
+    said = {**ABOUT, "noise": {"kind": "uniform", **ABOUT["noise"]}}
+    places = [table(tmp_path / "a", rows()[:1]), table(tmp_path / "b", rows()[1:], said)]
+    assert len(read_table(*places).paths) == len(rows())
+    begin_table(tmp_path / "a", said)
 
 
 def test_other_channels_are_other_features(tmp_path: Path) -> None:

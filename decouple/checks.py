@@ -70,10 +70,6 @@ def _check_ranges(config: DictConfig) -> None:
     size = config.noise.size
     if size != "match" and (not is_whole(size) or size < 1):
         raise ConfigError(f"noise.size={size} must be 'match' or a number of pixels")
-    if config.noise.kind == "phase" and experiment_named(config.experiment).of_many:
-        raise ConfigError(
-            f"noise.kind=phase is one picture's, and in {config.experiment} all share a reference"
-        )
 
 
 def _check_experiment(experiment: Experiment, config: DictConfig, overridden: set[str]) -> None:
@@ -90,6 +86,10 @@ def _check_experiment(experiment: Experiment, config: DictConfig, overridden: se
         raise ConfigError(
             f"{config.experiment} needs a target=FILE or target=sample:NAME, the picture that "
             f"receives the source's {experiment.target_receives}"
+        )
+    if experiment.of_many and config.noise.kind == "phase":
+        raise ConfigError(
+            f"noise.kind=phase is one picture's, and in {config.experiment} all share a reference"
         )
     experiment.check(config)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from decouple.errors import ConfigError, unknown_name
 from decouple.flows.integrators import Adaptive, FixedStep
-from decouple.flows.motion import Motion, Moved, Tell
+from decouple.flows.motion import Flow, Motion, Moved, Tell
 from decouple.flows.newton import Newton
 from decouple.flows.paths import PathKind
 from decouple.flows.stop import StopReason
@@ -120,3 +120,8 @@ class Lift:
                 return self.stepper.walk(image, motion, tell, PathKind.STRAIGHT)
             return moved
         return self.stepper.walk(image, motion, tell)
+
+
+def in_symmetric_steps(flow: Flow) -> bool:
+    """Whether a flow is the lift in `Symmetric` steps, which can be taken back."""
+    return isinstance(flow, Lift) and isinstance(flow.stepper, Symmetric)

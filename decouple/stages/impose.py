@@ -10,10 +10,9 @@ import numpy as np
 
 from decouple.errors import ConfigError, NamedChoice
 from decouple.features.features import Features, check_same
-from decouple.flows.lift import Lift
+from decouple.flows.lift import Lift, in_symmetric_steps
 from decouple.flows.motion import Flow, Motion, Way
 from decouple.flows.newton import Newton
-from decouple.flows.symmetric import Symmetric
 from decouple.flows.trace import LayerTrace, Observer, ignore
 from decouple.stages.accuracy import needed_by_features, needed_by_retracing
 from decouple.stages.layerwise import (
@@ -150,7 +149,7 @@ def _attempts(motion: Motion, flow: Flow) -> Iterator[tuple[Flow, Motion]]:
     take without, then in Newton steps, which look for the features and not for a path.
     """
     yield flow, motion
-    if not isinstance(flow, Lift) or not isinstance(flow.stepper, Symmetric):
+    if not in_symmetric_steps(flow):
         return
     if motion.way is not None and motion.way.curve is not None:
         yield flow, replace(motion, way=Way((), motion.way.factors))

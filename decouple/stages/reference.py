@@ -131,7 +131,7 @@ def noise_reference(
     """Mean features of `draws` noise images of `size` (height, width).
 
     Measured best at the size of the images to be moved: zero padding changes the means of small
-    maps. For `kind` and `like` see `noise_image`: what differs less from the images is nearer.
+    maps. For `kind` and `like` see `noise_image`.
 
     Raises
     ------

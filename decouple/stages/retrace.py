@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from decouple.features.features import Features
-from decouple.flows.lift import Lift
+from decouple.flows.lift import Lift, in_symmetric_steps
 from decouple.flows.motion import Flow
-from decouple.flows.symmetric import Symmetric
 from decouple.flows.trace import LayerTrace, Observer, StepReport, ignore
 from decouple.stages.impose import Imposed, impose
 from decouple.stages.layerwise import (
@@ -206,9 +205,9 @@ def _imposed(
             image, features, extractor, tolerance=share * tolerance, retraced=retraced, **how
         )
     except StageError as error:
-        flow, tried = how["flow"], error.partial.trace
-        if not (retraced and isinstance(flow, Lift) and isinstance(flow.stepper, Symmetric)):
+        if not (retraced and in_symmetric_steps(how["flow"])):
             raise
+        tried = error.partial.trace
         try:
             done = impose(image, features, extractor, tolerance=tolerance, retraced=False, **how)
         except StageError as last:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from PIL import Image
 
 import decouple as dc
 from decouple.features import Extractor
+from decouple.pipeline import feature_table
 from decouple.record.feature_rows import NAME, FeatureRows
 from decouple.run import main
 
@@ -112,8 +114,42 @@ def test_features_of_a_sample_are_held_against_exact_ones(run_dir: Path) -> None
     assert told["asked"] == 1e-3
     assert list(told["errors"]) == ["0.png"]
     assert told["largest_error"] == told["errors"]["0.png"]
-    assert 0 < told["largest_error"] < 0.02
+    assert 0 < told["largest_error"] < 1e-3
     assert told["not_checked"] == []
+    assert dc.read_table(run_dir).about["following"] == pytest.approx(3e-4)
+
+
+def test_steps_are_solved_as_exactly_as_features_ask_for_or_it_is_said(
+    photos: Path,
+    run_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Features that change with the steps by more than may be ask for finer ones."""
+    asked: list[float] = []
+    held, features = dc.read_table(run_dir), feature_table._features
+
+    def changing(run: Any, pixels: np.ndarray, following: float) -> Any:
+        asked.append(following)
+        own = features(run, pixels, 3e-4)
+        off = {layer: values * (1 + worst * following) for layer, values in own.values.items()}
+        return dataclasses.replace(own, values=off)
+
+    monkeypatch.setattr(feature_table, "_features", changing)
+    words = (*QUICK, "layers=2", "table.checked=0", f"source={photos}")
+    worst = 10.0  # 3e-3 of the first, 3e-4 of the next
+    finer = dc.read_table(ran(tmp_path / "finer", *words))
+    assert finer.about["following"] == pytest.approx(3e-5)
+    assert min(asked) == pytest.approx(3e-6)
+    assert "may not be met" not in capsys.readouterr().err
+    again = len(asked)
+    ran(tmp_path / "finer", f"resume={tmp_path / 'finer'}")
+    assert len(asked) == again, "it is known how exactly"
+    worst = 1e6
+    ran(tmp_path / "never", *words)
+    assert "table.accuracy=0.001 may not be met" in capsys.readouterr().err
+    assert held.about["features"] == finer.about["features"]
 
 
 def test_shards_together_are_the_table_of_one_run(photos: Path, run_dir: Path) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # fixed length are meant to pass, a method that runs off is not.
 _FARTHEST = 0.2
 _ROUNDING = 1e-5
+COARSELY = 1e-2
+"""To what part of their length steps are solved that nobody takes back: what is left is less than
+what such steps differ from shorter ones."""
 # Blocks along a side of a thumbnail, and the largest difference (RMS) of the same image's.
 _BLOCKS = 4
 _SAME = 1e-3
@@ -127,6 +130,8 @@ class Motion:
     near : distance (RMS over the image) from one with the features `end`, for a motion of which no
         step is to be taken back or once more: steps need only follow the path. None where each is
         solved to `tolerance`
+    following : to what part of its length each of those steps is solved. What is left of the
+        features the next step makes up for
     seen : handed the image of each accepted step just before it is told; None if nobody looks
     """
 
@@ -140,6 +145,7 @@ class Motion:
     noise: np.ndarray | None = None
     allowed: float | None = None
     near: float | None = None
+    following: float = COARSELY
     seen: Callable[[np.ndarray], None] | None = field(default=None, compare=False, repr=False)
 
     def show(self, image: np.ndarray) -> None:

@@ -54,9 +54,6 @@ _SLOWEST = 0.75
 # Where growth is not found, only the number of iterations tells how much a step is bent.
 _FEW_UNTOLD, _MANY_UNTOLD = 9, 12
 _FEW_ONE_WAY, _MANY_ONE_WAY = 4, 6
-# Steps that are not taken back are solved to this share of their length: what is left of the
-# features the next one makes up for, and it is less than what such steps differ from shorter ones.
-_ONE_WAY = 1e-2
 # Longer steps than those with so large a bend (see `growth`) make errors grow by more than the way
 # itself does, (1 + a) / (1 − a) in place of e^2a.
 _LARGEST_BEND = 0.4
@@ -347,7 +344,7 @@ class _Walk:
             return planned
         if self.one_way is not None:
             last = self.s + h >= 1.0
-            return self.one_way if last else max(self.one_way, _ONE_WAY * distance)
+            return self.one_way if last else max(self.one_way, self.motion.following * distance)
         if self.growth is None:
             return self.motion.tolerance
         assert self.motion.allowed is not None

@@ -1,7 +1,8 @@
 """Features of many pictures, one after the other: what is known of one is written before the next.
 
-Nothing has to come back here, so motions are only as exact as the features are asked to be. Which
-channels are left out is decided on the noise, so that all rows have the same; a picture on which
+Nothing has to come back here, so motions are only as exact as the features are asked to be. How
+exact that is depends on filters and pictures: it is found on a few of all pictures before the first
+row is made, and looked at again on others at the end. Which channels are left out is decided on the noise, so that all rows have the same; a picture on which
 another one cannot be moved is a row that says so.
 """
 
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig
 
-from decouple import images
+from decouple import files, images
 from decouple.errors import ConfigError, DecoupleError, FeaturesError, ImageError
 from decouple.experiments.feature_table import shard_of
 from decouple.flow_kinds import FLOWS
@@ -29,18 +30,30 @@ from decouple.pipeline.forecast import Forecast, Untold, of_walks
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.running import Run
 from decouple.record.feature_rows import DONE, FeatureRow, FeatureRows
-from decouple.record.feature_table import CSV, begin_table, write_costs, write_table
+from decouple.record.feature_table import (
+    ABOUT,
+    CSV,
+    begin_table,
+    read_about,
+    write_costs,
+    write_table,
+)
 from decouple.record.parquet import can_write_parquet
 from decouple.record.plain import plain
 from decouple.record.progress import duration
 from decouple.record.seal import digest_of
 from decouple.report.feature_table import plot_features
 from decouple.stages import DecoupledFeatures, StageError, noisify
-from decouple.stages.accuracy import tolerance_of_features
 from decouple.stages.retrace import relative_distances
 
-# What features of pictures that are checked are compared with: motions for a round trip so exact.
-_TIGHT = 1e-6
+# Pictures on which it is found how exactly steps must be solved; of the accuracy asked for, to what
+# they are at first; by how much more exactly at a time, and how often at most.
+_TRIED, _AT_FIRST, _FINER, _TIMES = 3, 0.3, 0.1, 3
+# Of the accuracy asked for, what features of those may change by: others may change more.
+_MARGIN = 0.5
+# What features of pictures that are checked are compared with: motions in steps solved so much more
+# exactly. Those of a round trip are longer, and off by 1e-3 to 2e-3 of their own themselves.
+_CHECKED = _FINER**2
 # What a picture may be the reason of.
 _OF_A_PICTURE = (ImageError, FeaturesError, StageError)
 # Pictures on the sheet that shows what was looked at.
@@ -50,15 +63,17 @@ _SHOWN = 16
 def feature_table(run: Run) -> None:
     """A row for each picture, then the table."""
     config, folder = run.config, run.recorder.folder.path
-    pictures = _of_shard(config)
+    every = listed(config.source, config.table.labels)
+    pictures = _of_shard(config, every)
     run.recorder.keep_checkpoint()  # the run may go on with more pictures
-    about = plain(_about(run))
+    following = _settled(run, every)
+    about = plain(_about(run, following))
     begin_table(folder, about)
     with FeatureRows(
         folder, dict(zip(run.extractor.layers, run.extractor.sizes, strict=True))
     ) as rows:
-        _make(run, pictures, rows)
-        checked = _checked(run, pictures, rows)
+        _make(run, pictures, rows, following)
+        checked = _checked(run, pictures, rows, following * _CHECKED)
         parquet = config.table.format != "csv" and can_write_parquet()
         found = ((rows.row(picture.path), picture.label) for picture in pictures)
         write_table(folder, about, found, parquet)
@@ -70,14 +85,14 @@ def feature_table(run: Run) -> None:
 
 def forecast(inputs: Inputs) -> Forecast | Untold:
     """Passes and time."""
-    count, layers = len(_of_shard(inputs.config)), len(inputs.extractor.layers)
+    every = listed(inputs.config.source, inputs.config.table.labels)
+    count, layers = len(_of_shard(inputs.config, every)), len(inputs.extractor.layers)
     return of_walks(inputs, lambda depth: {"noisify_source": count if depth < layers else 0})
 
 
-def _of_shard(config: DictConfig) -> list[ListedPicture]:
-    """The pictures that are this run's, sorted by their paths."""
+def _of_shard(config: DictConfig, every: Sequence[ListedPicture]) -> Sequence[ListedPicture]:
+    """The pictures that are this run's, of all, sorted by their paths."""
     number, count = shard_of(config.shard)
-    every = listed(config.source, config.table.labels)
     if number > len(every):
         raise ConfigError(f"shard={config.shard} has none of {len(every)} pictures")
     return every[number - 1 :: count]
@@ -85,10 +100,10 @@ def _of_shard(config: DictConfig) -> list[ListedPicture]:
 
 def check_shard(inputs: Inputs) -> None:
     """Raise ConfigError if there are no pictures for this run."""
-    _of_shard(inputs.config)
+    _of_shard(inputs.config, listed(inputs.config.source, inputs.config.table.labels))
 
 
-def _about(run: Run) -> dict[str, Any]:
+def _about(run: Run, following: float) -> dict[str, Any]:
     """Whose features they are, and all else on which a row depends beside its picture."""
     config, flow, extractor = run.config, run.inputs.flow, run.extractor
     height, width = run.inputs.size
@@ -100,18 +115,85 @@ def _about(run: Run) -> dict[str, Any]:
         "noise": {k: getattr(reference, k) for k in ("kind", "height", "width", "seed", "draws")},
         **FLOWS.named(flow.name).describe(flow, config, run.source.shape),
         "accuracy": config.table.accuracy,
+        "following": following,
     }
+
+
+# How exactly steps are solved.
+
+
+def _settled(run: Run, every: Sequence[ListedPicture]) -> float:
+    """To what part of their length steps are solved, so that features are as exact as asked for.
+
+    Found on pictures from all over the folder, whichever are this run's: shards are parts of one
+    table. A run that goes on stays with what it has found.
+    """
+    asked = float(run.config.table.accuracy)
+    following = asked * _AT_FIRST
+    if len(run.extractor.layers) == 1:
+        return following  # nothing is moved
+    folder = run.recorder.folder.path
+    if files.there(folder / ABOUT):
+        return float(read_about(folder / CSV).get("following", following))
+    some = [every[place] for place in sorted(_middles(len(every)))]
+    held = _tried(run, some, following)
+    for _ in range(_TIMES):
+        finer = _tried(run, some, following * _FINER)
+        apart = max((_apart(held[k], finer[k]) for k in held.keys() & finer.keys()), default=0.0)
+        if apart <= _MARGIN * asked:
+            break
+        held, following = finer, following * _FINER
+    else:
+        run.say(f"table.accuracy={asked:g} may not be met: features still change by {apart:.0e}")
+    return following
+
+
+def _middles(count: int) -> set[int]:
+    """Places in the middle of as many equal parts as pictures are tried."""
+    return {int(count * (part + 0.5) / _TRIED) for part in range(_TRIED)}
+
+
+def _tried(
+    run: Run, pictures: Sequence[ListedPicture], following: float
+) -> dict[str, DecoupledFeatures]:
+    """{path: features} of the pictures that can be moved in steps solved so exactly."""
+    found = {}
+    for picture in pictures:
+        run.show(f"Finding steps that are exact enough: {picture.path}")
+        with suppress(*_OF_A_PICTURE):
+            found[picture.path] = _features(run, _loaded(run.config, picture), following)
+    return found
+
+
+def _features(run: Run, pixels: np.ndarray, following: float) -> DecoupledFeatures:
+    return noisify(
+        pixels,
+        run.extractor,
+        run.reference,
+        flow=run.inputs.flow,
+        comes_back=False,
+        following=following,
+        features_only=True,
+        observer=run.interrupts.check,
+    ).features
+
+
+def _apart(held: DecoupledFeatures, exact: DecoupledFeatures) -> float:
+    """RMS error of the worst layer, relative to its features."""
+    return math.sqrt(max(relative_distances(held, exact).values()))
 
 
 # Row by row.
 
 
-def _make(run: Run, pictures: Sequence[ListedPicture], rows: FeatureRows) -> None:
+def _make(
+    run: Run, pictures: Sequence[ListedPicture], rows: FeatureRows, following: float
+) -> None:
     """Add a row for each picture that has none, or was another one then."""
     began, made, failed = time.perf_counter(), 0, 0
     for number, picture in enumerate(pictures, 1):
         run.interrupts.check()
-        row = _row(run, picture, rows)
+        row = _row(run, picture, rows, following)
         if row is not None:
             rows.add(row)
             made += 1
@@ -129,7 +211,9 @@ def _make(run: Run, pictures: Sequence[ListedPicture], rows: FeatureRows) -> Non
     )
 
 
-def _row(run: Run, picture: ListedPicture, rows: FeatureRows) -> FeatureRow | None:
+def _row(
+    run: Run, picture: ListedPicture, rows: FeatureRows, following: float
+) -> FeatureRow | None:
     """What is found of a picture; None where it is known."""
     began, before = time.perf_counter(), run.extractor.passes.count
     try:
@@ -148,16 +232,7 @@ def _row(run: Run, picture: ListedPicture, rows: FeatureRows) -> FeatureRow | No
     except _OF_A_PICTURE as error:
         return FeatureRow(picture.path, f"cannot be measured: {one_line(str(error))}", digest)
     try:
-        decoupled = noisify(
-            pixels,
-            run.extractor,
-            run.reference,
-            flow=run.inputs.flow,
-            tolerance=tolerance_of_features(run.config.table.accuracy),
-            comes_back=False,
-            features_only=True,
-            observer=run.interrupts.check,
-        ).features
+        decoupled = _features(run, pixels, following)
     except _OF_A_PICTURE as error:
         status = f"cannot be moved: {one_line(str(error))}"
     return FeatureRow(
@@ -205,8 +280,10 @@ class _Checked:
         return max(self.by_path.values(), default=None)
 
 
-def _checked(run: Run, pictures: Sequence[ListedPicture], rows: FeatureRows) -> _Checked:
-    """Move a few pictures from all over the table once more, as exactly as a way back asks for."""
+def _checked(
+    run: Run, pictures: Sequence[ListedPicture], rows: FeatureRows, following: float
+) -> _Checked:
+    """Move a few pictures from all over the table once more, in steps solved more exactly."""
     found = _Checked({}, [])
     accuracy, many = run.config.table.accuracy, run.config.table.checked
     able = [p for p in pictures if rows.row(p.path).status == DONE]
@@ -216,21 +293,13 @@ def _checked(run: Run, pictures: Sequence[ListedPicture], rows: FeatureRows) -> 
         picture = able[place]
         run.show(f"Checking {picture.path}")
         try:
-            exact = noisify(
-                _loaded(run.config, picture),
-                run.extractor,
-                run.reference,
-                flow=run.inputs.flow,
-                tolerance=_TIGHT,
-                features_only=True,
-                observer=run.interrupts.check,
-            ).features
+            exact = _features(run, _loaded(run.config, picture), following)
         except DecoupleError:
             found.failed.append(picture.path)
             continue
         held = rows.row(picture.path).decoupled
         own = DecoupledFeatures({layer: np.array(values) for layer, values in held.items()})
-        found.by_path[picture.path] = math.sqrt(max(relative_distances(own, exact).values()))
+        found.by_path[picture.path] = _apart(own, exact)
     if found.largest is not None:
         met = "within" if found.largest <= accuracy else "more than"
         run.say(

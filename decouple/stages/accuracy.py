@@ -28,9 +28,9 @@ _NEAR_ENOUGH = 1e-5
 # Of the tolerance, what an image may differ by from one that has the features asked for: the mean
 # square by which features miss them is then 1e-8 to 1e-10 of their own.
 _NEAR = 0.1
-# How near an image must be to one with the features asked for, RMS, in units of the accuracy of
-# decoupled features.
-_FEATURES = 1e-2
+# The same where only decoupled features are wanted, in units of what each step is solved to: what
+# the first steps leave has grown a thousandfold by the end (brick, ImageNet's filters).
+_FEATURES = 1e-4
 # What a layer leaves, in units of what it may, where rounding holds its steps up; and by how much
 # what is told may be too careful (30 times, of the astronaut's five layers, ImageNet's filters).
 _COARSE, _CAREFUL = 3.0, 100.0
@@ -70,14 +70,14 @@ def needed_by_features(tolerance: float) -> float:
     return min(_NEAR * tolerance, _NEAR_ENOUGH)
 
 
-def tolerance_of_features(accuracy: float) -> float:
-    """The `tolerance` with which nothing comes back and features are so exact.
+def needed_by_following(following: float) -> float:
+    """How near (RMS) to an image with the reference's features, where only features are wanted.
 
     Parameters
     ----------
-    accuracy : RMS error of decoupled features, relative to their own
+    following : to what part of its length each step is solved
     """
-    return _FEATURES * accuracy / _NEAR
+    return _FEATURES * following
 
 
 def too_much_growth(

@@ -10,11 +10,12 @@ import numpy as np
 
 from decouple.features.features import Features
 from decouple.flows.lift import Lift
-from decouple.flows.motion import Flow, Motion, Way
+from decouple.flows.motion import COARSELY, Flow, Motion, Way
 from decouple.flows.trace import LayerTrace, Observer, ignore
 from decouple.stages.accuracy import (
     allowed_error,
     needed_by_features,
+    needed_by_following,
     needed_by_retracing,
     too_much_growth,
 )
@@ -57,6 +58,7 @@ def noisify(
     ways: Mapping[str, Way] | None = None,
     stage: str = "noisify_source",
     comes_back: bool = True,
+    following: float | None = None,
     features_only: bool = False,
     after: Noisified | None = None,
     observer: Observer = ignore,
@@ -82,6 +84,9 @@ def noisify(
         exactly as the growth of errors on the way back asks for (see `stages.accuracy`); else they
         need only follow their path, and features are near where it ends. Ways that are followed
         stay exact
+    following : where nothing comes back, to what part of its length each step is solved, and how
+        near its features come with it; by default coarsely. Decoupled features are off by about as
+        much of their own, and how much depends on picture and filters
     features_only : leave out the last layer's motion: its features are known before its turn
     after : what is done already: the first layers, taken off this image
     observer : told of each step
@@ -115,6 +120,7 @@ def noisify(
     if after is not None:
         x, values, found = after.image, dict(after.features.values), dict(after.features.ways)
     noise = reference.noise(*image.shape[:2])
+    near = needed_by_features(tolerance) if following is None else needed_by_following(following)
 
     def taken_off() -> Noisified:
         features = DecoupledFeatures(values, found, extractor.signature)
@@ -138,7 +144,8 @@ def noisify(
             end=reference.vector(part),
             tolerance=needed_by_retracing(tolerance),
             allowed=allowed if comes_back else None,
-            near=None if comes_back else needed_by_features(tolerance),
+            near=None if comes_back else near,
+            following=COARSELY if following is None else following,
             way=way,
             stage=stage,
             nearby=functools.partial(reference.factor, extractor, depth, x.size),

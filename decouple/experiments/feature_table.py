@@ -24,8 +24,9 @@ class TableConfig:
 
     accuracy: what decoupled features may be wrong by, RMS over a layer's, relative to their own;
     steps are solved as exactly as that asks for, which is found on three of all pictures. checked:
-    how many pictures are moved once more, a hundred times more exactly, to see how wrong they are. format: `csv`;
-    `parquet`, which comes beside it and needs pyarrow; `auto`, both where pyarrow is there.
+    how many pictures are moved once more, a hundred times more exactly, to see how wrong they are.
+    format: `csv`; `parquet`, which comes beside it and needs pyarrow; `auto`, both where pyarrow is
+    there.
     """
 
     labels: str | None = None

@@ -2,8 +2,9 @@
 
 Nothing has to come back here, so motions are only as exact as the features are asked to be. How
 exact that is depends on filters and pictures: it is found on a few of all pictures before the first
-row is made, and looked at again on others at the end. Which channels are left out is decided on the noise, so that all rows have the same; a picture on which
-another one cannot be moved is a row that says so.
+row is made, and looked at again on others at the end. Which channels are left out is decided on the
+noise, so that all rows have the same; a picture on which another one cannot be moved is a row that
+says so.
 """
 
 from __future__ import annotations
@@ -186,9 +187,7 @@ def _apart(held: DecoupledFeatures, exact: DecoupledFeatures) -> float:
 # Row by row.
 
 
-def _make(
-    run: Run, pictures: Sequence[ListedPicture], rows: FeatureRows, following: float
-) -> None:
+def _make(run: Run, pictures: Sequence[ListedPicture], rows: FeatureRows, following: float) -> None:
     """Add a row for each picture that has none, or was another one then."""
     began, made, failed = time.perf_counter(), 0, 0
     for number, picture in enumerate(pictures, 1):

@@ -29,6 +29,7 @@ if (_hint := namesake()) is not None:
     warnings.warn_explicit(_hint, UserWarning, __name__, 0)
 
 _HOMES = {
+    "bracket_shares": "decouple.stages",
     "Chain": "decouple.networks",
     "ChannelMeans": "decouple.features",
     "check_features": "decouple.features",
@@ -112,6 +113,7 @@ if TYPE_CHECKING:
         Prepared,
         Reference,
         StageError,
+        bracket_shares,
         decoupling_defect,
         impose_retraced,
         metamer,

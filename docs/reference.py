@@ -24,7 +24,15 @@ PARTS = {
     ),
     "The four steps": (
         *("prepare", "noise_image", "noise_reference", "noisify", "impose", "impose_retraced"),
-        *("round_trip", "mix", "match", "metamer", "interpolate", "decoupling_defect"),
+        *(
+            "round_trip",
+            "mix",
+            "match",
+            "metamer",
+            "interpolate",
+            "decoupling_defect",
+            "bracket_shares",
+        ),
         *("Prepared", "Reference", "DecoupledFeatures"),
     ),
     "Tables of features": ("read_table", "join_tables"),

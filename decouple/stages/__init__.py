@@ -1,6 +1,7 @@
 """The method's steps, each a function from an image to a new image and a trace."""
 
 from decouple.images.noise import noise_image
+from decouple.stages.brackets import bracket_shares
 from decouple.stages.defect import Change, DecouplingDefect, decoupling_defect
 from decouple.stages.impose import Imposed, impose
 from decouple.stages.interpolate import Frame, interpolate
@@ -28,6 +29,7 @@ __all__ = [
     "Retraced",
     "RoundTrip",
     "StageError",
+    "bracket_shares",
     "checked_image",
     "decoupling_defect",
     "distances",

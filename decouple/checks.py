@@ -91,6 +91,9 @@ def _check_experiment(experiment: Experiment, config: DictConfig, overridden: se
         raise ConfigError(
             f"noise.kind=phase is one picture's, and in {config.experiment} all share a reference"
         )
+    if config.noise.reference is not None:
+        for name in sorted(own & {"noise.draws", "noise.kind"}):
+            raise ConfigError(f"{name}= has no meaning with noise.reference")
     experiment.check(config)
 
 

@@ -35,7 +35,7 @@ from decouple.network_kinds import KERAS, VGG
 
 # Files and folders, beside those of experiments: a leading ~ is the home folder.
 _PATHS = (
-    *("source", "target", "network.weights", "network.model"),
+    *("source", "target", "network.weights", "network.model", "noise.reference"),
     *("run_dir", "resume", "verify", "index", "hydra.sweep.dir"),
 )
 # Checked here as well as where they are used, to refuse a word before TensorFlow is imported.
@@ -72,11 +72,13 @@ class ImageConfig:
 class NoiseConfig:
     """size: `match` (the image's) or pixels a side; draws: noise images to average over. kind:
     uniform; gaussian or pink, of its mean and variance; phase, the source with random phases.
+    reference: a folder, pattern or list of pictures whose mean features take the noise's place.
     """
 
     size: Any = "match"
     draws: int = 1
     kind: str = "uniform"
+    reference: str | None = None
 
 
 @dataclass

@@ -38,7 +38,7 @@ class ListedPicture:
     label: str = ""
 
 
-def listed(source: str, labels: str | None = None) -> list[ListedPicture]:
+def listed(source: str, labels: str | None = None, setting: str = "source") -> list[ListedPicture]:
     """The pictures that a name means, sorted by their paths; none of them is opened.
 
     Parameters
@@ -47,6 +47,7 @@ def listed(source: str, labels: str | None = None) -> list[ListedPicture]:
         pattern (`photos/*/*.png`, `photos/**/*.jpg`, `sample:*`); or a CSV file with a column
         `path`, of files as seen from its folder, and perhaps one `label`
     labels : a CSV file with columns `path`, as the table has it, and `label`, of all these pictures
+    setting : that names them, in a message
 
     Raises
     ------
@@ -54,14 +55,14 @@ def listed(source: str, labels: str | None = None) -> list[ListedPicture]:
         are missing, or of other pictures; a file is no such list.
     RunFolderError : a folder or a list cannot be read.
     """
-    found = sorted(_found(source), key=lambda picture: picture.path)
+    found = sorted(_found(source, f"{setting}={source}"), key=lambda picture: picture.path)
     for one, other in pairwise(found):
         if one.path == other.path:
-            raise ConfigError(f"source={source} names '{one.path}' twice")
+            raise ConfigError(f"{setting}={source} names '{one.path}' twice")
     if labels is None:
         return found
     paths = [picture.path for picture in found]
-    given = given_for(paths, labels, "table.labels", f"source={source}")
+    given = given_for(paths, labels, "table.labels", f"{setting}={source}")
     return [ListedPicture(p.path, p.file, label) for p, label in zip(found, given, strict=True)]
 
 
@@ -88,31 +89,30 @@ def given_for(
     return [given[path] for path in paths]
 
 
-def _found(source: str) -> list[ListedPicture]:
+def _found(source: str, told: str) -> list[ListedPicture]:
     if source.startswith(SAMPLE_PREFIX):
         names = [f"{SAMPLE_PREFIX}{name}" for name in sample_names()]
-        return _some(source, {n: n for n in names if fnmatchcase(n, source)})
+        return _some(told, {n: n for n in names if fnmatchcase(n, source)})
     place = files.expanded(source)
     if os.path.isdir(place):  # noqa: PTH112 (pathlib raises for names that are too long)
-        return _some(source, _in_folder(place, source))
+        return _some(told, _in_folder(place, told))
     if files.is_plain_file(place):
         if place.suffix.lower() != ".csv":
             raise ConfigError(
-                f"source={source} is one file: name a folder, a pattern such as '*.png', or a CSV "
+                f"{told} is one file: name a folder, a pattern such as '*.png', or a CSV "
                 "file with a column path"
             )
-        return _in_list(place, source)
-    return _some(source, _matches(str(place)))
+        return _in_list(place, told)
+    return _some(told, _matches(str(place)))
 
 
-def _in_folder(folder: Path, source: str) -> dict[str, Path]:
+def _in_folder(folder: Path, told: str) -> dict[str, Path]:
     with files.disk_errors("read", folder):
         entries = sorted(folder.iterdir())
     found = {e.name: e for e in entries if e.suffix.lower() in SUFFIXES and not e.is_dir()}
     if entries and not found and all(entry.is_dir() for entry in entries):
         raise ConfigError(
-            f"source={source} holds folders only: name the pictures in them by a pattern, "
-            f"{source.rstrip('/')}/*/*.png"
+            f"{told} holds folders only: name the pictures in them by a pattern, {folder}/*/*.png"
         )
     return found
 
@@ -129,25 +129,25 @@ def _matches(pattern: str) -> dict[str, Path]:
     return {Path(place).relative_to(base).as_posix(): Path(place) for place in places}
 
 
-def _some(source: str, places: Mapping[str, str] | Mapping[str, Path]) -> list[ListedPicture]:
+def _some(told: str, places: Mapping[str, str] | Mapping[str, Path]) -> list[ListedPicture]:
     if not places:
         raise ConfigError(
-            f"source={source} has no pictures: name a folder with {', '.join(SUFFIXES)} files, a "
+            f"{told} has no pictures: name a folder with {', '.join(SUFFIXES)} files, a "
             "pattern such as 'photos/*.png', or a CSV file with a column path"
         )
     return [ListedPicture(legible(path), place) for path, place in places.items()]
 
 
-def _in_list(place: Path, source: str) -> list[ListedPicture]:
+def _in_list(place: Path, told: str) -> list[ListedPicture]:
     """The pictures of a CSV file; a file that it names by two words is named twice."""
     found = [
         ListedPicture(legible(_normal(path)), place.parent / path, label)
-        for path, label in _rows(str(place), "source")
+        for path, label in _rows(str(place), told.partition("=")[0])
     ]
     if not found:
-        raise ConfigError(f"source={source} lists no pictures")
+        raise ConfigError(f"{told} lists no pictures")
     missing = (picture.path for picture in found if not files.there(picture.file))
-    _refuse(f"source={source} names files that are not there:", missing)
+    _refuse(f"{told} names files that are not there:", missing)
     return found
 
 

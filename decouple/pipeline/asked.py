@@ -65,7 +65,8 @@ def files_of(config: DictConfig) -> dict[str, str]:
 
     Of a list of files the setting is its key, a dot, and the place in it, from 0 on.
     """
-    words = {"source": (), "target": (), "network.weights": (*ORIGINS, "random")}
+    words: dict[str, tuple[str, ...]] = dict.fromkeys(("source", "target", "noise.reference"), ())
+    words["network.weights"] = (*ORIGINS, "random")
     if str(OmegaConf.select(config, "network.model")).endswith(".keras"):
         words["network.model"] = ()
     words.update((key, own) for experiment in KINDS for key, own in experiment.files.items())

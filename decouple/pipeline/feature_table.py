@@ -108,12 +108,15 @@ def _about(run: Run, following: float) -> dict[str, Any]:
     """Whose features they are, and all else on which a row depends beside its picture."""
     config, flow, extractor = run.config, run.inputs.flow, run.extractor
     height, width = run.inputs.size
-    reference = run.reference
+    reference, pictures = run.reference, run.inputs.references
     return {
         "features": {**extractor.signature, "family": config.features.name},
         "channels": {k: np.flatnonzero(alive) for k, alive in extractor.alive.items()},
         "image": {"height": height, "width": width, "fit": config.image.fit},
-        "noise": {k: getattr(reference, k) for k in ("kind", "height", "width", "seed", "draws")},
+        "noise": {
+            **{k: getattr(reference, k) for k in ("kind", "height", "width", "seed", "draws")},
+            **({} if pictures is None else {"pictures": pictures.digest}),
+        },
         **FLOWS.named(flow.name).describe(flow, config, run.source.shape),
         "accuracy": config.table.accuracy,
         "following": following,

@@ -23,6 +23,7 @@ from decouple.parsing import options_of, output_size, source_weights_of
 from decouple.pipeline import recolouring
 from decouple.pipeline.asked import check_scales, flow_of, layers_of, named, pictures_of
 from decouple.pipeline.loaded import loaded
+from decouple.pipeline.reference_pictures import ReferencePictures
 from decouple.pipeline.region_transfer import check_sources, of_target
 from decouple.pipeline.regions import Region, regions_of
 from decouple.stages import checked_image
@@ -43,6 +44,7 @@ class Inputs:
     objective : whether a loss of the image is descended, and no features are moved
     regions : parts of the target, and of the sources whose features they take; none where the
         pictures are taken as a whole
+    references : pictures whose mean features take the place of noise's
     """
 
     config: DictConfig
@@ -53,6 +55,7 @@ class Inputs:
     flow: Flow
     objective: bool = False
     regions: tuple[Region, ...] = ()
+    references: ReferencePictures | None = None
 
     @classmethod
     def of(cls, config: DictConfig, say: Callable[[str], None]) -> Inputs:
@@ -103,6 +106,9 @@ class Inputs:
         )
         if inputs.objective:
             return inputs
+        inputs = replace(
+            inputs, references=ReferencePictures.of(config, inputs.noise_size, extractor)
+        )
         for pixels in shown.values():
             checked_image(pixels, found.extractor)
         if regions:

@@ -64,6 +64,7 @@ def prepared_for(inputs: Inputs, recorder: Recorder, progress: Progress) -> Prep
         draws=config.noise.draws,
         kind=config.noise.kind,
         like=inputs.source if config.noise.kind == "phase" else None,
+        pictures=() if inputs.references is None else inputs.references.pixels(),
         min_slope=config.mask.min_slope,
         tried=True,  # with the inputs, before anything was written
     )

@@ -14,6 +14,7 @@ from decouple.networks.calibration import CALIBRATED
 from decouple.overrides import settings
 from decouple.parsing import options_of
 from decouple.pipeline.asked import files_of
+from decouple.pipeline.reference_pictures import SETTING
 from decouple.record.compounds import Fields, Table
 from decouple.record.folder import RunFolder
 from decouple.record.forms import Form, Misfit, Plain, Text, read
@@ -69,6 +70,8 @@ def digests_of(inputs: Inputs) -> dict[str, str]:
             for role, mask in parts.items()
             if mask is not None
         )
+    if inputs.references is not None:
+        digests[SETTING] = inputs.references.digest
     network = {} if inputs.network is None else inputs.network.identity
     return {"weights": network.get("weights", ""), **digests}
 

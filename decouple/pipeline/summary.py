@@ -39,7 +39,7 @@ def summary(
         "network": {**_network(inputs, prepared), **(_fidelity(inputs, prepared) if ended else {})},
         "features": options_of(inputs.config.features),
         "image": dict(zip(("height", "width"), inputs.size, strict=True)),
-        **({} if prepared is None else {"noise": _noise(prepared)}),
+        **({} if prepared is None else {"noise": _noise(inputs, prepared)}),
         **FLOWS.named(flow.name).describe(flow, config, inputs.target.shape),
         "stages": list(recorder.stages),
         "clipped_share": recorder.clipped,
@@ -85,5 +85,11 @@ def _fidelity(inputs: Inputs, prepared: Prepared | None) -> dict[str, Any]:
     return {"fidelity": {layer: values._asdict() for layer, values in found.items()}}
 
 
-def _noise(prepared: Prepared) -> dict[str, Any]:
-    return {k: getattr(prepared.reference, k) for k in ("kind", "height", "width", "draws")}
+def _noise(inputs: Inputs, prepared: Prepared) -> dict[str, Any]:
+    noise = {k: getattr(prepared.reference, k) for k in ("kind", "height", "width", "draws")}
+    if inputs.references is not None:
+        noise["reference"] = {
+            "origin": inputs.references.origin,
+            "digest": inputs.references.digest,
+        }
+    return noise

@@ -216,6 +216,9 @@ def _noise(noise: Mapping[str, Any]) -> str:
         return ""
     draws = noise.get("draws")
     words = f"{noise.get('kind', '')} {noise['width']} × {noise['height']} px".lstrip()
+    pictures = part(noise, "reference").get("origin")
+    if pictures:
+        return f"{pictures}, in place of noise"
     return f"{words}, {draws} draw{'s' if draws > 1 else ''}" if draws else words
 
 

@@ -119,7 +119,7 @@ def noisify(
     traces: list[LayerTrace] = []
     if after is not None:
         x, values, found = after.image, dict(after.features.values), dict(after.features.ways)
-    noise = reference.noise(*image.shape[:2])
+    noise = reference.image(*image.shape[:2])
     near = needed_by_features(tolerance) if following is None else needed_by_following(following)
 
     def taken_off() -> Noisified:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +46,7 @@ def prepare(
     draws: int = 1,
     kind: str = "uniform",
     like: np.ndarray | None = None,
+    pictures: Iterable[np.ndarray] = (),
     min_slope: float = MIN_SLOPE,
     tried: bool = False,
 ) -> Prepared:
@@ -59,7 +60,7 @@ def prepare(
     images : (H, W, 3) each, in [0, 1]: all that are to be moved
     size : (height, width) of the noise; that of the last image by default, whose shape the result
         has where the features of the one before are imposed on it
-    seed, draws, kind, like : see `noise_reference`
+    seed, draws, kind, like, pictures : see `noise_reference`
     min_slope : a channel is left out where its mean activation slope is not above it, or where it
         answers at less than two positions in all, on the noise or on an image; 0 leaves out only
         what answers nowhere
@@ -92,7 +93,7 @@ def prepare(
     alive = alive_on(extractor, [noise, *images], min_slope)
     passes = extractor.passes.count - passes
     masked = extractor.masked(alive)
-    reference = noise_reference(masked, size, seed, draws, kind, like)
+    reference = noise_reference(masked, size, seed, draws, kind, like, pictures)
     return Prepared(
         extractor=masked,
         reference=reference,

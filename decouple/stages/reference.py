@@ -1,9 +1,9 @@
-"""Step 0: measure the features of noise."""
+"""Step 0: measure the features of noise, or of pictures in its place."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,7 @@ from decouple.errors import ConfigError
 from decouple.features.features import Features, check_same
 from decouple.flows.preconditioner import Factor
 from decouple.images.noise import noise_image
+from decouple.stages.layerwise import checked_image
 
 # The longest side of noise at which K is formed, in pixels. Gradients of means look alike all over
 # noise, so that less of it gives the same K up to a factor, the number of pixels: at 256 x 256
@@ -31,6 +32,8 @@ class Reference:
     seed, draws : which noise, and over how many images its features were averaged
     kind : of the noise, see `images.noise.noise_image`
     like : (H, W, 3), the picture whose amplitudes noise of kind `phase` has
+    pictures : of how many the features are, in place of noise's; then the noise is only where K is
+        formed
     signature : whose features they are (`Features.signature`); others' are refused. Empty: anyone's
     """
 
@@ -41,6 +44,7 @@ class Reference:
     draws: int
     kind: str = "uniform"
     like: np.ndarray | None = field(default=None, repr=False, compare=False)
+    pictures: int = 0
     signature: Mapping[str, str] = field(default_factory=dict, repr=False)
     _normal_matrices: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
@@ -109,6 +113,10 @@ class Reference:
         """The first of its noise images, float32 (height, width, 3)."""
         return noise_image(height, width, self.seed, kind=self.kind, like=self.like)
 
+    def image(self, height: int, width: int) -> np.ndarray | None:
+        """An image (height, width, 3) that has these features, of that size; None of pictures."""
+        return None if self.pictures else self.noise(height, width)
+
     def vector(self, extractor: Features) -> np.ndarray:
         """Features (C,) of the extractor's layers.
 
@@ -127,16 +135,22 @@ def noise_reference(
     draws: int = 1,
     kind: str = "uniform",
     like: np.ndarray | None = None,
+    pictures: Iterable[np.ndarray] = (),
 ) -> Reference:
     """Mean features of `draws` noise images of `size` (height, width).
 
     Measured best at the size of the images to be moved: zero padding changes the means of small
     maps. For `kind` and `like` see `noise_image`.
 
+    Parameters
+    ----------
+    pictures : (H, W, 3) each, in [0, 1]; where there are any, the features are the mean of theirs,
+        and lie nearer to those of a picture. One at a time lies in memory
+
     Raises
     ------
     ConfigError : `draws` is below 1, or there is no such noise.
-    ImageError : the size is too small for the layers.
+    ImageError : the size is too small for the layers, or a picture cannot be used.
 
     Examples
     --------
@@ -148,8 +162,11 @@ def noise_reference(
     if draws < 1:
         raise ConfigError(f"draws={draws} is too small: at least 1")
     extractor.check_size(*size)
-    measured = [
-        extractor.measure(noise_image(*size, seed, draw, kind, like)) for draw in range(draws)
-    ]
+    measured = [extractor.measure(checked_image(picture, extractor)) for picture in pictures]
+    count = len(measured)
+    if not measured:
+        measured = [
+            extractor.measure(noise_image(*size, seed, draw, kind, like)) for draw in range(draws)
+        ]
     features = extractor.split(np.mean(measured, axis=0))
-    return Reference(features, *size, seed, draws, kind, like, extractor.signature)
+    return Reference(features, *size, seed, draws, kind, like, count, extractor.signature)

@@ -13,6 +13,7 @@ from decouple import images
 from decouple.errors import ImageError
 from decouple.images.animation import save_animation
 from decouple.pipeline import interpolate
+from decouple.pipeline.running import Run
 from decouple.record.verification import compare_runs
 from decouple.run import main
 from tests.runs import check_refused, cut, read, stages_walked
@@ -90,9 +91,88 @@ def test_a_run_that_is_cut_goes_on_after_the_frames_that_were_done(
     assert compare_runs(run_dir, folder).identical
 
 
+BESIDE = [*RUN, "interpolate.beside=[noise,gram]", "stop.max_iterations=30"]
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("beside") / "run"
+    assert main([*BESIDE, f"run_dir={folder}"]) == 0
+    return folder
+
+
+def test_fresh_noise_and_grams_stand_beside_the_frames(run_dir: Path, beside: Path) -> None:
+    rows = {row["method"]: row for row in read(beside)["judges"]["rows"]}
+    kinds = ("frame", "blend", "noise", "gram")
+    assert list(rows) == [f"{kind}_{n}" for kind in kinds for n in range(3)]
+    for number in range(3):
+        noise, gram = rows[f"noise_{number}"], rows[f"gram_{number}"]
+        assert noise["share"] == gram["share"] == number / 2
+        assert noise["deviation"] < 0.05, "near the line"
+        assert noise["deviation"] < gram["deviation"] < 0.5
+        assert min(noise["passes"], gram["passes"]) > 20
+    assert rows["frame_1"]["deviation"] == pytest.approx(
+        {row["method"]: row for row in read(run_dir)["judges"]["rows"]}["frame_1"]["deviation"]
+    )
+    with np.load(beside / "result.npz") as held:
+        assert held["noise"].shape == held["gram"].shape == (3, 24, 24, 3)
+        own = held["noise"].reshape(3, -1)
+    assert np.abs(np.corrcoef(own)[np.triu_indices(3, 1)]).max() < 0.5, "each of noise of its own"
+    heights = []
+    for folder in (run_dir, beside):
+        with Image.open(folder / "plots" / "strip.png") as strip:
+            heights.append(strip.height)
+    assert heights[1] > 1.5 * heights[0]
+
+
+def test_grams_between_have_the_mean_of_the_gram_matrices(beside: Path) -> None:
+    from decouple.gatys import texture
+    from decouple.networks import vgg19
+
+    chain = vgg19(weights="calibrated", last="block1_conv1")
+
+    def gram_of(pixels: np.ndarray) -> np.ndarray:
+        return texture(chain, pixels, 1).parts["block1_conv1"].part.target.numpy()
+
+    ends = [
+        gram_of(images.load(beside / "images" / f"{k}.png").pixels) for k in ("source", "target")
+    ]
+    with np.load(beside / "result.npz") as held:
+        between = gram_of(held["gram"][1].astype(np.float32))
+    wanted = (ends[0] + ends[1]) / 2
+    assert np.linalg.norm(between - wanted) < 0.02 * np.linalg.norm(wanted)
+    assert np.linalg.norm(ends[0] - wanted) > 0.1 * np.linalg.norm(wanted)
+
+
+def test_what_was_made_beside_is_not_made_again(beside: Path, tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "cut"
+    made: list[str] = []
+    once = Run.once
+
+    def stopped(self, method, carry_out):
+        if method == "gram_1":
+            raise KeyboardInterrupt
+        return once(self, method, carry_out)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "once", stopped)
+        assert main([*BESIDE, f"run_dir={folder}"]) == 130
+
+    def counted(self, method, carry_out):
+        return once(self, method, lambda: (made.append(method), carry_out())[1])
+
+    monkeypatch.setattr(Run, "once", counted)
+    assert main([f"resume={folder}"]) == 0
+    assert made == ["gram_1", "gram_2"]
+    assert compare_runs(beside, folder).identical
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["interpolate.beside=[grams]"], "did you mean 'gram'"),
+        (["interpolate.beside=[gram,gram]"], "names a kind twice"),
+        (["stop.max_iterations=5"], "no meaning with interpolate.beside=[]"),
         (["frames=1"], "frames=1 must be a number of frames"),
         (["frames=0"], "frames=0"),
         (["frames=2.5"], "frames=2.5"),
@@ -108,6 +188,12 @@ def test_a_run_that_is_cut_goes_on_after_the_frames_that_were_done(
 )
 def test_a_mistake_costs_one_line_and_leaves_nothing(words, said, tmp_path, capsys) -> None:
     check_refused([*RUN, *words], said, tmp_path / "run", capsys)
+
+
+def test_grams_of_what_has_none_are_refused(tmp_path, capsys) -> None:
+    words = [word for word in RUN if not word.startswith(("network.", "layers="))]
+    words += ["features=pixel_moments", "interpolate.beside=[gram]"]
+    check_refused(words, "gram needs vgg16 or vgg19", tmp_path / "run", capsys)
 
 
 @pytest.mark.parametrize("role", ["source", "target"])

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import DictConfig
 
-from decouple.errors import ConfigError
+from decouple.errors import ConfigError, unknown_name
 from decouple.experiments.registry import RECORDED, Experiment, Fact, register
 from decouple.parsing import is_whole
+
+NOISE, GRAM = "noise", "gram"
+BESIDE = (NOISE, GRAM)
+"""What may stand beside the frames, and blends of the pixels."""
 
 
 @dataclass
 class InterpolateConfig:
     """deviation: of a frame's features from the line, in units of its length, at most.
 
-    milliseconds: that the animation shows each frame.
+    milliseconds: that the animation shows each frame. beside: what else is made of every share of
+    the way, beside blends of the pixels: noise, whose features are moved to those of the line;
+    gram, noise that descends its distance from the weighted mean of both pictures' Gram matrices.
     """
 
     deviation: float = 1e-6
     milliseconds: int = 150
+    beside: list[str] = field(default_factory=list)
 
 
 def check(config: DictConfig) -> None:
@@ -34,6 +41,18 @@ def check(config: DictConfig) -> None:
         value = config.interpolate[name]
         if not 0 < value < float("inf"):
             raise ConfigError(f"interpolate.{name}={value} must be above 0")
+    for kind in config.interpolate.beside:
+        if kind not in BESIDE:
+            raise ConfigError(unknown_name("interpolate.beside", kind, BESIDE))
+    if len(set(config.interpolate.beside)) < len(config.interpolate.beside):
+        raise ConfigError("interpolate.beside names a kind twice")
+
+
+def idle(config: DictConfig) -> dict[str, str]:
+    """Descents, where nothing is made by one."""
+    if config.interpolate.beside:
+        return {}
+    return dict.fromkeys(("optimizer", "stop"), "interpolate.beside=[]")
 
 
 def headline(metrics: Mapping[str, Any]) -> list[Fact]:
@@ -62,11 +81,13 @@ INTERPOLATE = register(
         variants={"interpolate": "Interpolation"},
         takes=(
             *("source", "layers", "tolerance", "seed", "image", "noise", "network", "features"),
-            *("mask", *RECORDED),
+            *("mask", "optimizer", "stop", *RECORDED),
         ),
+        ignores=("stop.noisify_source", "stop.noisify_target", "stop.impose"),
         settings={"frames": 9, "interpolate": InterpolateConfig},
         target_receives="features",
         check=check,
+        idle=idle,
         check_inputs="decouple.pipeline.interpolate:check_inputs",
         forecast="decouple.pipeline.interpolate:forecast",
         headline=headline,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,9 +14,11 @@ from decouple.flows.lift import Lift
 from decouple.flows.paths import PathKind
 from decouple.judges import READING_OF_LAYERS, READING_OF_PIXELS, of_halves
 from decouple.networks import Chain
+from decouple.pipeline.between import check_beside, made_beside
 from decouple.pipeline.forecast import Forecast, of_passes
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.running import Run
+from decouple.pipeline.texture_makers import Made
 from decouple.record.table import write_table
 from decouple.report.strip import plot_strip
 from decouple.stages import Frame, StageError
@@ -27,8 +29,10 @@ READING = (
     "Share t: of the way from the source's features to the target's. Deviation: distance of the "
     "features from where they should be on the straight line between the two, "
     "‖f − (1 − t) f_source − t f_target‖, all layers together, in units of its length "
-    "‖f_target − f_source‖. Blends: (1 − t) source + t target, pixel by "
-    "pixel. All distances are of a frame's left half from its right half: of a picture of one "
+    "‖f_target − f_source‖. Blends: (1 − t) source + t target, pixel by pixel; noise: fresh noise "
+    "whose features are moved to those of the line, all layers at once, or as near as they come; "
+    "gram: fresh noise that descends its distance from the weighted mean of both pictures' Gram "
+    "matrices. All distances are of an image's left half from its right half: of a picture of one "
     "piece they are as small as at the ends. "
     f"{READING_OF_LAYERS} {READING_OF_PIXELS}"
 )
@@ -75,8 +79,14 @@ def interpolate(run: Run) -> None:
         run.save(f"blend_{number:0{_digits(config.frames)}d}", blend)
     there_and_back = [frame.image for frame in (*made, *made[-2:0:-1])]
     run.animate(there_and_back, config.interpolate.milliseconds, ("gif", "webp"))
+    beside = made_beside(run, config.frames)
+    for kind, images in beside.items():
+        for number, one in enumerate(images):
+            run.save(f"{kind}_{number:0{_digits(config.frames)}d}", one.image)
+        run.recorder.keep_array(kind, np.stack([one.image for one in images]))
+    run.progress.finish()
     run.say("Measuring all frames")
-    _measure(run, made, blends)
+    _measure(run, made, blends, beside)
     run.draw(plot_strip)
 
 
@@ -86,7 +96,9 @@ def check_inputs(inputs: Inputs) -> None:
     Raises
     ------
     ImageError : in one line, why.
+    ConfigError : what is to stand beside the frames cannot be made.
     """
+    check_beside(inputs)
     sizes = [x.shape[:2] for x in (inputs.source, inputs.target)]
     if sizes[0] != sizes[1]:
         words = [f"{width}x{height}" for height, width in sizes]
@@ -108,17 +120,25 @@ def _digits(frames: int) -> int:
     return len(str(frames - 1))
 
 
-def _measure(run: Run, made: Sequence[Frame], blends: Sequence[np.ndarray]) -> None:
-    """A row for each frame and each blend."""
+def _measure(
+    run: Run,
+    made: Sequence[Frame],
+    blends: Sequence[np.ndarray],
+    beside: Mapping[str, Sequence[Made]],
+) -> None:
+    """A row for each frame, each blend and what else is beside them."""
     line = Line.between(run.source, run.target, run.extractor)
     digits = _digits(len(made))
     rows: list[dict[str, Any]] = []
-    for kind, shown in (("frame", [one.image for one in made]), ("blend", blends)):
-        for number, (one, image) in enumerate(zip(made, shown, strict=True)):
+    shown = {"frame": [one.image for one in made], "blend": blends}
+    shown |= {kind: [one.image for one in images] for kind, images in beside.items()}
+    for kind, images in shown.items():
+        for number, (one, image) in enumerate(zip(made, images, strict=True)):
             row = {"share": one.share, "deviation": line.deviation(image, one.share)}
+            row |= beside[kind][number].cost if kind in beside else {}
             name = f"{kind}_{number:0{digits}d}"
             rows.append({"method": name, **row, **_of_halves(run.inputs, image)})
-    frames, blended = rows[: len(made)], rows[len(made) :]
+    frames, blended = rows[: len(made)], rows[len(made) : 2 * len(made)]
     halves = [row.get(_HALVES) for row in frames]
     run.record(
         judges={"rows": rows, "reading": READING},

@@ -181,7 +181,7 @@ def _matched(run: Run) -> Maker:
 
             def step(image: np.ndarray, scale: float, stage: str) -> np.ndarray:
                 wanted, reference = known_at(scale)
-                done = _as_near(
+                done = as_near(
                     *(image, extractor, wanted, reference, flow, tolerance, stage, one.observer)
                 )
                 one.recorder.add_stages(done.trace)
@@ -194,7 +194,7 @@ def _matched(run: Run) -> Maker:
     return make
 
 
-def _as_near(*what: Any) -> Matched:
+def as_near(*what: Any) -> Matched:
     """`stages.match`, or where it ended before its tolerance; an image that is lost is an error."""
     try:
         return match(*what)

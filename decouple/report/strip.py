@@ -11,11 +11,11 @@ from decouple.report.contact_sheet import numbered, thinned
 from decouple.report.panel import Picture, picture_grid
 
 _MOST = 9
-_ROWS = (("frame", "features"), ("blend", "pixels"))
+_ROWS = {"frame": "features", "blend": "pixels", "noise": "from noise", "gram": "Gram"}
 
 
 def plot_strip(run_dir: str | Path) -> Path | None:
-    """Draw `plots/strip.png`: at most nine frames, evenly chosen, and the blends of their shares.
+    """Draw `plots/strip.png`: at most nine frames, evenly chosen, above what else has their shares.
 
     None where there are no frames.
 
@@ -36,7 +36,8 @@ def plot_strip(run_dir: str | Path) -> Path | None:
             f"{words} {number / last:.2f}",
             images.load(folder / f"{name}_{number:0{digits}d}.png").pixels,
         )
-        for name, words in _ROWS
+        for name, words in _ROWS.items()
+        if numbered(folder, name)
         for number in shown
     ]
     with style.context():

@@ -83,6 +83,22 @@ def test_a_run_that_is_cut_goes_on_after_the_images_that_were_done(
     assert compare_runs(run_dir, folder).identical
 
 
+def test_opposite_images_are_farther_from_each_other_than_others(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    words = ["metamers.pairs=true", "metamers.steps=30", "count=2", "seed=3"]
+    assert main([*RUN, *words, f"run_dir={folder}"]) == 0
+    own = read(folder)["metamers"]
+    assert own["names"] == ["source", "seed_3", "seed_3_opposite", "seed_4", "seed_4_opposite"]
+    assert own["largest_relative_mse"] <= 1e-9
+    apart = np.array(own["rms"])
+    assert own["of_pairs"]["rms"] == pytest.approx((apart[1, 2] + apart[3, 4]) / 2)
+    others = [apart[i, j] for i in (1, 2) for j in (3, 4)]
+    assert own["of_pairs"]["rms"] > max(others), "0.32 beside 0.28 to 0.30"
+    stages = [row["stage"] for row in read(folder)["stages"]]
+    assert stages[1:3] == ["metamer_3", "metamer_opposite_3"]
+    assert "RMS difference of opposite images" in (folder / "report.html").read_text("utf-8")
+
+
 def test_an_image_alone_has_no_pair(run_dir: Path, tmp_path) -> None:
     folder = tmp_path / "run"
     assert main([*RUN, "seed=3", "count=1", f"run_dir={folder}"]) == 0

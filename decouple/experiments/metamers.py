@@ -20,7 +20,8 @@ class MetamersConfig:
 
     step: RMS length of a step, in units of the image's range; steps: at most; distance: RMS from
     the source at which a walk ends, null to where the image is not correlated with it any more;
-    mse: of the features of each layer, in units of their own mean square, at most.
+    mse: of the features of each layer, in units of their own mean square, at most. pairs: of every
+    seed two images, by its direction and by the opposite one.
     """
 
     directions: str = "spectrum"
@@ -28,6 +29,7 @@ class MetamersConfig:
     steps: int = 60
     distance: float | None = None
     mse: float = 1e-9
+    pairs: bool = False
 
 
 def check(config: DictConfig) -> None:
@@ -60,6 +62,10 @@ def headline(metrics: Mapping[str, Any]) -> list[Fact]:
     ):
         if between.get(kind) is not None:
             facts.append(Fact(label, f"{between[kind]:.3f}", note))
+    of_pairs = wording.part(own, "of_pairs").get("rms")
+    if of_pairs is not None:
+        note = "mean over the pairs of one seed"
+        facts.append(Fact("RMS difference of opposite images", f"{of_pairs:.3f}", note))
     return facts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -40,6 +41,8 @@ READING = (
     "that is nearest. Reference rows: of all pairs of unrelated pictures the one whose features "
     "are nearest to each other, column by column, and their median."
 )
+# Behind the name of a seed's other image.
+_OPPOSITE = "_opposite"
 # Of a step, with three layers: its direction, and the way back to the features.
 _PASSES = 50
 
@@ -48,6 +51,7 @@ def metamers(run: Run) -> None:
     """An image for each seed; then a table, and how far they are from each other."""
     config = run.config
     asked = options_of(config.metamers)
+    both = (False, True) if asked.pop("pairs") else (False,)
     run.record(
         flow={"name": LevelSetWalk.name, **asked},
         stepper={"name": Newton.name},
@@ -56,11 +60,12 @@ def metamers(run: Run) -> None:
     with suppress(LinAlgError):  # of which the first walk will have something to say
         nearby()  # before it, so that what a walk takes does not depend on which comes first
     made = {}
-    for seed in range(config.seed, config.seed + config.count):
-        name = f"seed_{seed}"
+    seeds = range(config.seed, config.seed + config.count)
+    for seed, opposite in itertools.product(seeds, both):
+        name = f"seed_{seed}{_OPPOSITE if opposite else ''}"
         run.progress.finish()
-        run.say(f"seed {seed}:")
-        made[name] = _made(run, seed, nearby, asked)
+        run.say(f"seed {seed}{', the opposite' if opposite else ''}:")
+        made[name] = _made(run, seed, nearby, {**asked, "opposite": opposite})
         run.save(f"result_{name}", made[name].image)
         run.recorder.keep_array(name, made[name].image)
     run.progress.finish()
@@ -77,7 +82,8 @@ def check_inputs(inputs: Inputs) -> None:
 
 def forecast(inputs: Inputs) -> Forecast:
     """Passes and time, at most: a walk mostly ends before its last step."""
-    steps = inputs.config.count * inputs.config.metamers.steps
+    own = inputs.config.metamers
+    steps = inputs.config.count * (2 if own.pairs else 1) * own.steps
     return of_passes(inputs, inputs.extractor.size + steps * _PASSES, bound=True)
 
 
@@ -136,11 +142,22 @@ def _measure(run: Run, made: Mapping[str, Metamer]) -> None:
                 kind: float(np.mean(matrix[1:, 1:][pairs])) if len(made) > 1 else None
                 for kind, matrix in apart.items()
             },
+            "of_pairs": {k: _between_pairs(list(shown), matrix) for k, matrix in apart.items()},
             "names": list(shown),
             **{kind: matrix.tolist() for kind, matrix in apart.items()},
         },
     )
     write_table(run.recorder.folder, "judges", rows, READING)
+
+
+def _between_pairs(names: Sequence[str], apart: np.ndarray) -> float | None:
+    """The mean distance of the two images of a seed, where there are two."""
+    found = [
+        apart[names.index(name.removesuffix(_OPPOSITE)), place]
+        for place, name in enumerate(names)
+        if name.endswith(_OPPOSITE)
+    ]
+    return finite(float(np.mean(found))) if found else None
 
 
 def _told(of: Likeness) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def plot_crops(run_dir: str | Path) -> Path | None:
     """
     run_dir = Path(run_dir)
     folder = run_dir / "images"
-    results = sorted(folder.glob("result_seed_*.png"), key=lambda p: int(p.stem.split("_")[-1]))
+    results = sorted(folder.glob("result_seed_*.png"), key=_seed)
     if not results:
         return None
     entries = [
@@ -37,6 +37,12 @@ def plot_crops(run_dir: str | Path) -> Path | None:
     with style.context():
         figure = picture_grid(entries, caption=style.caption(read_metrics(run_dir)))
         return style.save_figure(figure, run_dir / "plots" / "enlarged.png")
+
+
+def _seed(path: Path) -> tuple[int, str]:
+    """By which images follow each other: `result_seed_<n>`, then others of the same seed."""
+    _, _, number, *more = path.stem.split("_")
+    return int(number), "_".join(more)
 
 
 def _crop(path: Path) -> np.ndarray:

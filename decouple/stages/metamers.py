@@ -62,6 +62,7 @@ def metamer(
     steps: int = 60,
     distance: float | None = None,
     mse: float = 1e-9,
+    opposite: bool = False,
     nearby: Callable[[], Factor] | None = None,
     observer: Observer = ignore,
     move: Move = move_layer,
@@ -72,6 +73,7 @@ def metamer(
     correlated with the picture any more. Directions of two seeds have next to nothing in common,
     and so have the images to which they lead: all are about as far from each other as from the
     picture. Beyond that they would come nearer to each other, as each to the picture's negative.
+    Two walks in opposite directions lead farther from each other than those of two seeds.
 
     Parameters
     ----------
@@ -82,6 +84,7 @@ def metamer(
         all the energy that the features of fine filters allow, and stays near
     step, steps, distance : see `flows.level_set.LevelSetWalk`
     mse : largest error of each layer's features, in units of their own mean square
+    opposite : whether it goes in the opposite of the seed's direction
     nearby : a factor of K to begin with, by default `factor_at` the image
     observer : told of each step
     move : carries the walk out
@@ -106,9 +109,11 @@ def metamer(
     x = checked_image(image, extractor)
     check_freedom(x, extractor)
     features = extractor.measure(x)
-    walk = LevelSetWalk(random_direction(directions, x, seed), step, steps, distance, mse)
+    direction = random_direction(directions, x, seed)
+    walk = LevelSetWalk(-direction if opposite else direction, step, steps, distance, mse)
     nearby = nearby or factor_at(x, extractor)
-    motion = Motion(extractor, features, features, step, stage=f"{STAGE}_{seed}", nearby=nearby)
+    stage = f"{STAGE}_opposite_{seed}" if opposite else f"{STAGE}_{seed}"
+    motion = Motion(extractor, features, features, step, stage=stage, nearby=nearby)
     moved, trace = move(x, motion, walk, observer)
     reached = relative_mse(extractor, extractor.measure(moved.image), features)
     done = Metamer(moved.image, rms(moved.image - x), reached, trace)

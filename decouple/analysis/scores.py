@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
@@ -122,11 +123,12 @@ def _fitted(
     """Trained, with how much it is penalized chosen on these pictures alone.
 
     Of ridge regression by leaving one out, or one fold of groups; shrinkage of the LDA's covariance
-    is Ledoit's and Wolf's (2004); of others by cross-validation, unless no folds have all classes
-    to train on.
+    is Ledoit's and Wolf's (2004), of what pictures differ by within their classes; of others by
+    cross-validation, unless no folds have all classes to train on.
     """
     if classifier == "lda":
-        return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(given, labels)
+        shrinkage = _shrinkage(given, labels)
+        return LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(given, labels)
     if classifier == "ridge":
         within = [] if groups is None else _within(labels, seed, groups, classes=False)
         return RidgeCV(alphas=_RIDGES, cv=within or None).fit(given, labels)
@@ -136,6 +138,16 @@ def _fitted(
     if not within:
         return plain.set_params(C=penalties[len(penalties) // 2]).fit(given, labels)
     return GridSearchCV(plain, {"C": penalties}, cv=within).fit(given, labels)
+
+
+def _shrinkage(given: np.ndarray, labels: np.ndarray) -> float:
+    """Of all classes together: scikit-learn's, class by class, is 0 for two pictures of a class."""
+    classes, place = np.unique(labels, return_inverse=True)
+    means = np.stack([given[labels == one].mean(0) for one in classes])
+    within = given - means[place]
+    deviation = within.std(0)
+    within = within / np.where(deviation > 0, deviation, 1.0)
+    return float(ledoit_wolf_shrinkage(within, assume_centered=True))
 
 
 def _within(

@@ -138,3 +138,14 @@ def test_penalties_are_chosen_with_groups_apart(classifier: str) -> None:
         assert apart != alone
     else:
         assert apart < 0.9 * alone
+
+
+def test_lda_tells_classes_apart_from_two_pictures_of_each() -> None:
+    """Class by class, as scikit-learn takes it, shrinkage is 0 there, and it guesses."""
+    rng = np.random.default_rng(0)
+    middles = rng.standard_normal((10, 188))
+    labels = np.tile([str(k) for k in range(10)], 6)
+    values = middles[np.arange(60) % 10] + rng.standard_normal((60, 188))
+    made = splits(labels, folds=3, repeats=1, seed=0)
+    found = scored([Kind("raw", values)], labels, made, [20, 40], "lda")
+    assert found.by_kind["raw"][0].mean() > 0.9

@@ -22,9 +22,9 @@ from decouple.errors import unknown_name
 from decouple.record.progress import duration
 
 HERE = Path(__file__).resolve().parent
-NOT_SCRIPTS = ("__init__", "all", "common", "injuries", "timing")
+NOT_SCRIPTS = ("__init__", "all", "common", "injuries", "pictures", "timing")
 # {script: the variable that must name what it needs}; without it the script is left out.
-NEEDS = {"imagenet": "DECOUPLE_IMAGENET_VGG16"}
+NEEDS = dict.fromkeys(("imagenet", "probe"), "DECOUPLE_IMAGENET_VGG16")
 
 
 def _scripts(folder: str) -> tuple[str, ...]:

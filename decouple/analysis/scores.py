@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
@@ -127,8 +128,8 @@ def _fitted(
     cross-validation, unless no folds have all classes to train on.
     """
     if classifier == "lda":
-        shrinkage = _shrinkage(given, labels)
-        return LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(given, labels)
+        shrunk = _Shrunk(_shrinkage(given, labels))
+        return LinearDiscriminantAnalysis("lsqr", covariance_estimator=shrunk).fit(given, labels)
     if classifier == "ridge":
         within = [] if groups is None else _within(labels, seed, groups, classes=False)
         return RidgeCV(alphas=_RIDGES, cv=within or None).fit(given, labels)
@@ -138,6 +139,19 @@ def _fitted(
     if not within:
         return plain.set_params(C=penalties[len(penalties) // 2]).fit(given, labels)
     return GridSearchCV(plain, {"C": penalties}, cv=within).fit(given, labels)
+
+
+class _Shrunk(BaseEstimator):
+    """A class's covariance, shrunk towards its variances as scikit-learn's is, by a known share."""
+
+    def __init__(self, shrinkage: float) -> None:
+        self.shrinkage = shrinkage
+
+    def fit(self, given: np.ndarray) -> _Shrunk:
+        covariance = np.cov(given, rowvar=False, bias=True)
+        variances = np.diag(np.diag(covariance))
+        self.covariance_ = (1 - self.shrinkage) * covariance + self.shrinkage * variances
+        return self
 
 
 def _shrinkage(given: np.ndarray, labels: np.ndarray) -> float:

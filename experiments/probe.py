@@ -37,7 +37,8 @@ WHAT = {
     "patches": "of which of eight photographs (scikit-image's) a grey patch is; trained on two "
     "quarters of each, tested on the others",
     "fields": "the Hurst exponent, 0.1 to 0.9, of a fractional Brownian field",
-    "cells": "whether a solar cell is sound or defective (elpv-dataset)",
+    "cells": "whether a solar cell is sound or defective (elpv-dataset: Buerhop-Lutz et al. 2018, "
+    "Deitsch et al. 2019, CC BY-NC-SA 4.0)",
 }
 
 
@@ -131,7 +132,8 @@ def page(found: Mapping[str, list[dict[str, Any]]], command: str) -> str:
     sections = "\n".join(section(*pair) for pair in found.items())
     return f"""# Does decoupling help?
 
-Made by `{command}`: VGG-16, weights {network["weights"]}, means of {" and ".join(LAYERS)}.
+Made by `{command}`: VGG-16, weights {network["weights"]}, means of {" and ".join(LAYERS)}. It needs
+`pip install ".[analysis]" elpv-dataset`.
 
 Decoupled features are said to describe data better than raw ones. Here the same classifier is
 trained on the same pictures, on either and on others beside them

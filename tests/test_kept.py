@@ -12,7 +12,10 @@ from decouple.flows.paths import Curve
 from decouple.flows.preconditioner import Factor
 from decouple.flows.trace import LayerTrace
 from decouple.images import digest
-from decouple.pipeline import kept
+from decouple.pipeline import (
+    kept,
+    texture_makers,  # noqa: F401, whose records are among the results
+)
 from decouple.pipeline.compare import Compared
 from decouple.pipeline.compare_flows import Row
 from decouple.pipeline.state import KEPT, STATE
@@ -37,6 +40,8 @@ FORMS = {
     "Method 1": "name result",
     "Compared 2": "image features cost ending",
     "Row 1": "row passes",
+    "Made 1": "image stages",
+    "_Taken 1": "values stages",
 }
 
 

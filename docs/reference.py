@@ -24,15 +24,8 @@ PARTS = {
     ),
     "The four steps": (
         *("prepare", "noise_image", "noise_reference", "noisify", "impose", "impose_retraced"),
-        *(
-            "round_trip",
-            "mix",
-            "match",
-            "metamer",
-            "interpolate",
-            "decoupling_defect",
-            "bracket_shares",
-        ),
+        *("round_trip", "mix", "match", "metamer", "interpolate"),
+        *("decoupling_defect", "bracket_shares"),
         *("Prepared", "Reference", "DecoupledFeatures"),
     ),
     "Tables of features": ("read_table", "join_tables"),

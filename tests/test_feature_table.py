@@ -152,6 +152,13 @@ def test_steps_are_solved_as_exactly_as_features_ask_for_or_it_is_said(
     assert held.about["features"] == finer.about["features"]
 
 
+def test_steps_of_a_method_with_error_control_follow_too(tmp_path: Path) -> None:
+    photos = folder_of(tmp_path / "photos", 1)
+    words = (*QUICK, "layers=2", "stepper=rk45", f"source={photos}", "table.checked=1")
+    told = metrics_of(ran(tmp_path / "run", *words))["feature_table"]["accuracy"]
+    assert 0 < told["largest_error"] < 1e-3, "those it is held against are others"
+
+
 def test_shards_together_are_the_table_of_one_run(photos: Path, run_dir: Path) -> None:
     words = (f"source={photos}", "layers=2", "table.checked=0")
     shards = [ran(photos.parent / f"shard{k}", *QUICK, *words, f"shard={k}/2") for k in (1, 2)]

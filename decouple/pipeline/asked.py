@@ -14,7 +14,7 @@ from decouple.features import Features
 from decouple.flow_kinds import FLOWS
 from decouple.flows import Flow
 from decouple.gatys.scales import number_of_scales, scaled, scales
-from decouple.images.listing import listed
+from decouple.images.listing import ListedPicture, listed
 from decouple.images.locating import SAMPLE_PREFIX
 from decouple.images.noise import noise_image
 from decouple.networks.architecture import Architecture
@@ -41,7 +41,7 @@ def pictures_of(config: DictConfig) -> dict[str, images.LoadedImage]:
     size, fit = config.image.size, config.image.fit
     sources = dict(zip(source_weights_of(config), (config.source, *config.sources), strict=True))
     if experiment_named(config.experiment).of_many:
-        origin = f"{len(listed(config.source, config.table.labels))} pictures of {config.source}"
+        origin = f"{len(every_picture(config))} pictures of {config.source}"
         origin += "" if config.shard is None else f", shard {config.shard}"
         return {"source": images.LoadedImage(noise_image(size, size, config.seed), (), origin)}
     pictures = {}
@@ -58,6 +58,11 @@ def pictures_of(config: DictConfig) -> dict[str, images.LoadedImage]:
         pictures["start"] = images.load(config.gatys.start, shape, images.Fit.CROP)
     order = (*sources, "target", "start")
     return {role: pictures[role] for role in order if role in pictures}
+
+
+def every_picture(config: DictConfig) -> list[ListedPicture]:
+    """All pictures of which a table is made, whichever shard they are in."""
+    return listed(config.source, config.table.labels)
 
 
 def files_of(config: DictConfig) -> dict[str, str]:

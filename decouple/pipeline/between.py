@@ -10,17 +10,16 @@ import numpy as np
 
 from decouple.errors import ConfigError
 from decouple.experiments.interpolate import GRAM, NOISE
-from decouple.flows import Optimizer, StopRule, StopRules
+from decouple.flows import StopRules
 from decouple.flows.matching import Matching
 from decouple.flows.trace import Observer, StepReport
 from decouple.gatys import Objective, Weighted, optimize, texture
 from decouple.gatys.targets import weighted_mean
 from decouple.images.noise import noise_start
 from decouple.networks import Chain
-from decouple.parsing import optimizer_of, stop_rules
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.running import Run
-from decouple.pipeline.texture_makers import Made, as_near
+from decouple.pipeline.texture_makers import Made, as_near, descent
 from decouple.record.observers import fan_out
 from decouple.stages.interpolate import Line
 
@@ -63,14 +62,9 @@ def _begin(inputs: Inputs, share: float, seed: int) -> np.ndarray:
     return (1 - share) * noise[0] + share * noise[1]
 
 
-def _descent(run: Run) -> tuple[Optimizer, StopRule]:
-    config = run.config
-    return optimizer_of(config.optimizer), stop_rules(config.stop, run.inputs.weights).common
-
-
 def _of_noise(run: Run) -> Make:
     """Noise whose features are moved to those of the line, all layers at once."""
-    how, rule = _descent(run)
+    how, rule = descent(run.inputs)
     flow = Matching(how, StopRules(rule))
     line = Line.between(run.source, run.target, run.extractor)
 
@@ -92,7 +86,7 @@ def _of_noise(run: Run) -> Make:
 
 def _of_gram(run: Run) -> Make:
     """Noise that descends its distance from the weighted mean of both pictures' Gram matrices."""
-    inputs, (how, rule) = run.inputs, _descent(run)
+    inputs, (how, rule) = run.inputs, descent(run.inputs)
     ends = [texture(inputs.chain, x, run.extractor.layers) for x in (inputs.source, inputs.target)]
 
     def make(share: float, seed: int, observer: Observer) -> Made:
@@ -106,11 +100,7 @@ def _of_gram(run: Run) -> Make:
 
 
 def _cost(trace: Any) -> dict[str, Any]:
-    return {
-        "passes": trace.passes,
-        "seconds": trace.seconds,
-        "stop_reason": trace.stop_reason.name.lower(),
-    }
+    return {"passes": trace.passes, "seconds": trace.seconds}
 
 
 _MAKERS: Mapping[str, Callable[[Run], Make]] = {NOISE: _of_noise, GRAM: _of_gram}

@@ -25,8 +25,9 @@ from decouple import files, images
 from decouple.errors import ConfigError, DecoupleError, FeaturesError, ImageError
 from decouple.experiments.feature_table import shard_of
 from decouple.flow_kinds import FLOWS
-from decouple.images.listing import ListedPicture, listed
+from decouple.images.listing import ListedPicture
 from decouple.images.locating import one_line
+from decouple.pipeline.asked import every_picture
 from decouple.pipeline.forecast import Forecast, Untold, of_walks
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.running import Run
@@ -64,7 +65,7 @@ _SHOWN = 16
 def feature_table(run: Run) -> None:
     """A row for each picture, then the table."""
     config, folder = run.config, run.recorder.folder.path
-    every = listed(config.source, config.table.labels)
+    every = every_picture(config)
     pictures = _of_shard(config, every)
     run.recorder.keep_checkpoint()  # the run may go on with more pictures
     following = _settled(run, every)
@@ -86,8 +87,8 @@ def feature_table(run: Run) -> None:
 
 def forecast(inputs: Inputs) -> Forecast | Untold:
     """Passes and time."""
-    every = listed(inputs.config.source, inputs.config.table.labels)
-    count, layers = len(_of_shard(inputs.config, every)), len(inputs.extractor.layers)
+    pictures = _of_shard(inputs.config, every_picture(inputs.config))
+    count, layers = len(pictures), len(inputs.extractor.layers)
     return of_walks(inputs, lambda depth: {"noisify_source": count if depth < layers else 0})
 
 
@@ -101,7 +102,7 @@ def _of_shard(config: DictConfig, every: Sequence[ListedPicture]) -> Sequence[Li
 
 def check_shard(inputs: Inputs) -> None:
     """Raise ConfigError if there are no pictures for this run."""
-    _of_shard(inputs.config, listed(inputs.config.source, inputs.config.table.labels))
+    _of_shard(inputs.config, every_picture(inputs.config))
 
 
 def _about(run: Run, following: float) -> dict[str, Any]:
@@ -132,10 +133,10 @@ def _settled(run: Run, every: Sequence[ListedPicture]) -> float:
     Found on pictures from all over the folder, whichever are this run's: shards are parts of one
     table. A run that goes on stays with what it has found.
     """
-    asked = float(run.config.table.accuracy)
+    asked, flow = float(run.config.table.accuracy), run.inputs.flow
     following = asked * _AT_FIRST
-    if len(run.extractor.layers) == 1:
-        return following  # nothing is moved
+    if len(run.extractor.layers) == 1 or not FLOWS.named(flow.name).controls_error(flow):
+        return following  # nothing is moved, or in steps that are as they are
     folder = run.recorder.folder.path
     if files.there(folder / ABOUT):
         return float(read_about(folder / CSV).get("following", following))

@@ -114,7 +114,7 @@ def forecast(inputs: Inputs) -> Forecast | Untold:
         return of_walks(inputs, lambda _: walks)
     objective = _objective(inputs, inputs.source)
     image = start(inputs, inputs.config.seed)
-    one = of_objective(inputs, objective, *_descent(inputs), scale_count(inputs), image)
+    one = of_objective(inputs, objective, *descent(inputs), scale_count(inputs), image)
     return replace(one, passes=count * one.passes, seconds=count * one.seconds)
 
 
@@ -139,7 +139,7 @@ def _finer(
 
 
 def _descended(run: Run) -> Maker:
-    inputs, (how, rule) = run.inputs, _descent(run.inputs)
+    inputs, (how, rule) = run.inputs, descent(run.inputs)
 
     @cache  # compiled once for all images
     def objective_at(scale: float) -> Objective:
@@ -166,7 +166,7 @@ def _descended(run: Run) -> Maker:
 
 def _matched(run: Run) -> Maker:
     """Images whose means are the source's in all layers at once, or as near as they came."""
-    inputs, (how, rule) = run.inputs, _descent(run.inputs)
+    inputs, (how, rule) = run.inputs, descent(run.inputs)
     extractor, tolerance = inputs.extractor, inputs.config.tolerance
     flow = Matching(how, StopRules(rule))
 
@@ -205,7 +205,8 @@ def as_near(*what: Any) -> Matched:
         return done
 
 
-def _descent(inputs: Inputs) -> tuple[Optimizer, StopRule]:
+def descent(inputs: Inputs) -> tuple[Optimizer, StopRule]:
+    """How a distance is descended, and when that ends."""
     config = inputs.config
     return optimizer_of(config.optimizer), stop_rules(config.stop, inputs.weights).common
 

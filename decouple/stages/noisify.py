@@ -120,7 +120,9 @@ def noisify(
     if after is not None:
         x, values, found = after.image, dict(after.features.values), dict(after.features.ways)
     noise = reference.image(*image.shape[:2])
-    near = needed_by_features(tolerance) if following is None else needed_by_following(following)
+    exact, near = needed_by_retracing(tolerance), needed_by_features(tolerance)
+    if following is not None:
+        exact = near = needed_by_following(following)
 
     def taken_off() -> Noisified:
         features = DecoupledFeatures(values, found, extractor.signature)
@@ -142,7 +144,7 @@ def noisify(
             part,
             start=own if nominal is None else nominal,
             end=reference.vector(part),
-            tolerance=needed_by_retracing(tolerance),
+            tolerance=exact,
             allowed=allowed if comes_back else None,
             near=None if comes_back else near,
             following=COARSELY if following is None else following,

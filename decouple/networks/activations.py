@@ -8,7 +8,7 @@ width keeps the shape of ReLU and is smooth.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -19,6 +19,19 @@ from decouple.networks.fused import fused
 _NEXT_TO_NOTHING = 1e-20
 # Changes, in units of the width, from which on a secant comes from its ends instead of its middle.
 _FAR = 0.5
+
+
+class Kept(NamedTuple):
+    """What secants from a place need to know of it; shapes of the pre-activations.
+
+    z, slope : pre-activations, and the activation's derivative there
+    sigma, softplus : of unbiased softplus: softplus's slope, and softplus in units of the width
+    """
+
+    z: tf.Tensor
+    slope: tf.Tensor
+    sigma: tf.Tensor | None = None
+    softplus: tf.Tensor | None = None
 
 
 class Activation(NamedChoice):
@@ -46,17 +59,34 @@ class Activation(NamedChoice):
         if self is Activation.RELU:
             return tf.cast(z > 0, z.dtype)
         if self is Activation.UNBIASED_SOFTPLUS:
-            return _unbiased_slope(z, tf.constant(1.0 / width, z.dtype))
+            return _unbiased_slope(z, tf.constant(width, z.dtype))
         return tf.math.sigmoid(z / width)
 
-    def secant_of(
-        self, z: tf.Tensor, slope: tf.Tensor, change: tf.Tensor, width: float
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Activation at `z + change` minus activation at `z`, and the slope of the secant.
+    @property
+    def kept(self) -> int:
+        """How many numbers for each pre-activation `Kept` holds."""
+        return 4 if self is Activation.UNBIASED_SOFTPLUS else 2
 
-        That is the difference over `change`, and `slope`, which is the slope at `z`, where nothing
-        changes. Nothing cancels: rounding errors are relative to the difference, however small.
+    def linearize(self, z: tf.Tensor, width: float) -> tuple[tf.Tensor, Kept]:
+        """The activation at `z`, and what secants from there need, its slope among it."""
+        if self is Activation.UNBIASED_SOFTPLUS:
+            value, *known = _unbiased_linearized(z, tf.constant(width, z.dtype))
+            return value, Kept(z, *known)
+        return self.value_of(z, width), Kept(z, self.slope_of(z, width))
+
+    def value_at(self, kept: Kept, width: float) -> tf.Tensor:
+        """The activation where `kept` is from."""
+        if self is Activation.UNBIASED_SOFTPLUS:
+            return tf.constant(width, kept.z.dtype) * kept.softplus * kept.sigma
+        return self.value_of(kept.z, width)
+
+    def secant_of(self, kept: Kept, change: tf.Tensor, width: float) -> tuple[tf.Tensor, tf.Tensor]:
+        """Activation at z + `change` minus activation at z, and the slope of the secant.
+
+        That is the difference over `change`, and the slope at z where nothing changes. Nothing
+        cancels: rounding errors are relative to the difference, however small.
         """
+        z, slope = kept.z, kept.slope
         if self is Activation.RELU:
             moved = z + change
             fallen = tf.where(moved > 0, change, -z)
@@ -66,10 +96,8 @@ class Activation(NamedChoice):
             return difference, tf.where(still, slope, difference / divisor)
         per_width = tf.constant(1.0 / width, z.dtype)
         if self is Activation.UNBIASED_SOFTPLUS:
-            secant = _unbiased_secant(z, change, per_width)
-        else:
-            secant = _softplus_secant(z, slope, change, per_width)
-        return secant * change, secant
+            return _unbiased_secant(z, kept.sigma, kept.softplus, change, per_width)
+        return _softplus_secant(z, slope, change, per_width)
 
 
 @tf.custom_gradient
@@ -104,53 +132,67 @@ def _unbiased(z: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, Callable[..., 
     """
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None]:
-        return upstream * _unbiased_slope(z, 1.0 / width), None
+        return upstream * _unbiased_slope(z, width), None
 
     return _unbiased_value(tf.stop_gradient(z), width), gradient
 
 
 @fused
 def _unbiased_value(z: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    return _unbiased_parts(z, width)[0]
+
+
+@fused
+def _unbiased_slope(z: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    return _unbiased_parts(z, width)[1]
+
+
+@fused
+def _unbiased_linearized(z: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return _unbiased_parts(z, width)
+
+
+def _unbiased_parts(z: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Value, slope, and of softplus its slope and its value in widths: of one exponential."""
     a = z / width
-    return width * _unit_softplus(a) * tf.math.sigmoid(a)
+    e = tf.exp(-tf.abs(a))
+    larger = 1 / (1 + e)
+    smaller = e * larger
+    sigma = tf.where(a > 0, larger, smaller)
+    softplus = tf.nn.relu(a) + 2 * _atanh_of_small(e / (2 + e))
+    slope = sigma * (sigma + softplus * tf.where(a > 0, smaller, larger))
+    return width * softplus * sigma, slope, sigma, softplus
 
 
 @fused
-def _unbiased_slope(z: tf.Tensor, per_width: tf.Tensor) -> tf.Tensor:
-    a = z * per_width
-    sigma = tf.math.sigmoid(a)
-    return sigma * (sigma + _unit_softplus(a) * tf.math.sigmoid(-a))
-
-
-@fused
-def _unbiased_secant(z: tf.Tensor, change: tf.Tensor, per_width: tf.Tensor) -> tf.Tensor:
+def _unbiased_secant(
+    z: tf.Tensor, begin: tf.Tensor, softplus: tf.Tensor, change: tf.Tensor, per_width: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """By the product rule of secants, (p₁ − p₀)/b · (σ₀ + σ₁)/2 + (p₀ + p₁)/2 · (σ₁ − σ₀)/b.
 
-    With p softplus and σ its slope at the ends, and b the change in widths. As exact as
-    `_softplus_secant`, of which the first quotient is made.
+    With p softplus and σ its slope at the ends (`softplus` and `begin` at the first), and b the
+    change in widths. As exact as `_softplus_secant`, of which the first quotient is made.
     """
     a, b = z * per_width, change * per_width + _NEXT_TO_NOTHING
     c = a + b
-    # One exponential and one reciprocal for each end.
-    e_a, e_c = tf.exp(-tf.abs(a)), tf.exp(-tf.abs(c))
-    larger_a, larger_c = 1 / (1 + e_a), 1 / (1 + e_c)
-    smaller_a, smaller_c = e_a * larger_a, e_c * larger_c
-    begin, end = tf.where(a > 0, larger_a, smaller_a), tf.where(c > 0, larger_c, smaller_c)
-    without = tf.where(a > 0, smaller_a, larger_a)  # 1 − σ₀
+    e = tf.exp(-tf.abs(c))
+    larger = 1 / (1 + e)
+    end = tf.where(c > 0, larger, e * larger)
     near = tf.abs(b) < _FAR
-    t = _tanh_of_small(tf.where(near, b / 2, tf.zeros_like(b)))
-    softplus = tf.nn.relu(a) + 2 * _atanh_of_small(e_a / (2 + e_a))
-    risen = _unit_change(a, begin, b, near, t, e_c)
-    # σ₁ − σ₀ = σ₁ (1 − σ₀) (1 − e^-b); where b is large the plain difference is exact enough.
-    steeper = tf.where(near, end * without * 2 * t / (1 + t), end - begin)
+    sinh, cosh = _hyperbolic(tf.where(near, b / 2, tf.zeros_like(b)))
+    risen = _unit_change(a, begin, b, near, sinh, cosh, e)
+    # σ₁ − σ₀ = σ₁ (1 − σ₀) (1 − e^-b); where b is large the plain difference is exact enough. What
+    # 1 − σ₀ loses by rounding is lost of p₀ (1 − σ₀), which is small beside σ₀ there.
+    steeper = tf.where(near, end * (1 - begin) * 2 * sinh / (cosh + sinh), end - begin)
     unit = 1 / b  # before any product: a small one of small ones would be lost
-    return risen * unit * (begin + end) / 2 + (softplus + risen / 2) * (steeper * unit)
+    secant = risen * unit * (begin + end) / 2 + (softplus + risen / 2) * (steeper * unit)
+    return secant * change, secant
 
 
 @fused
 def _softplus_secant(
     z: tf.Tensor, slope: tf.Tensor, change: tf.Tensor, per_width: tf.Tensor
-) -> tf.Tensor:
+) -> tuple[tf.Tensor, tf.Tensor]:
     """(log(1 + e^(a+b)) − log(1 + e^a)) / b, with a and b the value and change in widths.
 
     Within a few roundings of 1 at every size, and the same from both ends. With the slope σ at a,
@@ -160,28 +202,41 @@ def _softplus_secant(
         (relu(a+b) − relu(a) + 2 atanh(v)) / b,     v = (r − 1) / (r + 1),
 
     with r = (1 + e) / (1 + e^-|a|) and e = e^-|a+b|: the first is log1p(σ expm1(b)), exact for a
-    small b, the second for a large one. In both |v| is at most 1/3.
+    small b, the second for a large one. In both |v| is at most 1/3. Times `change`, and itself.
     """
     a, b = z * per_width, change * per_width + _NEXT_TO_NOTHING
     near = tf.abs(b) < _FAR
-    return _unit_change(a, slope, b, near, _tanh_of_small(b / 2), tf.exp(-tf.abs(a + b))) / b
+    sinh, cosh = _hyperbolic(b / 2)
+    secant = _unit_change(a, slope, b, near, sinh, cosh, tf.exp(-tf.abs(a + b))) / b
+    return secant * change, secant
 
 
 def _unit_change(
-    a: tf.Tensor, slope: tf.Tensor, b: tf.Tensor, near: tf.Tensor, t: tf.Tensor, e: tf.Tensor
+    a: tf.Tensor,
+    slope: tf.Tensor,
+    b: tf.Tensor,
+    near: tf.Tensor,
+    sinh: tf.Tensor,
+    cosh: tf.Tensor,
+    e: tf.Tensor,
 ) -> tf.Tensor:
-    """log(1 + e^(a+b)) − log(1 + e^a), with t and e as in `_softplus_secant`."""
+    """log(1 + e^(a+b)) − log(1 + e^a), with t = sinh / cosh and e as in `_softplus_secant`."""
     r = (1 + e) * tf.maximum(slope, 1 - slope)
     # Not relu(a+b) − relu(a), which loses digits where both are large.
     risen = tf.where(a > 0, tf.maximum(b, -a), tf.nn.relu(a + b))
-    v = tf.where(near, slope * t, r - 1) / tf.where(near, 1 - t + slope * t, r + 1)
+    part = slope * sinh
+    v = tf.where(near, part, r - 1) / tf.where(near, cosh - sinh + part, r + 1)
     return tf.where(near, tf.zeros_like(b), risen) + 2 * _atanh_of_small(v)
 
 
-def _tanh_of_small(x: tf.Tensor) -> tf.Tensor:
-    """Tanh to a rounding for |x| up to 1/4: Lambert's continued fraction."""
+def _hyperbolic(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Two numbers whose quotient is tanh, to a rounding for |x| up to 1/4.
+
+    Lambert's continued fraction x / (1 + x² / (3 + x² / (5 + … / 11))) as one quotient, which is
+    left to be divided together with others.
+    """
     y = x * x
-    return x / (1 + y / (3 + y / (5 + y / (7 + y / (9 + y / 11)))))
+    return x * (10395 + y * (1260 + y * 21)), 10395 + y * (4725 + y * (210 + y))
 
 
 def _atanh_of_small(v: tf.Tensor) -> tf.Tensor:

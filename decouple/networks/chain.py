@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from decouple.errors import ConfigError
-from decouple.networks.activations import Activation
+from decouple.networks.activations import Activation, Kept
 from decouple.networks.architecture import Architecture, Conv, Pool
 from decouple.networks.convolution import convolved, convolved_scaled, side_by_side_to_batch
 from decouple.networks.network import Network, Size
@@ -36,8 +36,8 @@ class Linearization(NamedTuple):
     routes: tuple[tf.Tensor, ...]
 
 
-# Per convolution, what the activation was applied to, (1, H, W, C).
-Preactivations = tuple[tf.Tensor, ...]
+# What secants from an image need to know of it: per convolution, of its activations (1, H, W, C).
+AtImage = tuple[Kept, ...]
 
 
 class Chain(Network):
@@ -141,7 +141,7 @@ class Chain(Network):
                 weights += self.weights.kernels[layer.name].size
             else:
                 positions /= 4
-        return Size(activations, widest, weights)
+        return Size(activations, widest, weights, self.activation.kept)
 
     def resolve_layers(self, layers: int | str | Sequence[str]) -> tuple[str, ...]:
         """See `Architecture.resolve_layers`."""
@@ -221,27 +221,27 @@ class Chain(Network):
 
     def _forward(
         self, images: tf.Tensor, taps: Sequence[str], store: bool
-    ) -> tuple[list[tf.Tensor], Linearization, Preactivations]:
+    ) -> tuple[list[tf.Tensor], Linearization, AtImage]:
         h = images - self._offset
         taken: list[tf.Tensor] = []
-        slopes: list[tf.Tensor] = []
         routes: list[tf.Tensor] = []
-        preactivations: list[tf.Tensor] = []
+        at: list[Kept] = []
         for layer in self.layers:
             if isinstance(layer, Conv):
                 z = self._convolved(h, layer.name) + self._biases[layer.name]
                 width, level = self._widths[layer.name], self._levels[layer.name]
-                h = self.activation.value_of(z, width)
                 if store:
-                    slopes.append(self.activation.slope_of(z, width))
-                    preactivations.append(z)
+                    h, kept = self.activation.linearize(z, width)
+                    at.append(kept)
+                else:
+                    h = self.activation.value_of(z, width)
                 if layer.name in taps:
                     taken.append(h)
             else:
                 if store:
                     routes.append(self.pooling.routes_of(h, level))
                 h = self.pooling.value_of(h, level)
-        return taken, Linearization(tuple(slopes), tuple(routes)), tuple(preactivations)
+        return taken, Linearization(tuple(kept.slope for kept in at), tuple(routes)), tuple(at)
 
     def forward(self, images: tf.Tensor, taps: Sequence[str]) -> list[tf.Tensor]:
         """Activations of the layers `taps`, in the network's order, of images (B, H, W, 3)."""
@@ -249,11 +249,8 @@ class Chain(Network):
 
     def linearize(
         self, image: tf.Tensor, taps: Sequence[str]
-    ) -> tuple[list[tf.Tensor], Linearization, Preactivations]:
-        """At one image (1, H, W, 3): activations, their derivative, and pre-activations.
-
-        The last are those of all convolutions, for `secant`.
-        """
+    ) -> tuple[list[tf.Tensor], Linearization, AtImage]:
+        """At one image (1, H, W, 3): activations, their derivative, and what `secant` needs."""
         return self._forward(image, taps, store=True)
 
     def jvp(
@@ -275,7 +272,7 @@ class Chain(Network):
     def secant(
         self,
         point: Linearization,
-        preactivations: Preactivations,
+        at: AtImage,
         changes: tf.Tensor,
         taps: Sequence[str],
     ) -> tuple[list[tf.Tensor], Linearization]:
@@ -292,18 +289,18 @@ class Chain(Network):
         routes: list[tf.Tensor] = []
         for layer in self.layers:
             if isinstance(layer, Conv):
-                z, slope = preactivations[len(slopes)], point.slopes[len(slopes)]
+                kept = at[len(slopes)]
                 width, level = self._widths[layer.name], self._levels[layer.name]
                 change = self._convolved(h, layer.name)
-                h, secant = self.activation.secant_of(z, slope, change, width)
+                h, secant = self.activation.secant_of(kept, change, width)
                 slopes.append(secant)
                 if layer.name in taps:
                     taken.append(h)
             else:
                 # Before a pooling comes a convolution; average pooling leaves its values unused.
-                before = self.activation.value_of(z, width)
+                before = self.activation.value_at(kept, width)
                 if self.pooling is Pooling.MAX:  # it compares values, to the last digit
-                    after = self.activation.value_of(z + change, width)
+                    after = self.activation.value_of(kept.z + change, width)
                 else:  # no activation is below 0, but this sum may be by a rounding
                     after = tf.nn.relu(before + h)
                 h, route = self.pooling.secant_of(before, after, h, level)
@@ -367,8 +364,8 @@ class Chain(Network):
         return [(shape[1], shape[2]) for shape in shapes]
 
     def cut(
-        self, linearization: Linearization, at: Preactivations, shorter: Network, taps: int
-    ) -> tuple[Linearization, Preactivations]:
+        self, linearization: Linearization, at: AtImage, shorter: Network, taps: int
+    ) -> tuple[Linearization, AtImage]:
         """See `Network.cut`."""
         assert isinstance(shorter, Chain)
         depth = len(shorter._convolutions)

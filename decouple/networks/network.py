@@ -18,11 +18,13 @@ class Size(NamedTuple):
     activations : of all layers together
     widest : of the largest one
     weights : of the network
+    kept : for each activation, at an image, for what depends linearly on it and for secants
     """
 
     activations: float
     widest: float
     weights: int
+    kept: int = 2
 
 
 class Network(ABC):

@@ -9,6 +9,7 @@ from decouple.flow_kinds import FLOWS
 from decouple.flows import Lift
 from decouple.flows.symmetric import Symmetric
 from decouple.memory import available_bytes, gib, peak_memory_bytes, resident_bytes
+from decouple.networks.network import Size
 from decouple.pipeline.forecast import forecast
 from decouple.pipeline.inputs import Inputs
 
@@ -17,10 +18,10 @@ _RESIDENT = 800 * 2**20
 # Of a batch of backward passes at that layer: what comes in, its product with the slopes,
 # and what the convolution makes of it.
 _ALIVE = 3
-# Arrays of the activations' size that lie in memory at a time. Of the lift: slopes and
-# pre-activations at a step's start and the secants from it; of a loss that is descended: what is
-# kept on the way forward, and what comes back.
-_ARRAYS, _ARRAYS_OF_LOSS = 3, 4
+# Arrays of the activations' size that lie in memory at a time. Of the lift, beside what is kept of
+# a step's start (slopes, pre-activations), the secants from it; of a loss that is descended: what
+# is kept on the way forward, and what comes back.
+_SECANTS, _ARRAYS_OF_LOSS = 1, 4
 # And arrays of the widest layer's size while its secants are being made.
 _BEING_MADE = 6
 _DOUBLE = 8
@@ -32,7 +33,7 @@ def estimated_peak_bytes(inputs: Inputs) -> int:
     What it holds now (TensorFlow, the network's numbers, pictures) and, on top of it, what the
     largest picture needs:
 
-    - slopes, pre-activations and secants of all convolutions;
+    - slopes, pre-activations and secants of all convolutions, and of unbiased softplus two more;
     - where K = J Jᵀ is formed (the lift and projected descent), three arrays of the widest layer
       for a batch of backward passes, which `features.extractor` keeps below a limit, and J itself,
       unless it is above another limit (of the first layer alone where the lift's K is estimated);
@@ -51,10 +52,11 @@ def estimated_peak_bytes(inputs: Inputs) -> int:
     sizes = [picture.pixels.shape[:2] for picture in inputs.pictures.values()]
     pixels = max(height * width for height, width in (*sizes, inputs.size))
     size = np.dtype(inputs.extractor.dtype).itemsize
-    activations = widest = weights = 0.0
-    if inputs.network is not None:
-        activations, widest, weights = inputs.network.size_at(pixels)
-    needed = (_ARRAYS if _forms_normal_matrix(inputs) else _ARRAYS_OF_LOSS) * activations * size
+    none = Size(0, 0, 0)
+    of_network = none if inputs.network is None else inputs.network.size_at(pixels)
+    activations, widest, weights, kept = of_network
+    arrays = kept + _SECANTS
+    needed = (arrays if _forms_normal_matrix(inputs) else _ARRAYS_OF_LOSS) * activations * size
     if _forms_normal_matrix(inputs):
         features, part = inputs.extractor.size, inputs.extractor
         if isinstance(inputs.flow, Lift) and part.share_estimated(pixels) < 1:
@@ -64,7 +66,7 @@ def estimated_peak_bytes(inputs: Inputs) -> int:
         needed += jacobian if jacobian <= jacobian_limit() else 0
         needed += 3 * _DOUBLE * features**2
         if isinstance(inputs.flow, Lift) and isinstance(inputs.flow.stepper, Symmetric):
-            needed = max(needed, (_ARRAYS * activations + _BEING_MADE * widest) * _DOUBLE)
+            needed = max(needed, (arrays * activations + _BEING_MADE * widest) * _DOUBLE)
             # Kernels, those of the way back, and Anderson acceleration's iterates and residuals.
             needed += 2 * _DOUBLE * (weights + Symmetric.memory * 3 * pixels)
     now = resident_bytes() or _RESIDENT

@@ -1,10 +1,10 @@
 """What a pass through the network costs, in units of its bare convolutions.
 
-    python experiments/benchmarks/passes.py [pixels a side, 128]
+    [DECOUPLE_IMAGENET_VGG16=FILE] python experiments/benchmarks/passes.py [pixels a side, 128]
 
 Each kind of pass that the lift is made of, and the bare convolutions of the same network (no
 activation, no pooling, no means) on random numbers, turn about in one process. Printed and written
-to `reports/passes.md`.
+to `reports/passes.md`; of ImageNet's filters where their file is named.
 """
 
 from __future__ import annotations
@@ -21,33 +21,50 @@ import numpy as np
 import tensorflow as tf
 
 import decouple as dc
+from decouple.errors import NamedChoice
 from decouple.networks.architecture import Conv
 from experiments.benchmarks.timing import Timed, matrix_products, operations, turn_about
 from experiments.common import REPORTS, markdown_table
 
 ROUNDS = 9
 DEPTHS = (2, 5)
-HEADER = ["layers", "pass", "by the clock", "of the time computing", "of the matrix rate"]
+VARIABLE = "DECOUPLE_IMAGENET_VGG16"
+HEADER = [
+    "layers",
+    "precision",
+    "pass",
+    "by the clock",
+    "of the time computing",
+    "of the matrix rate",
+]
 
 
 def main(size: int = 128) -> None:
     """Measure and write."""
-    chain = dc.vgg19(weights="calibrated")
     image = dc.load("sample:astronaut", size=size, fit="crop").pixels.astype(float)
-    rows = []
-    for depth in DEPTHS:
-        rows += _measured(dc.ChannelMeans(chain, layers=depth), image)
+    chains = {"VGG-19, calibrated random filters": dc.vgg19(weights="calibrated")}
+    if trained := os.environ.get(VARIABLE):
+        chains["VGG-16, ImageNet's filters"] = dc.vgg16(weights=trained)
     text = f"""# What a pass costs
 
-Made by `python experiments/benchmarks/passes.py {size}`: VGG-19, calibrated random filters,
-softplus, average pooling, {size} px, float32. The first two columns of figures are ratios to the
-bare convolutions of one image through the same layers; a row of the Jacobian is one of a batch.
-The last is the share of the rate at which this machine multiplies float32 matrices. Least of
-{ROUNDS} rounds, turn about in one process.
-
-{markdown_table(HEADER, rows)}
+Made by `{VARIABLE}=FILE python experiments/benchmarks/passes.py {size}`, with {size} px. The first
+two columns of figures are ratios to the bare convolutions of one image through the same layers, in
+the same precision; a row of the Jacobian is one of a batch. The last is the share of the rate at
+which this machine multiplies matrices in it. Least of {ROUNDS} rounds, turn about in one process.
 """
+    for name, chain in chains.items():
+        rows = []
+        for depth in DEPTHS:
+            extractor = dc.ChannelMeans(chain, layers=depth)
+            for precision in (extractor, extractor.in_float64()):
+                rows += _measured(precision, image)
+        between = f"{_words(chain.activation)}, {_words(chain.pooling)} pooling"
+        text += f"\n## {name}, {between}\n\n{markdown_table(HEADER, rows)}"
     (REPORTS / "passes.md").write_text(text, encoding="utf-8")
+
+
+def _words(choice: NamedChoice) -> str:
+    return choice.value.replace("_", " ")
 
 
 def _measured(extractor: dc.ChannelMeans, image: np.ndarray) -> list[list[str]]:
@@ -59,8 +76,11 @@ def _measured(extractor: dc.ChannelMeans, image: np.ndarray) -> list[list[str]]:
     there = last.linearize(image)
     batch = len(next(last.jacobian_rows(there)))
     passes: dict[str, tuple[Callable[[], object], int]] = {
-        "bare convolutions": (_bare(extractor, image.shape, 1), 1),
-        f"bare convolutions, {batch} at a time": (_bare(extractor, image.shape, batch), batch),
+        "bare convolutions": (bare_convolutions(extractor, image.shape, 1), 1),
+        f"bare convolutions, {batch} at a time": (
+            bare_convolutions(extractor, image.shape, batch),
+            batch,
+        ),
         "measure": (lambda: extractor.measure(image), 1),
         "linearize": (lambda: extractor.linearize(image), 1),
         "secant": (lambda: extractor.secant(point, tangent), 1),
@@ -68,7 +88,7 @@ def _measured(extractor: dc.ChannelMeans, image: np.ndarray) -> list[list[str]]:
         "VJP": (lambda: extractor.vjp(point, cotangent), 1),
         f"a Jacobian's rows, {batch} at a time": (lambda: next(last.jacobian_rows(there)), batch),
     }
-    products, of_product = matrix_products()
+    products, of_product = matrix_products(extractor.dtype)
     timed = turn_about({**{name: run for name, (run, _) in passes.items()}, **products}, ROUNDS)
     rate = of_product / min(timed[name].least for name in products)
     work = operations(extractor.network, image.shape[0] * image.shape[1])
@@ -79,12 +99,14 @@ def _measured(extractor: dc.ChannelMeans, image: np.ndarray) -> list[list[str]]:
         of = Timed(own.least / count, own.median / count, own.computing / count)
         share = work / of.least / rate
         ratios = f"{of.least / bare.least:.2f}", f"{of.computing / bare.computing:.2f}"
-        lines.append([str(len(extractor.layers)), name, *ratios, f"{share:.0%}"])
+        lines.append([str(len(extractor.layers)), extractor.dtype, name, *ratios, f"{share:.0%}"])
         print(" ".join(lines[-1]), flush=True)
     return lines
 
 
-def _bare(extractor: dc.ChannelMeans, shape: tuple[int, ...], batch: int) -> Callable[[], object]:
+def bare_convolutions(
+    extractor: dc.ChannelMeans, shape: tuple[int, ...], batch: int
+) -> Callable[[], object]:
     """The convolutions alone, each on numbers of its own."""
     height, width, channels = shape
     inputs, kernels = [], []
@@ -92,8 +114,8 @@ def _bare(extractor: dc.ChannelMeans, shape: tuple[int, ...], batch: int) -> Cal
         if not isinstance(layer, Conv):
             height, width = height // 2, width // 2
             continue
-        inputs.append(tf.random.normal((batch, height, width, channels)))
-        kernels.append(tf.constant(extractor.network.weights.kernels[layer.name]))
+        inputs.append(tf.random.normal((batch, height, width, channels), dtype=extractor.dtype))
+        kernels.append(tf.constant(extractor.network.weights.kernels[layer.name], extractor.dtype))
         channels = layer.filters
 
     @tf.function

@@ -62,9 +62,9 @@ def evaluation(extractor: Features, image: np.ndarray) -> Callable[[], object]:
     return evaluate
 
 
-def matrix_products() -> tuple[dict[str, Callable[[], object]], float]:
-    """Products of float32 matrices by TensorFlow and by numpy, to be timed; operations of each."""
-    matrix = tf.random.normal((_MATRIX, _MATRIX))
+def matrix_products(dtype: str = "float32") -> tuple[dict[str, Callable[[], object]], float]:
+    """Products of matrices by TensorFlow and by numpy, to be timed; operations of each."""
+    matrix = tf.random.normal((_MATRIX, _MATRIX), dtype=dtype)
     product, array = tf.function(lambda: tf.matmul(matrix, matrix)), matrix.numpy()
     ways = {
         "tensorflow's product": lambda: product()[0, 0].numpy(),

@@ -244,6 +244,18 @@ class TestActivation:
         assert slope.min() >= 0
         assert slope.max() <= (1.1 if kind is Activation.UNBIASED_SOFTPLUS else 1)
 
+    @pytest.mark.parametrize("kind", list(Activation))
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_what_is_kept_for_secants_is_the_activation(self, kind, dtype):
+        z, width = tf.constant(np.linspace(-4, 4, 81), dtype), 0.1
+        value, kept = kind.linearize(z, width)
+        bound = 4 * np.finfo(dtype).eps
+        for found in (value, kind.value_at(kept, width)):
+            np.testing.assert_allclose(found, kind.value_of(z, width), rtol=bound)
+        np.testing.assert_allclose(kept.slope, kind.slope_of(z, width), rtol=bound)
+        stored = [x for x in kept if x is not None]
+        assert len(stored) == kind.kept
+
     def test_unbiased_softplus_has_relus_integral(self):
         z = np.linspace(-8, 8, 160001)
         over = Activation.UNBIASED_SOFTPLUS.value_of(tf.constant(z), 0.2).numpy() - np.maximum(z, 0)
@@ -292,9 +304,8 @@ class TestActivation:
             )(z, change)
         for part in [slice(None)] if together else range(len(sizes)):
             before = tf.constant(z[part])
-            found, secant = kind.secant_of(
-                before, kind.slope_of(before, width), tf.constant(change[part]), width
-            )
+            _, kept = kind.linearize(before, width)
+            found, secant = kind.secant_of(kept, tf.constant(change[part]), width)
             # What is next to nothing beside the change may be lost.
             np.testing.assert_allclose(secant * change[part], found, rtol=1e-6)
             np.testing.assert_array_less(
@@ -304,7 +315,7 @@ class TestActivation:
     @pytest.mark.parametrize("kind", list(Activation))
     def test_where_nothing_changes_a_secant_has_the_slope(self, kind):
         z = tf.constant([-3.0, -0.4, 0.0, 0.03, 2.0])
-        slope = kind.slope_of(z, 0.1)
-        difference, secant = kind.secant_of(z, slope, tf.zeros(5), 0.1)
+        _, kept = kind.linearize(z, 0.1)
+        difference, secant = kind.secant_of(kept, tf.zeros(5), 0.1)
         np.testing.assert_array_equal(difference, np.zeros(5))
-        np.testing.assert_allclose(secant, slope, rtol=1e-6)
+        np.testing.assert_allclose(secant, kept.slope, rtol=1e-6)

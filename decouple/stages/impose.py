@@ -43,12 +43,14 @@ class Imposed:
     ----------
     image : (H, W, 3) float64; its values may leave [0, 1]
     ways : {layer: Way}, the ways back to the noisified image it came from, for `noisify`
-    trace : one entry a layer, the last layer first
+    trace : one entry a layer, the last layer first; of one that did not arrive at once, its tries
+    retraced : whether each layer arrived as exactly as `retraced` asks for
     """
 
     image: np.ndarray
     ways: Mapping[str, Way] = field(repr=False)
     trace: tuple[LayerTrace, ...] = field(repr=False)
+    retraced: bool = True
 
 
 def impose(
@@ -61,6 +63,7 @@ def impose(
     hold: str = "reference",
     down_to: int = 1,
     retraced: bool = True,
+    share: float | None = None,
     observer: Observer = ignore,
     on_layer: OnLayer = lambda _layer, _image: None,
     move: Move = move_layer,
@@ -79,6 +82,9 @@ def impose(
     retraced : whether steps may be taken back, or once more by `noisify`, and are solved exactly
         enough for that. If not, features are near (see `stages.accuracy`) for less: half the passes
         or fewer of three layers of ImageNet's filters. Ways that are followed stay exact
+    share : of the tolerance, what steps are solved to that may be taken back. Where it is given, a
+        layer that does not arrive in them, and those before it, are imposed as if `retraced` were
+        false
     hold : towards what the layers before the active one are kept: the `reference`, as the thesis's
         text has it, or their own `features` to be imposed later, as its code does
     down_to : number of the layer to stop at, from 1 for the first
@@ -112,6 +118,8 @@ def impose(
     traces: list[LayerTrace] = []
     ways: dict[str, Way] = {}
     held = reference.features if Hold.named(hold) is Hold.REFERENCE else features.values
+    exactly = needed_by_retracing(tolerance * (1.0 if share is None else share))
+    nearly = needed_by_features(tolerance)
     for depth in range(len(extractor.layers), down_to - 1, -1):
         part = extractor.first(depth)
         layer = part.layers[-1]
@@ -122,16 +130,17 @@ def impose(
             part,
             start,
             end,
-            tolerance=needed_by_retracing(tolerance),
-            near=None if retraced else needed_by_features(tolerance),
+            tolerance=exactly,
+            near=None if retraced else nearly,
             way=way,
             stage="impose",
             nearby=functools.partial(reference.factor, extractor, depth, x.size),
         )
-        for how, along in _attempts(motion, flow):
+        for how, along in _attempts(motion, flow, None if share is None else nearly):
             moved, trace = move(x, along, how, observer)
             traces.append(trace)
             if how.arrived(trace.stop_reason):
+                retraced = along.near is None
                 break
         x = moved.image
         if moved.way is not None:
@@ -139,14 +148,15 @@ def impose(
         on_layer(layer, x)
         if not how.arrived(trace.stop_reason):
             raise StageError(failure(trace, part), Imposed(x, ways, tuple(traces)))
-    return Imposed(x, ways, tuple(traces))
+    return Imposed(x, ways, tuple(traces), retraced)
 
 
-def _attempts(motion: Motion, flow: Flow) -> Iterator[tuple[Flow, Motion]]:
+def _attempts(motion: Motion, flow: Flow, near: float | None) -> Iterator[tuple[Flow, Motion]]:
     """The ways to the features, until one arrives.
 
     Where the lift does not get there along the features of the way out: along those that it would
-    take without, then in Newton steps, which look for the features and not for a path.
+    take without, then in Newton steps, which look for the features and not for a path. And all of
+    them once more in steps that end near the features, if those will do.
     """
     yield flow, motion
     if not in_symmetric_steps(flow):
@@ -154,3 +164,5 @@ def _attempts(motion: Motion, flow: Flow) -> Iterator[tuple[Flow, Motion]]:
     if motion.way is not None and motion.way.curve is not None:
         yield flow, replace(motion, way=Way((), motion.way.factors))
     yield Lift(Newton()), motion
+    if near is not None and motion.near is None:
+        yield from _attempts(replace(motion, near=near), flow, None)

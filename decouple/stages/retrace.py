@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from decouple.features.features import Features
-from decouple.flows.lift import Lift, in_symmetric_steps
+from decouple.flows.lift import Lift
 from decouple.flows.motion import Flow
 from decouple.flows.trace import LayerTrace, Observer, StepReport, ignore
 from decouple.stages.impose import Imposed, impose
@@ -111,23 +110,32 @@ def impose_retraced(
         "flow": flow or Lift.suited_to(extractor),
         "move": move,
     }
+    how = {**common, "observer": observer, "tolerance": tolerance}
     retraced = check_passes != 0
-    share, further = (_FIRST_LAYER, _FURTHER_LAYERS) if retraced else (1.0, 1.0)
+    share, further = _FIRST_LAYER, _FURTHER_LAYERS
     above: Imposed | None = None
     if len(extractor.layers) > 1:
-        how = {**common, "hold": hold, "observer": observer, "down_to": 2}
-        above = _imposed(image, features, extractor, further, tolerance, retraced, how)
-        image = above.image
+        above = impose(
+            image,
+            features,
+            extractor,
+            hold=hold,
+            down_to=2,
+            retraced=retraced,
+            share=further,
+            **how,
+        )
+        image, retraced = above.image, above.retraced
     first, one = extractor.layers[0], extractor.first(1)
 
     def on_top(done: Imposed) -> Imposed:
         if above is None:
             return done
-        return replace(done, ways={**above.ways, **done.ways}, trace=above.trace + done.trace)
+        ways, trace = {**above.ways, **done.ways}, above.trace + done.trace
+        return replace(done, ways=ways, trace=trace, retraced=above.retraced and done.retraced)
 
     try:
-        how = {**common, "observer": observer}
-        imposed = on_top(_imposed(image, features, one, share, tolerance, retraced, how))
+        imposed = on_top(impose(image, features, one, retraced=retraced, share=share, **how))
     except StageError as error:
         before = () if above is None else above.trace
         raise error.after(before) from None
@@ -167,8 +175,8 @@ def impose_retraced(
             apart = max(relative_distances(held, features).values()) if held else math.inf
             traceable = apart <= RETRACED
             done = Retraced(imposed, held, traceable, trace)
-            # Without ways there is nothing that smaller steps could keep to.
-            if traceable or first not in ways or not tries_left:
+            # Without ways that can be taken back there is nothing that smaller steps could keep to.
+            if traceable or first not in ways or not imposed.retraced or not tries_left:
                 return done
             missed = math.sqrt(apart / RETRACED)
             share /= min(_SAFETY * missed, _MOST_AT_A_TIME)
@@ -187,32 +195,6 @@ def impose_retraced(
     except _Spent:
         return replace(done, trace=trace)
     return done
-
-
-def _imposed(
-    image: np.ndarray,
-    features: DecoupledFeatures,
-    extractor: Features,
-    share: float,
-    tolerance: float,
-    retraced: bool,
-    how: Mapping[str, Any],
-) -> Imposed:
-    """Imposed so exactly that it can be retraced, at that share of the tolerance; or else, where
-    that does not arrive, as exactly as features need."""
-    try:
-        return impose(
-            image, features, extractor, tolerance=share * tolerance, retraced=retraced, **how
-        )
-    except StageError as error:
-        if not (retraced and in_symmetric_steps(how["flow"])):
-            raise
-        tried = error.partial.trace
-        try:
-            done = impose(image, features, extractor, tolerance=tolerance, retraced=False, **how)
-        except StageError as last:
-            raise last.after(tried) from None
-        return replace(done, trace=tried + done.trace)
 
 
 def distances(a: DecoupledFeatures, b: DecoupledFeatures) -> dict[str, float]:

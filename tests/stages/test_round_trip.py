@@ -316,6 +316,11 @@ class TestFailure:
         features = DecoupledFeatures(source.features.values)
         done = impose_retraced(target.image, features, two, reference, move=exact_ones_end)
         imposed = {t.layer: t for t in done.imposed.trace}
+        # Newton steps are tried as well; what has arrived is not imposed once more.
+        layers = sorted([ONE, TWO, ending, ending], reverse=True)
+        assert [t.layer for t in done.imposed.trace] == layers
+        assert not done.imposed.retraced
+        assert not done.traceable
         assert all(t.stop_reason is StopReason.REACHED for t in imposed.values())
         for layer, trace in imposed.items():
             wanted = np.mean(np.square(features.values[layer]))

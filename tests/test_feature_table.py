@@ -159,6 +159,19 @@ def test_steps_of_a_method_with_error_control_follow_too(tmp_path: Path) -> None
     assert 0 < told["largest_error"] < 1e-3, "those it is held against are others"
 
 
+def test_what_does_not_control_its_error_is_not_held_against_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = folder_of(tmp_path / "photos", 1)
+    words = (*QUICK, "layers=2", "stepper=euler", "stepper.steps=2", f"source={photos}")
+    told = metrics_of(ran(tmp_path / "run", *words, "table.checked=1"))["feature_table"]["accuracy"]
+    assert told["largest_error"] is None
+    assert told["errors"] == {}
+    assert "with euler steps does not control its error" in " ".join(
+        capsys.readouterr().err.split()
+    )
+
+
 def test_shards_together_are_the_table_of_one_run(photos: Path, run_dir: Path) -> None:
     words = (f"source={photos}", "layers=2", "table.checked=0")
     shards = [ran(photos.parent / f"shard{k}", *QUICK, *words, f"shard={k}/2") for k in (1, 2)]

@@ -210,6 +210,13 @@ def test_a_plan_counts_the_frames(capsys) -> None:
     assert "about 1700 passes" in capsys.readouterr().err
 
 
+def test_a_plan_counts_what_stands_beside(capsys) -> None:
+    words = ["interpolate.beside=[noise,gram]", "stop.max_iterations=400"]
+    assert main([*RUN, "frames=5", *words, "plan=true"]) == 0
+    # 400 iterations of L-BFGS, 5 evaluations for 4 of them, 2 passes each, of 10 images.
+    assert "at most about 12000 passes" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["a.png", "a"])
 def test_other_animations_are_refused(name, tmp_path) -> None:
     with pytest.raises(ImageError, match=r"\.gif, \.webp or \.mp4"):

@@ -11,6 +11,7 @@ import numpy as np
 from decouple.errors import ConfigError
 from decouple.experiments.interpolate import GRAM, NOISE
 from decouple.flows import StopRules
+from decouple.flows.cost import passes_of_descent
 from decouple.flows.matching import Matching
 from decouple.flows.trace import Observer, StepReport
 from decouple.gatys import Objective, Weighted, optimize, texture
@@ -34,6 +35,12 @@ def check_beside(inputs: Inputs) -> None:
             f"interpolate.beside: {GRAM} needs vgg16 or vgg19, the layers of whose network have "
             "Gram matrices"
         )
+
+
+def most_passes_beside(inputs: Inputs, frames: int) -> int:
+    """Passes that all images of `interpolate.beside` may take; Newton steps take fewer."""
+    how, rule = descent(inputs)
+    return round(len(inputs.config.interpolate.beside) * frames * passes_of_descent(rule, how))
 
 
 def made_beside(run: Run, frames: int) -> dict[str, list[Made]]:

@@ -133,9 +133,9 @@ def _settled(run: Run, every: Sequence[ListedPicture]) -> float:
     Found on pictures from all over the folder, whichever are this run's: shards are parts of one
     table. A run that goes on stays with what it has found.
     """
-    asked, flow = float(run.config.table.accuracy), run.inputs.flow
+    asked = float(run.config.table.accuracy)
     following = asked * _AT_FIRST
-    if len(run.extractor.layers) == 1 or not FLOWS.named(flow.name).controls_error(flow):
+    if len(run.extractor.layers) == 1 or not _controls_error(run):
         return following  # nothing is moved, or in steps that are as they are
     folder = run.recorder.folder.path
     if files.there(folder / ABOUT):
@@ -151,6 +151,11 @@ def _settled(run: Run, every: Sequence[ListedPicture]) -> float:
     else:
         run.say(f"table.accuracy={asked:g} may not be met: features still change by {apart:.0e}")
     return following
+
+
+def _controls_error(run: Run) -> bool:
+    flow = run.inputs.flow
+    return FLOWS.named(flow.name).controls_error(flow)
 
 
 def _middles(count: int) -> set[int]:
@@ -292,6 +297,12 @@ def _checked(
     able = [p for p in pictures if rows.row(p.path).status == DONE]
     if len(run.extractor.layers) == 1 or not able:
         return found  # nothing was moved
+    if not _controls_error(run):
+        run.say(
+            f"How exact decoupled features are is not known: flow={run.inputs.flow.name} with "
+            f"{run.inputs.flow.stepper_name} steps does not control its error"
+        )
+        return found
     for place in sorted({round(k) for k in np.linspace(0, len(able) - 1, min(many, len(able)))}):
         picture = able[place]
         run.show(f"Checking {picture.path}")

@@ -14,7 +14,7 @@ from decouple.flows.lift import Lift
 from decouple.flows.paths import PathKind
 from decouple.judges import READING_OF_LAYERS, READING_OF_PIXELS, of_halves
 from decouple.networks import Chain
-from decouple.pipeline.between import check_beside, made_beside
+from decouple.pipeline.between import check_beside, made_beside, most_passes_beside
 from decouple.pipeline.forecast import Forecast, of_passes
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.running import Run
@@ -110,9 +110,11 @@ def check_inputs(inputs: Inputs) -> None:
 
 
 def forecast(inputs: Inputs) -> Forecast:
-    """Passes and time, about: of the lift, and of a factor or two."""
-    passes = (inputs.config.frames - 1) * _PASSES + inputs.extractor.size
-    return of_passes(inputs, passes, bound=False)
+    """Passes and time, about: of the lift, and of a factor or two; of what is beside, at most."""
+    frames = inputs.config.frames
+    beside = most_passes_beside(inputs, frames)
+    passes = (frames - 1) * _PASSES + inputs.extractor.size
+    return of_passes(inputs, passes + beside, bound=beside > 0)
 
 
 def _digits(frames: int) -> int:

@@ -4,21 +4,16 @@
 
 FILE holds VGG-16's ImageNet convolutions in Keras's layout (`vgg16_weights_tf_dim_ordering_tf_
 kernels_notop.h5`). Writes `reports/imagenet.md`, after every run what is known by then, and the
-panel of the first. Each core does a run at a time: a run on two does not end in half the time.
+panel of the first. One run at a time, each with all cores, as a user's would be.
 """
 
 from __future__ import annotations
 
 import os
-import queue
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +47,7 @@ TRANSFERS = [
     *("seconds", "seconds of the check", "given back"),
 ]
 CHECK = "noisify_result"
-# One only where processes cannot be kept to a core (macOS, Windows): they would be in each
-# other's way.
-CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def row(picture: str, metrics: dict[str, Any], seconds: float) -> list[str]:
@@ -106,22 +99,6 @@ def timed(
         return None, time.perf_counter() - began
 
 
-def each_on_a_core(jobs: list[Callable[[], None]]) -> None:
-    """Do jobs that start processes, as many at a time as there are cores, each on one."""
-    cores: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for core in CORES:
-        cores.put(core)
-
-    def stay() -> None:
-        # Of this thread, and of the processes that it starts.
-        if len(CORES) > 1:
-            os.sched_setaffinity(0, {cores.get()})
-
-    with ThreadPoolExecutor(len(CORES), initializer=stay) as pool:
-        for done in [pool.submit(job) for job in jobs]:
-            done.result()
-
-
 def main() -> int:
     """Run all, write the report."""
     weights = os.environ.get(VARIABLE, "")
@@ -129,40 +106,36 @@ def main() -> int:
         print(f"error: {VARIABLE} must name a file of VGG-16's ImageNet filters", file=sys.stderr)
         return 2
     network = ("network=vgg16", f"network.weights={weights}")
-    # {table: {place: line}}; runs do not end in the order in which they began.
-    tables: dict[str, dict[int, list[str]]] = {"two": {}, "three": {}, "pairs": {}}
-    writing = threading.Lock()
+    tables: dict[str, list[list[str]]] = {"two": [], "three": [], "pairs": []}
 
-    def told(table: str, place: int, line: list[str]) -> None:
-        with writing:
-            tables[table][place] = line
-            write({name: [held[k] for k in sorted(held)] for name, held in tables.items()})
+    def told(table: str, line: list[str]) -> None:
+        tables[table].append(line)
+        write(tables)
 
-    def self_transfer(table: str, place: int, picture: str, source: str, size: int) -> None:
+    def self_transfer(table: str, picture: str, source: str, size: int) -> None:
         layers = 2 if table == "two" else 3
         settings = (f"source={source}", f"layers={layers}", f"image.size={size}")
-        keep = {"panel.png": NAME} if table == "two" and place == 0 else {}
+        keep = {"panel.png": NAME} if table == "two" and not tables["two"] else {}
         metrics, seconds = timed("+experiment=self_transfer", *network, *settings, keep=keep)
         failed = [picture, "no result", *["–"] * 3, f"{seconds:.0f}", "–", "–"]
-        told(table, place, row(picture, metrics, seconds) if metrics else failed)
+        told(table, row(picture, metrics, seconds) if metrics else failed)
 
-    def transfer(place: int, source: str, target: str, size: int) -> None:
+    def transfer(source: str, target: str, size: int) -> None:
         pair = (f"source=sample:{source}", f"target=sample:{target}", "layers=3")
         metrics, seconds = timed("+experiment=transfer", *network, *pair, f"image.size={size}")
         failed = [source, target, str(size), "no result", "–", f"{seconds:.0f}", *["–"] * 2]
         done = transferred(source, target, size, metrics, seconds) if metrics else failed
-        told("pairs", place, done)
+        told("pairs", done)
 
     with tempfile.TemporaryDirectory() as folder:
         wall = Path(folder) / "wall.png"
         dc.save(drawn_wall(150), wall)
-        jobs: list[Callable[[], None]] = []
         for table, pictures, size in (("two", TWO_LAYERS, 150), ("three", THREE_LAYERS, 128)):
-            for place, picture in enumerate(pictures):
+            for picture in pictures:
                 source = str(wall) if picture == WALL else f"sample:{picture}"
-                jobs.append(partial(self_transfer, table, place, picture, source, size))
-        jobs += [partial(transfer, place, *pair) for place, pair in enumerate(PAIRS)]
-        each_on_a_core(jobs)
+                self_transfer(table, picture, source, size)
+        for pair in PAIRS:
+            transfer(*pair)
     return 0
 
 
@@ -172,8 +145,8 @@ def write(tables: dict[str, list[list[str]]]) -> None:
 
 Made by `{VARIABLE}=FILE python experiments/imagenet.py`. Network: VGG-16 with the filters that were
 trained on ImageNet, unbiased softplus, smooth maximum pooling (the defaults for trained filters);
-the lift in symmetric steps, tolerance 1e-4, seed 0. Seconds are those of the whole command on one
-core of a machine with {len(CORES)}, while others do other runs.
+the lift in symmetric steps, tolerance 1e-4, seed 0. Seconds are those of the whole command, start
+and figures included, alone on a machine with {CORES} cores.
 
 *Growth of errors*: how many times larger a small change of the image is when it has come back
 through a layer; it is found on the way out, and each step is solved as exactly as it asks for.

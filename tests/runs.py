@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,6 +17,12 @@ from decouple.stages import layerwise
 
 def read(folder: Path, name: str = "metrics.json") -> dict[str, Any]:
     return json.loads((folder / name).read_text(encoding="utf-8"))
+
+
+def arrays(folder: Path) -> dict[str, np.ndarray]:
+    """Those of result.npz; the file is closed."""
+    with np.load(folder / "result.npz") as held:
+        return dict(held)
 
 
 def cut(monkeypatch: pytest.MonkeyPatch, words: list[str], picture: str, within: str = "") -> None:

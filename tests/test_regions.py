@@ -12,7 +12,7 @@ from decouple import images
 from decouple.features.regions import region_weights
 from decouple.features.statistics import covariance, gram, means
 from decouple.run import main
-from tests.runs import check_refused, cut, read
+from tests.runs import arrays, check_refused, cut, read
 
 COMMON = ["network.weights=calibrated", "source=sample:coffee", "target=sample:chelsea"]
 STYLE = ["+experiment=gatys_course", *COMMON, "layers=2", "gatys.content.layers=[block2_conv1]"]
@@ -38,7 +38,7 @@ def ran(folder: str, *words: str) -> Path:
 
 
 def result(run_dir: Path) -> np.ndarray:
-    return np.load(run_dir / "result.npz")["result"]
+    return arrays(run_dir)["result"]
 
 
 def test_weights_are_shares_of_the_pixels() -> None:

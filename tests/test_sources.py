@@ -12,7 +12,7 @@ from decouple.record.folder import RunFolder
 from decouple.run import main
 from decouple.stages import DecoupledFeatures, weighted_mean
 from tests.images.pictures import colours, stored
-from tests.runs import cut, read
+from tests.runs import arrays, cut, read
 
 COMMON = ["network.weights=calibrated", "target=sample:chelsea", "image.size=24"]
 STYLE = ["+experiment=gatys_course", *COMMON, "layers=2", "gatys.content.layers=[block2_conv1]"]
@@ -22,7 +22,7 @@ BOTH = pytest.mark.parametrize("words", [STYLE, TRANSFER], ids=["style", "transf
 
 
 def result(run_dir: Path) -> np.ndarray:
-    return np.load(run_dir / "result.npz")["result"]
+    return arrays(run_dir)["result"]
 
 
 def ran(folder: Path, *words: str) -> Path:
@@ -44,7 +44,7 @@ def test_features_are_averaged_with_their_weights(tmp_path: Path) -> None:
     """The first layer's decoupled features are its raw ones."""
     words = [*TRANSFER, "source=sample:coffee", "sources=[sample:brick]", "source_weights=[1,3]"]
     run_dir = ran(tmp_path / "run", *words)
-    held = np.load(run_dir / "result.npz")
+    held = arrays(run_dir)
     first, second = (held[f"noisify_{role}/block1_conv1"] for role in ("source", "source_2"))
     own = read(run_dir)["transfer"]
     mean = (first + 3 * second) / 4

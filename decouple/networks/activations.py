@@ -113,12 +113,13 @@ def _softplus(z: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, Callable[..., 
 
 @fused
 def _softplus_value(z: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    return width * _unit_softplus(z / width)
+    a = z / width
+    return width * _unit_softplus(a, tf.exp(-tf.abs(a)))
 
 
-def _unit_softplus(a: tf.Tensor) -> tf.Tensor:
+def _unit_softplus(a: tf.Tensor, e: tf.Tensor) -> tf.Tensor:
+    """log(1 + e^a), with e = e^-|a|."""
     # max(a, 0) + log1p(e), log1p(e) = 2 atanh(e / (2 + e)); |e / (2 + e)| is at most 1/3.
-    e = tf.exp(-tf.abs(a))
     return tf.nn.relu(a) + 2 * _atanh_of_small(e / (2 + e))
 
 
@@ -159,7 +160,7 @@ def _unbiased_parts(z: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, ...]:
     larger = 1 / (1 + e)
     smaller = e * larger
     sigma = tf.where(a > 0, larger, smaller)
-    softplus = tf.nn.relu(a) + 2 * _atanh_of_small(e / (2 + e))
+    softplus = _unit_softplus(a, e)
     slope = sigma * (sigma + softplus * tf.where(a > 0, smaller, larger))
     return width * softplus * sigma, slope, sigma, softplus
 

@@ -135,7 +135,7 @@ def _settled(run: Run, every: Sequence[ListedPicture]) -> float:
     """
     asked = float(run.config.table.accuracy)
     following = asked * _AT_FIRST
-    if len(run.extractor.layers) == 1 or not _controls_error(run):
+    if len(run.extractor.layers) == 1 or not run.inputs.controls_error:
         return following  # nothing is moved, or in steps that are as they are
     folder = run.recorder.folder.path
     if files.there(folder / ABOUT):
@@ -151,11 +151,6 @@ def _settled(run: Run, every: Sequence[ListedPicture]) -> float:
     else:
         run.say(f"table.accuracy={asked:g} may not be met: features still change by {apart:.0e}")
     return following
-
-
-def _controls_error(run: Run) -> bool:
-    flow = run.inputs.flow
-    return FLOWS.named(flow.name).controls_error(flow)
 
 
 def _middles(count: int) -> set[int]:
@@ -297,7 +292,7 @@ def _checked(
     able = [p for p in pictures if rows.row(p.path).status == DONE]
     if len(run.extractor.layers) == 1 or not able:
         return found  # nothing was moved
-    if not _controls_error(run):
+    if not run.inputs.controls_error:
         run.say(
             f"How exact decoupled features are is not known: flow={run.inputs.flow.name} with "
             f"{run.inputs.flow.stepper_name} steps does not control its error"

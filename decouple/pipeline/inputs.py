@@ -140,6 +140,11 @@ class Inputs:
         return experiment_named(self.config.experiment)
 
     @property
+    def controls_error(self) -> bool:
+        """Whether what the flow's steps leave is held to what was asked for."""
+        return FLOWS.named(self.flow.name).controls_error(self.flow)
+
+    @property
     def source(self) -> np.ndarray:
         """Pixels (H, W, 3), float32, of the picture that gives its features, as they are seen.
 

@@ -63,7 +63,8 @@ def impose(
     hold: str = "reference",
     down_to: int = 1,
     retraced: bool = True,
-    share: float | None = None,
+    share: float = 1.0,
+    or_near: bool = False,
     observer: Observer = ignore,
     on_layer: OnLayer = lambda _layer, _image: None,
     move: Move = move_layer,
@@ -82,9 +83,9 @@ def impose(
     retraced : whether steps may be taken back, or once more by `noisify`, and are solved exactly
         enough for that. If not, features are near (see `stages.accuracy`) for less: half the passes
         or fewer of three layers of ImageNet's filters. Ways that are followed stay exact
-    share : of the tolerance, what steps are solved to that may be taken back. Where it is given, a
-        layer that does not arrive in them, and those before it, are imposed as if `retraced` were
-        false
+    share : of the tolerance, to what steps are solved that may be taken back
+    or_near : whether a layer that does not arrive in such steps, and those before it, are imposed
+        as if `retraced` were false
     hold : towards what the layers before the active one are kept: the `reference`, as the thesis's
         text has it, or their own `features` to be imposed later, as its code does
     down_to : number of the layer to stop at, from 1 for the first
@@ -118,25 +119,28 @@ def impose(
     traces: list[LayerTrace] = []
     ways: dict[str, Way] = {}
     held = reference.features if Hold.named(hold) is Hold.REFERENCE else features.values
-    exactly = needed_by_retracing(tolerance * (1.0 if share is None else share))
-    nearly = needed_by_features(tolerance)
     for depth in range(len(extractor.layers), down_to - 1, -1):
         part = extractor.first(depth)
         layer = part.layers[-1]
         start = reference.vector(part)
         end = part.join({**held, layer: features.values[layer]})
         way = features.ways[layer].reversed() if layer in features.ways else None
-        motion = Motion(
+        exactly = Motion(
             part,
             start,
             end,
-            tolerance=exactly,
-            near=None if retraced else nearly,
+            tolerance=needed_by_retracing(share * tolerance),
             way=way,
             stage="impose",
             nearby=functools.partial(reference.factor, extractor, depth, x.size),
         )
-        for how, along in _attempts(motion, flow, None if share is None else nearly):
+        nearly = replace(
+            exactly, tolerance=needed_by_retracing(tolerance), near=needed_by_features(tolerance)
+        )
+        motions = [exactly] if retraced else [nearly]
+        if retraced and or_near and in_symmetric_steps(flow):
+            motions.append(nearly)
+        for how, along in (attempt for m in motions for attempt in _attempts(m, flow)):
             moved, trace = move(x, along, how, observer)
             traces.append(trace)
             if how.arrived(trace.stop_reason):
@@ -151,12 +155,11 @@ def impose(
     return Imposed(x, ways, tuple(traces), retraced)
 
 
-def _attempts(motion: Motion, flow: Flow, near: float | None) -> Iterator[tuple[Flow, Motion]]:
+def _attempts(motion: Motion, flow: Flow) -> Iterator[tuple[Flow, Motion]]:
     """The ways to the features, until one arrives.
 
     Where the lift does not get there along the features of the way out: along those that it would
-    take without, then in Newton steps, which look for the features and not for a path. And all of
-    them once more in steps that end near the features, if those will do.
+    take without, then in Newton steps, which look for the features and not for a path.
     """
     yield flow, motion
     if not in_symmetric_steps(flow):
@@ -164,5 +167,3 @@ def _attempts(motion: Motion, flow: Flow, near: float | None) -> Iterator[tuple[
     if motion.way is not None and motion.way.curve is not None:
         yield flow, replace(motion, way=Way((), motion.way.factors))
     yield Lift(Newton()), motion
-    if near is not None and motion.near is None:
-        yield from _attempts(replace(motion, near=near), flow, None)

@@ -110,9 +110,8 @@ def impose_retraced(
         "flow": flow or Lift.suited_to(extractor),
         "move": move,
     }
-    how = {**common, "observer": observer, "tolerance": tolerance}
-    retraced = check_passes != 0
-    share, further = _FIRST_LAYER, _FURTHER_LAYERS
+    how = {**common, "observer": observer, "tolerance": tolerance, "or_near": True}
+    retraced, share = check_passes != 0, _FIRST_LAYER
     above: Imposed | None = None
     if len(extractor.layers) > 1:
         above = impose(
@@ -122,7 +121,7 @@ def impose_retraced(
             hold=hold,
             down_to=2,
             retraced=retraced,
-            share=further,
+            share=_FURTHER_LAYERS,
             **how,
         )
         image, retraced = above.image, above.retraced
@@ -185,8 +184,8 @@ def impose_retraced(
                 again = again.halved()
             features = replace(features, ways={**features.ways, first: again})
             try:
-                how = {**common, "observer": watched}
-                imposed = on_top(impose(image, features, one, tolerance=share * tolerance, **how))
+                again_so = {**common, "observer": watched, "tolerance": share * tolerance}
+                imposed = on_top(impose(image, features, one, **again_so))
             except StageError as error:
                 return replace(done, trace=trace + error.partial.trace)
             more = imposed.trace[len(above.trace) if above else 0 :]

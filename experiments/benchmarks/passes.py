@@ -76,9 +76,9 @@ def _measured(extractor: dc.ChannelMeans, image: np.ndarray) -> list[list[str]]:
     there = last.linearize(image)
     batch = len(next(last.jacobian_rows(there)))
     passes: dict[str, tuple[Callable[[], object], int]] = {
-        "bare convolutions": (bare_convolutions(extractor, image.shape, 1), 1),
+        "bare convolutions": (_bare(extractor, image.shape, 1), 1),
         f"bare convolutions, {batch} at a time": (
-            bare_convolutions(extractor, image.shape, batch),
+            _bare(extractor, image.shape, batch),
             batch,
         ),
         "measure": (lambda: extractor.measure(image), 1),
@@ -104,9 +104,7 @@ def _measured(extractor: dc.ChannelMeans, image: np.ndarray) -> list[list[str]]:
     return lines
 
 
-def bare_convolutions(
-    extractor: dc.ChannelMeans, shape: tuple[int, ...], batch: int
-) -> Callable[[], object]:
+def _bare(extractor: dc.ChannelMeans, shape: tuple[int, ...], batch: int) -> Callable[[], object]:
     """The convolutions alone, each on numbers of its own."""
     height, width, channels = shape
     inputs, kernels = [], []

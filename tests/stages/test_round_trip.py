@@ -20,7 +20,8 @@ from decouple.stages import (
     noisify,
     round_trip,
 )
-from decouple.stages.layerwise import move_layer
+from decouple.stages.accuracy import needed_by_retracing
+from decouple.stages.layerwise import DEFAULT_TOLERANCE, move_layer
 
 ONE, TWO = "block1_conv1", "block2_conv1"
 
@@ -308,7 +309,11 @@ class TestFailure:
         pictures = photograph(32, 21).reshape(2, 16, 21, 3)
         source, target = (noisify(x, two, reference) for x in pictures)
 
+        tolerances = {True: set(), False: set()}
+
         def exact_ones_end(image, motion, flow, observer):
+            if motion.stage == "impose":
+                tolerances[motion.near is None].add(motion.tolerance)
             if motion.near is None and motion.extractor.layers[-1] == ending:
                 flow = replace(flow, stepper=replace(flow.stepper, max_steps=1))
             return move_layer(image, motion, flow, observer)
@@ -321,6 +326,9 @@ class TestFailure:
         assert [t.layer for t in done.imposed.trace] == layers
         assert not done.imposed.retraced
         assert not done.traceable
+        # Only what may be taken back is solved more exactly than was asked for.
+        assert tolerances[False] == {needed_by_retracing(DEFAULT_TOLERANCE)}
+        assert max(tolerances[True]) < min(tolerances[False])
         assert all(t.stop_reason is StopReason.REACHED for t in imposed.values())
         for layer, trace in imposed.items():
             wanted = np.mean(np.square(features.values[layer]))

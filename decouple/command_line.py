@@ -6,6 +6,7 @@ for, and the help page, all without TensorFlow.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -197,7 +198,8 @@ def _reason(lines: list[str]) -> str:
         option, *kind = lines[0].split("'")[1::2]
         if not kind:  # of a mapping without a schema, such as hydra.job.env_set
             return f"'{option}' is not there to be changed: a new entry takes a plus sign"
-        owner = kind[0].removesuffix("Config").lower() or "config"
+        of_two_words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind[0].removesuffix("Config"))
+        owner = of_two_words.lower() or "config"
         return f"'{option}' is not an option of {owner}: it would be ignored"
     key = next((line[len("full_key: ") :] for line in lines if line.startswith("full_key:")), "")
     return f"{key}: {lines[0]}" if key and key not in lines[0] else lines[0]

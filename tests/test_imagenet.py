@@ -119,3 +119,14 @@ def test_a_transfer_ends_with_a_picture_and_says_how_faithful_it_was(weights, tm
     assert list(found) == ["block1_conv1", "block2_conv1"]
     assert min(layer["correlation"] for layer in found.values()) >= 0.99
     assert "against ReLU and max pooling" in (run / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_a_nearly_flat_picture_leaves_for_a_reference_of_another_size(two, comes_back):
+    """Its way is bent where it begins: steps shorter than any other picture has asked for."""
+    moon = dc.load("sample:moon", size=96).pixels
+    one = two.first(1)
+    reference = dc.noise_reference(one, size=(122, 96))
+    off = dc.noisify(moon, one, reference, comes_back=comes_back)
+    assert off.trace[-1].stop_reason is dc.StopReason.REACHED
+    assert rms(one.measure(off.image) - reference.vector(one)) < 1e-2 * rms(reference.vector(one))

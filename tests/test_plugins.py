@@ -230,6 +230,7 @@ def test_settings_of_a_flow_are_checked(capsys: pytest.CaptureFixture[str]) -> N
         (["flow=legs", "optimizer=adam"], "optimizer= has no meaning with flow=legs: it steps as"),
         (["flow=legs", "flow.cuont=2"], "did you mean 'flow.count'"),
         (["flow.count=2"], "'count' is not an option of lift"),
+        (["stepper.steps=2"], "'steps' is not an option of auto stepper"),
         (["flow=leg"], "did you mean 'legs'"),
     ):
         assert told in refusal(capsys, *words, *more)

@@ -16,8 +16,8 @@ class StopReason(Enum):
     )
     STEP_LIMIT = "The step limit came before the target; the image is as far as it got."
     UNREACHABLE = (
-        "The features stopped moving towards their target: try a larger image, fewer layers "
-        "or a stricter mask (min_slope)."
+        "The features stopped moving towards their target: try a picture of more shades, a larger "
+        "image, fewer layers or a stricter mask (min_slope)."
     )
     STAGNATED = (
         "The loss stopped falling before its threshold: try another optimizer or learning rate, or "

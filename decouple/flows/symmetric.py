@@ -74,6 +74,10 @@ _GATHERED = 3.0
 _LEAST_COST = 40.0
 # A start that is farther (RMS) from its nominal features than any rounding is another image's.
 _OFF_THE_WAY = 1e-3
+# Of the smallest step, on the path behind which no other is tried. The way of a nearly flat picture
+# may be bent where the picture is and nowhere else: the moon's, out of a reference of another size,
+# takes steps of 2e-5 there and of 0.1 later.
+_LAST_RESORT = 1e-2
 # An image that would have to move at this speed (RMS, in units of its range, per unit of s).
 _FAR = 100.0
 
@@ -85,7 +89,8 @@ class Symmetric:
     Attributes
     ----------
     first_step : length in s, of 1; by default 1/32
-    smallest_step : below it the path has collapsed
+    smallest_step : below it the path has collapsed. On a straight path, behind which no other is
+        tried, a hundredth of it, but where exact steps of unknown growth are asked for
     max_steps : then the motion ends with what was reached
     max_iterations : of one step; a step that needs more is halved. Four times as many where
         the growth of errors is found, six times where the steps are known
@@ -134,6 +139,12 @@ class _Walk:
         self.path, self.path_name = motion.path(image, path)
         self.planned = planned_steps(way, motion.start, motion.end)
         self.follows = bool(way.steps)
+        # Exact steps of unknown growth are imposed ones, which others can take the place of: not
+        # worth to creep for.
+        creeps = self.path_name == PathKind.STRAIGHT.value and (
+            self.growth is not None or self.one_way is not None
+        )
+        self.smallest_step = stepper.smallest_step * (_LAST_RESORT if creeps else 1.0)
         # Measured once, then carried on by what the steps changed.
         self.features = self.extractor.measure(image)
         # Where the features should be now, and where they should have been after each step.
@@ -192,7 +203,7 @@ class _Walk:
                 continue
             end, growth = self._grown(solved)
             bent = growth is not None and growth.bend > _TOO_BENT
-            if bent and not self.planned and h / 2 >= self.stepper.smallest_step:
+            if bent and not self.planned and h / 2 >= self.smallest_step:
                 length = h / 2
                 continue
             self._accept(h, target, solved, end, growth)
@@ -269,7 +280,7 @@ class _Walk:
             self._refresh()
             if self.planned:
                 return None
-        if h / 2 < self.stepper.smallest_step:
+        if h / 2 < self.smallest_step:
             if not solved.finite:
                 return StopReason.NOT_FINITE
             far = self._distance_left() > 1.0

@@ -5,9 +5,9 @@ import pytest
 
 from decouple.features.extractor import Extractor
 from decouple.flows import Motion, StopReason, Way, stepper
-from decouple.flows.paths import Straight
+from decouple.flows.paths import PathKind, Straight
 from decouple.flows.preconditioner import Factor
-from decouple.flows.symmetric import Symmetric
+from decouple.flows.symmetric import Symmetric, _Walk
 from decouple.images import rms
 from decouple.stages import noise_image
 
@@ -366,6 +366,36 @@ class TestEnds:
         # What is told was measured before the last correction.
         np.testing.assert_allclose(reached, told[-1][1], rtol=0, atol=1e-6)
         assert rms(reached - Straight(motion.start, motion.end)(told[-1][0])) < 1e-4
+
+    @pytest.mark.parametrize(
+        ("path", "told", "arrives"),
+        [
+            ("straight", {"near": 1e-5}, True),
+            ("straight", {"allowed": 1e-4}, True),
+            # Others are tried where these have collapsed.
+            ("geometric", {"near": 1e-5}, False),
+            ("straight", {}, False),
+        ],
+    )
+    def test_the_last_path_may_begin_in_steps_a_hundredth_as_long(
+        self, extractor, grained, monkeypatch, path, told, arrives
+    ):
+        """A nearly flat picture's way is bent where it begins and nowhere else."""
+        image = grained(16, 21)
+        motion = dataclasses.replace(held_motion(extractor(2), image, share=0.02), **told)
+        solve = _Walk._solve
+
+        def bent_at_first(walk, h, wanted):
+            solved = solve(walk, h, wanted)
+            return dataclasses.replace(solved, converged=False) if h > 2e-5 + walk.s else solved
+
+        monkeypatch.setattr(_Walk, "_solve", bent_at_first)
+        moved = Symmetric().walk(image, motion, Told(), PathKind(path))
+        assert (moved.stop_reason is StopReason.REACHED) is arrives
+        if arrives:
+            assert moved.way.steps[0] < 2e-5 < 1e-4 < max(moved.way.steps)
+        else:
+            assert moved.stop_reason is StopReason.STEP_COLLAPSE
 
     def test_dead_channels_are_unreachable(self, extractor, photograph):
         """K is singular where an active feature has no gradient."""

@@ -20,11 +20,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run from any 
 
 from decouple.errors import unknown_name
 from decouple.record.progress import duration
+from experiments.common import FILTERS
 
 HERE = Path(__file__).resolve().parent
 NOT_SCRIPTS = ("__init__", "all", "common", "injuries", "pictures", "timing")
 # {script: the variable that must name what it needs}; without it the script is left out.
-NEEDS = dict.fromkeys(("imagenet", "probe"), "DECOUPLE_IMAGENET_VGG16")
+NEEDS = dict.fromkeys(("imagenet", "probe", "textures"), FILTERS)
 
 
 def _scripts(folder: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import decouple as dc
+from decouple.errors import ConfigError
 from decouple.record.metrics import read_metrics
 
 if TYPE_CHECKING:  # it would load TensorFlow, which most scripts need in other processes only
@@ -20,6 +22,22 @@ if TYPE_CHECKING:  # it would load TensorFlow, which most scripts need in other 
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "reports"
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+FILTERS = "DECOUPLE_IMAGENET_VGG16"
+"""The variable that names a file of VGG-16's ImageNet convolutions, in Keras's layout."""
+
+
+def imagenet_network() -> tuple[str, str]:
+    """The settings of VGG-16 with ImageNet's filters.
+
+    Raises
+    ------
+    ConfigError : `FILTERS` names no file.
+    """
+    weights = os.environ.get(FILTERS, "")
+    if not Path(weights).is_file():
+        raise ConfigError(f"{FILTERS} must name a file of VGG-16's ImageNet filters")
+    return "network=vgg16", f"network.weights={weights}"
 
 
 def run(run_dir: Path, *settings: str) -> Path:

@@ -9,7 +9,6 @@ panel of the first. One run at a time, each with all cores, as a user's would be
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,10 +19,18 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run from any folder
 
 import decouple as dc
-from experiments.common import REPORTS, drawn_wall, markdown_table, measured
+from decouple.errors import ConfigError
+from experiments.common import (
+    CORES,
+    FILTERS,
+    REPORTS,
+    drawn_wall,
+    imagenet_network,
+    markdown_table,
+    measured,
+)
 
 NAME = "imagenet"
-VARIABLE = "DECOUPLE_IMAGENET_VGG16"
 WALL = "a drawn wall"
 # Two dark ones (rocket, hubble_deep_field), evenly coloured textures (brick, grass, gravel), and
 # an evenly lit, saturated wall whose features hardly feel anything but its mean colour.
@@ -47,7 +54,6 @@ TRANSFERS = [
     *("seconds", "seconds of the check", "given back"),
 ]
 CHECK = "noisify_result"
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def row(picture: str, metrics: dict[str, Any], seconds: float) -> list[str]:
@@ -101,11 +107,11 @@ def timed(
 
 def main() -> int:
     """Run all, write the report."""
-    weights = os.environ.get(VARIABLE, "")
-    if not Path(weights).is_file():
-        print(f"error: {VARIABLE} must name a file of VGG-16's ImageNet filters", file=sys.stderr)
+    try:
+        network = imagenet_network()
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
-    network = ("network=vgg16", f"network.weights={weights}")
     tables: dict[str, list[list[str]]] = {"two": [], "three": [], "pairs": []}
 
     def told(table: str, line: list[str]) -> None:
@@ -143,7 +149,7 @@ def write(tables: dict[str, list[list[str]]]) -> None:
     """Write the page with what is known."""
     text = f"""# ImageNet's filters
 
-Made by `{VARIABLE}=FILE python experiments/imagenet.py`. Network: VGG-16 with the filters that were
+Made by `{FILTERS}=FILE python experiments/imagenet.py`. Network: VGG-16 with the filters that were
 trained on ImageNet, unbiased softplus, smooth maximum pooling (the defaults for trained filters);
 the lift in symmetric steps, tolerance 1e-4, seed 0. Seconds are those of the whole command, start
 and figures included, alone on a machine with {CORES} cores.

@@ -26,7 +26,7 @@ from decouple.pipeline.state import has_ended
 from decouple.record.metrics import read_metrics
 from decouple.report.probe import interval, verdict
 from decouple.run import main as decouple_run
-from experiments.common import REPORTS, markdown_table
+from experiments.common import FILTERS, REPORTS, markdown_table
 from experiments.pictures import SETS, written
 
 LAYERS = ("block1_conv1", "block2_conv1")
@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("--each", nargs="+", type=int, default=[], help="in the order of --sets")
     parser.add_argument("--side", type=int, default=32)
     options = parser.parse_args()
-    weights = os.environ.get("DECOUPLE_IMAGENET_VGG16", "calibrated")
+    weights = os.environ.get(FILTERS, "calibrated")
     each = {**EACH, **dict(zip(options.sets, options.each, strict=False))}
     found = {}
     for name in options.sets:
@@ -182,7 +182,7 @@ def main() -> None:
         words += ["--sets", *options.sets, "--each", *map(str, options.each)]
     command = " ".join(words)
     if weights != "calibrated":
-        command = f"DECOUPLE_IMAGENET_VGG16=FILE {command}"
+        command = f"{FILTERS}=FILE {command}"
     text = page(found, command)
     (REPORTS / "decoupling.md").write_text(text, encoding="utf-8")
     print(text)

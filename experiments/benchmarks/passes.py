@@ -24,11 +24,10 @@ import decouple as dc
 from decouple.errors import NamedChoice
 from decouple.networks.architecture import Conv
 from experiments.benchmarks.timing import Timed, matrix_products, operations, turn_about
-from experiments.common import REPORTS, markdown_table
+from experiments.common import FILTERS, REPORTS, markdown_table
 
 ROUNDS = 9
 DEPTHS = (2, 5)
-VARIABLE = "DECOUPLE_IMAGENET_VGG16"
 HEADER = [
     "layers",
     "precision",
@@ -43,11 +42,11 @@ def main(size: int = 128) -> None:
     """Measure and write."""
     image = dc.load("sample:astronaut", size=size, fit="crop").pixels.astype(float)
     chains = {"VGG-19, calibrated random filters": dc.vgg19(weights="calibrated")}
-    if trained := os.environ.get(VARIABLE):
+    if trained := os.environ.get(FILTERS):
         chains["VGG-16, ImageNet's filters"] = dc.vgg16(weights=trained)
     text = f"""# What a pass costs
 
-Made by `{VARIABLE}=FILE python experiments/benchmarks/passes.py {size}`, with {size} px. The first
+Made by `{FILTERS}=FILE python experiments/benchmarks/passes.py {size}`, with {size} px. The first
 two columns of figures are ratios to the bare convolutions of one image through the same layers, in
 the same precision; a row of the Jacobian is one of a batch. The last is the share of the rate at
 which this machine multiplies matrices in it. Least of {ROUNDS} rounds, turn about in one process.

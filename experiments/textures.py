@@ -1,0 +1,220 @@
+"""Textures out of noise with ImageNet's filters: nine sources, by Gram matrices and by means.
+
+    DECOUPLE_IMAGENET_VGG16=FILE python experiments/textures.py [pixels a side, 256]
+
+FILE holds VGG-16's ImageNet convolutions in Keras's layout. Writes `reports/textures.md`, after
+every run what is known by then, and the gallery. One run at a time, each with all cores.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run from any folder
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+import decouple as dc
+from decouple.errors import ConfigError
+from decouple.images import resized
+from decouple.record.metrics import read_metrics
+from experiments.common import (
+    CORES,
+    FILTERS,
+    REPORTS,
+    drawn_wall,
+    imagenet_network,
+    markdown_table,
+    run,
+)
+
+NAME = "textures"
+
+
+class Way(NamedTuple):
+    """How textures are made: what the page calls it, the settings, and how the page tells of it."""
+
+    name: str
+    settings: tuple[str, ...]
+    told: str
+
+
+WAYS = (
+    Way("Gram", ("synthesize.method=gram",), "descent of Gram matrices"),
+    Way("means", ("synthesize.method=match",), "`match`, the means of all layers at once"),
+)
+# Textures on a line of the gallery.
+ABREAST = 3
+JUDGES = {
+    "gram_squared_distance": "Gram, squared",
+    "gram_squared_distance_held_out": "Gram, held out",
+    "means_distance": "means",
+    "means_distance_held_out": "means, held out",
+}
+
+
+def sources(size: int) -> dict[str, np.ndarray]:
+    """{name: texture}, (size, size, 3) in [0, 1]: packaged, cut out of photographs, drawn."""
+
+    def cut(name: str, top: float, left: float, share: float) -> np.ndarray:
+        whole = dc.load(f"sample:{name}").pixels
+        side = round(share * min(whole.shape[:2]))
+        top, left = round(top * whole.shape[0]), round(left * whole.shape[1])
+        return np.asarray(resized(whole[top : top + side, left : left + side], (size, size)))
+
+    return {
+        **{name: cut(name, 0, 0, 1) for name in ("brick", "grass", "gravel")},
+        "tissue (ihc)": cut("ihc", 0, 0.3, 0.5),
+        "galaxies (hubble_deep_field)": cut("hubble_deep_field", 0.35, 0.3, 0.3),
+        "coins": cut("coins", 0.06, 0.15, 0.85),
+        "a drawn wall": drawn_wall(size),
+        "drawn waves": _waves(size),
+        "drawn leaves": _leaves(size),
+    }
+
+
+def _waves(size: int) -> np.ndarray:
+    """Noise of one scale and nearly one direction, between two colours."""
+    noise = np.random.default_rng(2).standard_normal((size, size))
+    fine, coarse = (gaussian_filter(noise, (s, 3 * s), mode="wrap") for s in (size / 80, size / 50))
+    shade = 1 / (1 + np.exp(-6 * (fine - coarse) / (fine - coarse).std()))
+    return shade[..., None] * (0.93, 0.85, 0.63) + (1 - shade[..., None]) * (0.10, 0.24, 0.42)
+
+
+def _leaves(size: int) -> np.ndarray:
+    """Discs of all sizes that cover each other (dead leaves)."""
+    rng = np.random.default_rng(3)
+    colours = np.array(
+        [(0.80, 0.27, 0.13), (0.93, 0.69, 0.19), (0.35, 0.42, 0.17), (0.3, 0.2, 0.15)]
+    )
+    rows, columns = np.mgrid[:size, :size]
+    image = np.zeros((size, size, 3)) + colours[-1]
+    for _ in range(900):
+        radius = size * 0.012 * rng.pareto(2.0) + size * 0.015
+        far = (rows - rng.uniform(0, size)) ** 2 + (columns - rng.uniform(0, size)) ** 2
+        image[far < min(radius, size / 10) ** 2] = colours[rng.integers(4)] + rng.normal(0, 0.03, 3)
+    return np.clip(gaussian_filter(image, (0.7, 0.7, 0)), 0, 1)
+
+
+def main(size: int = 256) -> int:
+    """Run all, write the report."""
+    try:
+        network = imagenet_network()
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    rows: dict[str, dict[str, dict[str, float]]] = {}
+    pictures: dict[str, dict[str, np.ndarray]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (texture, pixels) in enumerate(sources(size).items()):
+            path = Path(folder) / f"{number}.png"
+            dc.save(pixels, path)
+            rows[texture], pictures[texture] = {}, {"source": pixels}
+            for way in WAYS:
+                began = time.perf_counter()
+                sizes = (f"image.size={size}", f"output.size={size}", f"source={path}")
+                run_dir = Path(folder) / f"{number}_{way.name.replace(' ', '_').replace(',', '')}"
+                run(run_dir, "+experiment=synthesize", *network, *sizes, *way.settings)
+                metrics = read_metrics(run_dir)
+                rows[texture] |= judged(way, metrics, time.perf_counter() - began)
+                pictures[texture][way.name] = dc.load(run_dir / "images" / "result.png").pixels
+                write(rows, size)
+            draw(pictures)
+    return 0
+
+
+def judged(way: Way, metrics: dict[str, Any], seconds: float) -> dict[str, dict[str, float]]:
+    """{row: {judge: value}} of a run: its image's, and of the first way the references'."""
+    rows = {row["method"]: row for row in metrics["judges"]["rows"]}
+    kept = {key: rows["seed_0"][key] for key in JUDGES}
+    kept |= {"seconds": seconds, "memory": metrics["peak_memory_bytes"] / 2**30}
+    told = {way.name: kept}
+    if way is WAYS[0]:
+        told |= {name: row for name, row in rows.items() if name not in ("seed_0", "source")}
+    return told
+
+
+def write(rows: dict[str, dict[str, dict[str, float]]], size: int) -> None:
+    """Write the page with what is known."""
+    names = [way.name for way in WAYS]
+    done = {texture: own for texture, own in rows.items() if all(name in own for name in names)}
+    references = list(dict.fromkeys(n for own in done.values() for n in own if n not in names))
+    others = [name for name in references if name.startswith("another")]
+    plain = [name for name in references if name not in others]
+
+    def of(name: str, key: str) -> list[float]:
+        found = [own.get(name, {}).get(key) for own in done.values()]
+        return [value for value in found if value is not None]
+
+    def line(title: str, which: list[str]) -> list[str]:
+        cells = [[value for name in which for value in of(name, key)] for key in JUDGES]
+        costs = [of(which[0], key) for key in ("seconds", "memory")]
+        return [
+            title,
+            *(f"{median(values):.2g}" if values else "–" for values in cells),
+            *("–" if not values else f"{median(values):.1f}" for values in costs),
+        ]
+
+    summary = [line(name, [name]) for name in names]
+    summary += [line(name, [name]) for name in plain]
+    summary += [line("another texture", others)] if others else []
+    each = [
+        [texture, *(f"{own[name]['gram_squared_distance']:.2g}" for name in names)]
+        + [f"{own[name]['seconds']:.0f}" for name in names]
+        for texture, own in done.items()
+    ]
+    columns = ["", *JUDGES.values(), "seconds", "GiB"]
+    told = "\n".join(f"- *{way.name}*: {way.told}" for way in WAYS)
+    text = f"""# Textures out of noise
+
+Made by `{FILTERS}=FILE python experiments/{NAME}.py {size}`. Network: VGG-16 with the filters that
+were trained on ImageNet, unbiased softplus, smooth maximum pooling; the first convolution of each
+of five blocks, and held out the second. From noise with the source's colours, seed 0, {size} px, by
+
+{told}
+
+as `python -m decouple.run +experiment=synthesize source=TEXTURE network=vgg16 network.weights=FILE
+image.size={size} output.size={size}` makes them, with `synthesize.method=gram` and `match`.
+
+![Sources, and the textures made of them]({NAME}.png)
+
+Medians over {len(done)} textures. *Gram, squared* is ‖G − A‖² / ‖A‖² and *means*
+‖m − m₀‖ / ‖m₀‖, of statistics per position, mean over the layers with equal weights, measured by
+the network that made the texture; *held out* the same of layers that nobody optimized. Seconds are
+those of the whole command, alone on a machine with {CORES} cores; GiB the most memory that
+it held. The left half of a source against its right half is how near two pieces of one texture are.
+
+{markdown_table(columns, summary)}
+Squared Gram distance, layers used, and seconds, each:
+
+{markdown_table(["texture", *names, *(f"{name}: seconds" for name in names)], each)}"""
+    (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")
+
+
+def draw(pictures: dict[str, dict[str, np.ndarray]]) -> None:
+    """The gallery: three textures a line, of each its source and what was made of it."""
+    columns = ["source", *(way.name for way in WAYS)]
+    across, down = ABREAST * len(columns), -(-len(pictures) // ABREAST)
+    figure, axes = plt.subplots(down, across, figsize=(1.3 * across, 1.45 * down), squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    places = iter(axes.flat)
+    for texture, made in pictures.items():
+        for name in columns:
+            axis = next(places)
+            axis.imshow(np.clip(made[name], 0, 1), interpolation="none")
+            axis.set_title(texture if name == "source" else name, fontsize=7, pad=2)
+    figure.subplots_adjust(0.005, 0.005, 0.995, 0.95, 0.03, 0.12)
+    figure.savefig(REPORTS / f"{NAME}.png", dpi=160)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(int, sys.argv[1:])))

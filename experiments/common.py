@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import decouple as dc
-from decouple.errors import ConfigError
 from decouple.record.metrics import read_metrics
 
 if TYPE_CHECKING:  # it would load TensorFlow, which most scripts need in other processes only
@@ -32,11 +31,12 @@ def imagenet_network() -> tuple[str, str]:
 
     Raises
     ------
-    ConfigError : `FILTERS` names no file.
+    SystemExit : after one line, with code 2: `FILTERS` names no file.
     """
     weights = os.environ.get(FILTERS, "")
     if not Path(weights).is_file():
-        raise ConfigError(f"{FILTERS} must name a file of VGG-16's ImageNet filters")
+        print(f"error: {FILTERS} must name a file of VGG-16's ImageNet filters", file=sys.stderr)
+        raise SystemExit(2)
     return "network=vgg16", f"network.weights={weights}"
 
 

@@ -22,7 +22,6 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 import decouple as dc
-from decouple.errors import ConfigError
 from decouple.images import resized
 from decouple.record.metrics import read_metrics
 from experiments.common import (
@@ -105,11 +104,7 @@ def _leaves(size: int) -> np.ndarray:
 
 def main(size: int = 256) -> int:
     """Run all, write the report."""
-    try:
-        network = imagenet_network()
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    network = imagenet_network()
     rows: dict[str, dict[str, dict[str, float]]] = {}
     pictures: dict[str, dict[str, np.ndarray]] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -120,7 +115,7 @@ def main(size: int = 256) -> int:
             for way in WAYS:
                 began = time.perf_counter()
                 sizes = (f"image.size={size}", f"output.size={size}", f"source={path}")
-                run_dir = Path(folder) / f"{number}_{way.name.replace(' ', '_').replace(',', '')}"
+                run_dir = Path(folder) / f"{number}_{way.name}"
                 run(run_dir, "+experiment=synthesize", *network, *sizes, *way.settings)
                 metrics = read_metrics(run_dir)
                 rows[texture] |= judged(way, metrics, time.perf_counter() - began)

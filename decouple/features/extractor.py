@@ -168,13 +168,13 @@ class Extractor(Features):
     def measure(self, image: np.ndarray) -> np.ndarray:
         """Features (C,), float64, of an image (H, W, 3)."""
         self.passes.count += 1
-        return self._programs["forward"](self._batch(image))[0].numpy()[self._kept]
+        return self._programs["forward"](self._batch(image)).numpy()[0][self._kept]
 
     def linearize(self, image: np.ndarray) -> Point:
         """Features and their linear dependence on the image, at an image (H, W, 3)."""
         self.passes.count += 1
         features, linearization, at = self._programs["linearize"](self._batch(image))
-        return Point(image.shape, linearization, features[0].numpy()[self._kept], at)
+        return Point(image.shape, linearization, features.numpy()[0][self._kept], at)
 
     def secant(self, point: Point, change: np.ndarray) -> Secant:
         """How the features change when `change` (H, W, 3) is added to the point's image.
@@ -186,7 +186,7 @@ class Extractor(Features):
         changed, linearization = self._programs["secant"](
             point.linearization, point.at, self._batch(change)
         )
-        return Secant(point.shape, linearization, changed[0].numpy()[self._kept])
+        return Secant(point.shape, linearization, changed.numpy()[0][self._kept])
 
     def jvp(self, point: Linear, tangent: np.ndarray) -> np.ndarray:
         """Change (C,) of the features for a change (H, W, 3) of the image."""
@@ -207,7 +207,7 @@ class Extractor(Features):
         features, gradient = self._programs["squared_error"](
             self._batch(image), self._full(target, np.float64), self._full(weights, np.float64)
         )
-        return features[0].numpy()[self._kept], gradient[0].numpy().astype(np.float64)
+        return features.numpy()[0][self._kept], gradient[0].numpy().astype(np.float64)
 
     def part(self, point: Point, count: int) -> tuple[Extractor, Point]:
         """The extractor of the first `count` layers, linearized at the same image: no pass."""

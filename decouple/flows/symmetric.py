@@ -70,7 +70,8 @@ _FEW_STEPS, _MANY_STEPS = 20, 200
 # By how much more than changes anywhere errors are taken to grow: growth is known from one random
 # change only, and errors gather where the solver converges slowest, where more grows.
 _GATHERED = 3.0
-# Of a new factor, in passes: however cheap it is, what was learnt with the former one is lost.
+# Of a new factor, in passes: however cheap it is, what was learnt with the former one is lost. Not
+# so where only features are wanted: steps of few iterations learn little.
 _LEAST_COST = 40.0
 # A start that is farther (RMS) from its nominal features than any rounding is another image's.
 _OFF_THE_WAY = 1e-3
@@ -307,6 +308,8 @@ class _Walk:
     def _factor_cost(self) -> float:
         """Of a new factor, in passes; half of it is for the way back, where there is one."""
         cost = factor_cost(self.extractor, self.image[..., 0].size)
+        if self.one_way is not None:
+            return cost
         return max(_LEAST_COST, cost if self.growth is None else cost / 2)
 
     def _refresh(self) -> None:
@@ -355,7 +358,10 @@ class _Walk:
             return planned
         if self.one_way is not None:
             last = self.s + h >= 1.0
-            return self.one_way if last else max(self.one_way, self.motion.following * distance)
+            # No step is longer than the image's range, whatever a poor factor makes of it: one that
+            # seems to be would be taken as it was foretold, and lead nowhere.
+            followed = self.motion.following * min(distance, 1.0)
+            return self.one_way if last else max(self.one_way, followed)
         if self.growth is None:
             return self.motion.tolerance
         assert self.motion.allowed is not None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from decouple.features.features import Features
-from decouple.flows.lift import Lift
+from decouple.flows.lift import Lift, in_symmetric_steps
 from decouple.flows.motion import COARSELY, Flow, Motion, Way
 from decouple.flows.trace import LayerTrace, Observer, ignore
 from decouple.stages.accuracy import (
@@ -41,7 +41,7 @@ class Noisified:
     ----------
     image : (H, W, 3) float64; its values may leave [0, 1]
     features : the decoupled features that were taken off it
-    trace : one entry a layer that was moved
+    trace : one entry a layer that was moved; two where it went in exact steps only
     """
 
     image: np.ndarray
@@ -82,8 +82,8 @@ def noisify(
     stage : the name under which it is reported
     comes_back : whether the features are to be put back on this image. Then steps are solved as
         exactly as the growth of errors on the way back asks for (see `stages.accuracy`); else they
-        need only follow their path, and features are near where it ends. Ways that are followed
-        stay exact
+        need only follow their path, and features are near where it ends; where that leads nowhere
+        they are solved so after all. Ways that are followed stay exact
     following : where nothing comes back, to what part of its length each step is solved, and how
         near its features come with it; by default coarsely. Decoupled features are off by about as
         much of their own, and how much depends on picture and filters
@@ -153,9 +153,16 @@ def noisify(
             nearby=functools.partial(reference.factor, extractor, depth, x.size),
             noise=noise,
         )
-        moved, trace = move(x, motion, flow, observer)
+        motions = [motion]
+        if motion.near is not None and in_symmetric_steps(flow):
+            # A nearly flat picture may leave in steps that are as exact as if it were to come back.
+            motions.append(replace(motion, near=None, allowed=allowed))
+        for along in motions:
+            moved, trace = move(x, along, flow, observer)
+            traces.append(trace)
+            if flow.arrived(trace.stop_reason):
+                break
         x = moved.image
-        traces.append(trace)
         on_layer(layer, x)
         if moved.way is not None:
             found[layer] = moved.way

@@ -207,7 +207,7 @@ class Extractor(Features):
         features, gradient = self._programs["squared_error"](
             self._batch(image), self._full(target, np.float64), self._full(weights, np.float64)
         )
-        return features.numpy()[0][self._kept], gradient[0].numpy().astype(np.float64)
+        return features.numpy()[0][self._kept], gradient.numpy()[0].astype(np.float64)
 
     def part(self, point: Point, count: int) -> tuple[Extractor, Point]:
         """The extractor of the first `count` layers, linearized at the same image: no pass."""

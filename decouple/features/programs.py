@@ -91,8 +91,47 @@ def compiled(
         "forward": program(forward, input_signature=[images]),
         "linearize": program(linearize, input_signature=[images]),
         "squared_error": program(squared_error, input_signature=[images, values, values]),
-        **{
-            passes.__name__: program(passes, reduce_retracing=True)
-            for passes in (secant, jvp, vjp, rows)
-        },
+        **{passes.__name__: _Direct(passes) for passes in (secant, jvp, vjp, rows)},
     }
+
+
+class _Direct:
+    """A compiled pass of a few tensors or tuples of them, nested in any way; of any size.
+
+    What a `tf.function` compares at each call, the types of all that it is given, takes as long as
+    a pass through the first layer of a small image. Here the structure is known from the first
+    call: it follows from the network.
+    """
+
+    def __init__(self, passes: Callable[..., Any]) -> None:
+        self._passes = passes
+        self._by_size = tf.function(partial(passes), autograph=False, reduce_retracing=True)
+        # By the device on which the tensors are: it is traced where they are to stay.
+        self._traced: dict[str, Any] = {}
+
+    def __call__(self, *given: Any) -> Any:
+        leaves = tf.nest.flatten(given)
+        # Within another program it becomes part of that one, and goes to its devices.
+        if not tf.executing_eagerly() or not all(isinstance(leaf, tf.Tensor) for leaf in leaves):
+            return self._by_size(*given)
+        device = leaves[-1].device
+        if device not in self._traced:
+            self._traced[device] = self._trace(given, leaves)
+        return self._traced[device](*leaves)
+
+    def _trace(self, given: tuple[Any, ...], leaves: Sequence[tf.Tensor]) -> Any:
+        def flat(*tensors: tf.Tensor) -> Any:
+            return self._passes(*tf.nest.pack_sequence_as(given, tensors))
+
+        # Channels alone are as many at every image: heights, widths and batches are left open.
+        specs = [
+            tf.TensorSpec([*[None] * (leaf.shape.rank - 1), *_last(leaf)], leaf.dtype)
+            for leaf in leaves
+        ]
+        return tf.function(flat, autograph=False).get_concrete_function(*specs)
+
+
+def _last(tensor: tf.Tensor) -> list[int | None]:
+    """The last side of a tensor, if it has one: open where it is the only one."""
+    rank = tensor.shape.rank
+    return [] if rank == 0 else [tensor.shape[-1] if rank > 1 else None]

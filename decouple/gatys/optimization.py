@@ -232,7 +232,7 @@ class _Measured:
                 parts[name] = parts.get(name, 0.0) + objective.weights[path] * float(value)
             losses = {"total": float(loss), **parts}
             self._at = np.array(image)
-            self._value = (float(loss), gradient[0].numpy().astype(np.float64), losses)
+            self._value = (float(loss), gradient.numpy()[0].astype(np.float64), losses)
         return self._value
 
 

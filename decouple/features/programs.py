@@ -91,29 +91,34 @@ def compiled(
         "forward": program(forward, input_signature=[images]),
         "linearize": program(linearize, input_signature=[images]),
         "squared_error": program(squared_error, input_signature=[images, values, values]),
-        **{passes.__name__: _Direct(passes) for passes in (secant, jvp, vjp, rows)},
+        **{passes.__name__: Direct(passes) for passes in (secant, jvp, vjp, rows)},
     }
 
 
-class _Direct:
+class Direct:
     """A compiled pass of a few tensors or tuples of them, nested in any way; of any size.
 
     What a `tf.function` compares at each call, the types of all that it is given, takes as long as
     a pass through the first layer of a small image. Here the structure is known from the first
     call: it follows from the network.
+
+    Attributes
+    ----------
+    function : the same as a `tf.function`, which looks at what it is given
     """
 
     def __init__(self, passes: Callable[..., Any]) -> None:
         self._passes = passes
-        self._by_size = tf.function(partial(passes), autograph=False, reduce_retracing=True)
+        self.function = tf.function(partial(passes), autograph=False, reduce_retracing=True)
         # By the device on which the tensors are: it is traced where they are to stay.
         self._traced: dict[str, Any] = {}
 
     def __call__(self, *given: Any) -> Any:
+        """What the pass makes of them."""
         leaves = tf.nest.flatten(given)
         # Within another program it becomes part of that one, and goes to its devices.
         if not tf.executing_eagerly() or not all(isinstance(leaf, tf.Tensor) for leaf in leaves):
-            return self._by_size(*given)
+            return self.function(*given)
         device = leaves[-1].device
         if device not in self._traced:
             self._traced[device] = self._trace(given, leaves)

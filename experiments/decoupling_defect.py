@@ -178,6 +178,9 @@ it from being larger.
 *Nonlinearity* is the difference of the two changes of c_j, each over its size, relative to the
 larger motion's: 0 for a linear function.
 
+With ImageNet's filters, and under other settings: [what makes features more
+decoupled](decoupling_settings.md).
+
 What it shows:
 
 - The lift's features have a defect of {full["lift"]}, those of projected descent

@@ -100,7 +100,7 @@ class Direct:
 
     What a `tf.function` compares at each call, the types of all that it is given, takes as long as
     a pass through the first layer of a small image. Here the structure is known from the first
-    call: it follows from the network.
+    call with as many tensors: it follows from the network.
 
     Attributes
     ----------
@@ -110,8 +110,9 @@ class Direct:
     def __init__(self, passes: Callable[..., Any]) -> None:
         self._passes = passes
         self.function = tf.function(partial(passes), autograph=False, reduce_retracing=True)
-        # By the device on which the tensors are: it is traced where they are to stay.
-        self._traced: dict[str, Any] = {}
+        # By the device on which the tensors are, since it is traced where they are to stay, and by
+        # their number.
+        self._traced: dict[tuple[str, int], Any] = {}
 
     def __call__(self, *given: Any) -> Any:
         """What the pass makes of them."""
@@ -119,10 +120,10 @@ class Direct:
         # Within another program it becomes part of that one, and goes to its devices.
         if not tf.executing_eagerly() or not all(isinstance(leaf, tf.Tensor) for leaf in leaves):
             return self.function(*given)
-        device = leaves[-1].device
-        if device not in self._traced:
-            self._traced[device] = self._trace(given, leaves)
-        return self._traced[device](*leaves)
+        key = leaves[-1].device, len(leaves)
+        if key not in self._traced:
+            self._traced[key] = self._trace(given, leaves)
+        return self._traced[key](*leaves)
 
     def _trace(self, given: tuple[Any, ...], leaves: Sequence[tf.Tensor]) -> Any:
         def flat(*tensors: tf.Tensor) -> Any:

@@ -98,9 +98,9 @@ def compiled(
 class Direct:
     """A compiled pass of a few tensors or tuples of them, nested in any way; of any size.
 
-    What a `tf.function` compares at each call, the types of all that it is given, takes as long as
-    a pass through the first layer of a small image. Here the structure is known from the first
-    call with as many tensors: it follows from the network.
+    What a `tf.function` compares at each call, the types of all that it is given, takes up to a
+    third of a small image's iteration. Here the structure is known from the first call with as many
+    tensors: it follows from the network.
 
     Attributes
     ----------

@@ -26,18 +26,23 @@ FILTERS = "DECOUPLE_IMAGENET_VGG16"
 """The variable that names a file of VGG-16's ImageNet convolutions, in Keras's layout."""
 
 
-def imagenet_network() -> tuple[str, str]:
-    """The settings of VGG-16 with ImageNet's filters.
+def imagenet_weights() -> str:
+    """The file that `FILTERS` names.
 
     Raises
     ------
-    SystemExit : after one line, with code 2: `FILTERS` names no file.
+    SystemExit : after one line, with code 2: it names none.
     """
     weights = os.environ.get(FILTERS, "")
     if not Path(weights).is_file():
         print(f"error: {FILTERS} must name a file of VGG-16's ImageNet filters", file=sys.stderr)
         raise SystemExit(2)
-    return "network=vgg16", f"network.weights={weights}"
+    return weights
+
+
+def imagenet_network() -> tuple[str, str]:
+    """The settings of VGG-16 with those filters; SystemExit as `imagenet_weights`."""
+    return "network=vgg16", f"network.weights={imagenet_weights()}"
 
 
 def run(run_dir: Path, *settings: str) -> Path:

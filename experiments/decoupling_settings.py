@@ -26,7 +26,7 @@ import decouple as dc
 from decouple.errors import DecoupleError
 from decouple.features import fidelity
 from decouple.features.features import Features
-from experiments.common import FILTERS, REPORTS, imagenet_network, markdown_table, span
+from experiments.common import FILTERS, REPORTS, imagenet_weights, markdown_table, span
 
 NAME = "decoupling_settings"
 PICTURES = ("astronaut", "coffee")
@@ -108,8 +108,7 @@ class Measured(NamedTuple):
 
 def main() -> None:
     """Measure, write."""
-    _, weights = imagenet_network()
-    weights = weights.partition("=")[2]
+    weights = imagenet_weights()
     found: dict[str, list[Measured | str]] = {}
     for setting in SETTINGS:
         found[setting.what] = list(_measured(setting, weights))
@@ -119,44 +118,37 @@ def main() -> None:
 
 def _measured(setting: Setting, weights: str) -> Iterator[Measured | str]:
     """Of each picture; a line where it cannot be moved so."""
+    network = dc.vgg16(weights=weights, last=NAMES[-1], **setting.network)
+    every = dc.ChannelMeans(network, LAYERS)
     for picture in PICTURES:
         try:
-            yield _of(setting, weights, picture)
+            yield _of(setting, every, _loaded(picture))
         except (DecoupleError, np.linalg.LinAlgError) as error:
             yield str(error)
 
 
-def _of(setting: Setting, weights: str, picture: str) -> Measured:
-    image = _loaded(picture)
+def _of(setting: Setting, every: dc.ChannelMeans, image: np.ndarray) -> Measured:
     noise = dict(setting.noise)
     if noise.get("like"):
         noise["like"] = image
     if noise.get("pictures"):
         noise["pictures"] = [_loaded(other) for other in OTHERS]
-    features, reference = _prepared(setting, weights, image, noise)
+    features, reference = _prepared(setting, every, image, noise)
     defect = dc.decoupling_defect(image, features, reference, directions=DIRECTIONS, seed=SEED)
     matrix = defect.matrix()
     brackets = dc.bracket_shares(image, features, seed=SEED)
     return Measured(
         {pair: float(matrix[pair]) for pair in PAIRS},
         float(np.nanmax(brackets)),
-        correlation_with_trained(setting, weights, image),
+        min(layer.correlation for layer in fidelity(every, image).values()),
     )
 
 
-def correlation_with_trained(setting: Setting, weights: str, image: np.ndarray) -> float:
-    """Of the means of all channels with those of ReLU and max pooling, of the worst layer."""
-    network = dc.vgg16(weights=weights, last=NAMES[-1], **setting.network)
-    found = fidelity(dc.ChannelMeans(network, LAYERS), image)
-    return min(layer.correlation for layer in found.values())
-
-
 def _prepared(
-    setting: Setting, weights: str, image: np.ndarray, noise: dict[str, Any]
+    setting: Setting, every: Features, image: np.ndarray, noise: dict[str, Any]
 ) -> tuple[Features, dc.Reference]:
     """The features that can be moved, and the reference's."""
-    network = dc.vgg16(weights=weights, last=NAMES[-1], **setting.network)
-    prepared = dc.prepare(dc.ChannelMeans(network, LAYERS), image, seed=SEED, **noise)
+    prepared = dc.prepare(every, image, seed=SEED, **noise)
     if not setting.channels:
         return prepared.extractor, prepared.reference
     some = prepared.extractor.masked(
@@ -178,10 +170,11 @@ def _loaded(picture: str) -> np.ndarray:
 
 
 def _write(found: dict[str, list[Measured | str]]) -> None:
-    rows = [
-        [what, *_cells([one for one in measured if isinstance(one, Measured)])]
+    done = {
+        what: [one for one in measured if isinstance(one, Measured)]
         for what, measured in found.items()
-    ]
+    }
+    rows = [[what, *_cells(measured)] for what, measured in done.items()]
     failed = [
         f"- {what}, {picture}: {line}"
         for what, measured in found.items()
@@ -190,18 +183,13 @@ def _write(found: dict[str, list[Measured | str]]) -> None:
     ]
     whole = {
         what: max(max(one.defects.values()) for one in measured)
-        for what, measured in found.items()
-        if all(isinstance(one, Measured) for one in measured)
+        for what, measured in done.items()
+        if len(measured) == len(PICTURES)
     }
-    outside = [
-        one.outside for measured in found.values() for one in measured if isinstance(one, Measured)
-    ]
+    alike = {what: min(one.correlation for one in done[what]) for what in whole}
+    outside = [one.outside for measured in done.values() for one in measured]
     best = min(whole, key=whole.__getitem__)
     met = "is met" if whole[best] <= AIM else "is not met by any of these"
-    alike = {
-        what: min(one.correlation for one in found[what] if isinstance(one, Measured))
-        for what in whole
-    }
     every_channel = {setting.what for setting in SETTINGS if not setting.channels}
     faithful = [what for what in whole if alike[what] >= ALIKE and what in every_channel]
     best_faithful = min(faithful, key=whole.__getitem__)

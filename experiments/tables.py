@@ -26,7 +26,7 @@ import decouple as dc
 from decouple.record.feature_rows import NAME as ROWS
 from decouple.record.feature_table import ABOUT, COSTS, CSV
 from decouple.record.metrics import read_metrics
-from experiments.common import CORES, FILTERS, REPORTS, imagenet_network, markdown_table
+from experiments.common import CORES, FILTERS, REPORTS, imagenet_network, markdown_table, run
 from experiments.cuts import started
 
 PHOTOGRAPHS = (
@@ -70,14 +70,6 @@ def row(layers: int, run_dir: Path, seconds: float) -> list[str]:
     ]
 
 
-def alone(words: list[str], run_dir: Path) -> float:
-    """Run to its end; seconds. RuntimeError if it fails."""
-    began = time.perf_counter()
-    if started(*words, f"run_dir={run_dir}").wait() != 0:
-        raise RuntimeError(f"{run_dir.name} failed")
-    return time.perf_counter() - began
-
-
 def killed(words: list[str], run_dir: Path, many: int, times: int) -> int:
     """Kill a run of so many pictures that often, and let it end; how often it was.
 
@@ -85,19 +77,19 @@ def killed(words: list[str], run_dir: Path, many: int, times: int) -> int:
     from one kill to the next would never be done.
     """
     rng, kills = random.Random(0), 0
-    run = started(*words, f"run_dir={run_dir}")
+    under_way = started(*words, f"run_dir={run_dir}")
     for rows in sorted(rng.sample(range(1, many), times)):
-        while run.poll() is None and made(run_dir) < rows:
+        while under_way.poll() is None and made(run_dir) < rows:
             time.sleep(0.05)
         time.sleep(rng.uniform(0, 1))
-        if run.poll() is not None:
+        if under_way.poll() is not None:
             break
-        run.kill()
-        run.wait()
+        under_way.kill()
+        under_way.wait()
         kills += 1
         print(f"killed {kills} times, at {made(run_dir)} rows", file=sys.stderr, flush=True)
-        run = started(f"resume={run_dir}")
-    if run.wait() != 0:
+        under_way = started(f"resume={run_dir}")
+    if under_way.wait() != 0:
         raise RuntimeError("a run that was killed did not come to its end")
     return kills
 
@@ -121,9 +113,10 @@ def main() -> int:
         few = pictures(folder / "few", min(FEW, options.pictures))
         rows = []
         for layers, source in ((2, few), (2, many), (3, few)):
+            began = time.perf_counter()
             run_dir = folder / f"run_{layers}_{source.name}"
-            seconds = alone([*common, f"source={source}", f"layers={layers}"], run_dir)
-            rows.append(row(layers, run_dir, seconds))
+            run(run_dir, *common, f"source={source}", f"layers={layers}")
+            rows.append(row(layers, run_dir, time.perf_counter() - began))
             print(*rows[-1], flush=True)
         whole, cut = folder / "run_2_many", folder / "cut"
         words = [*common, f"source={many}", "layers=2"]
@@ -147,7 +140,7 @@ Made by `{FILTERS}=FILE python experiments/tables.py`:
 VGG-16 with ImageNet's filters, raw and decoupled channel means of cuts of packaged photographs at
 {SIDE} px, `table.accuracy=0.001`. *Pictures a second* are those of the whole command, start
 included, alone on a machine with {CORES} cores. *Not moved* are rows that have no decoupled
-features, and say why; nearly flat pictures that are moved in exact steps take half a minute each.
+features, and say why; nearly flat pictures that are moved in exact steps take up to half a minute.
 *Error* is the largest that was found on three pictures moved once more in steps solved a hundred
 times more exactly, relative to their features; *GiB* the most memory that the process held.
 

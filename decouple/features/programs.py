@@ -79,20 +79,21 @@ def compiled(
         }
         return network.vjp(linearization, pulled)
 
-    def program(passes: Callable[..., Any], **how: Any) -> Any:
-        # Nothing is to be rewritten: a user's function that fails should say so in its own words.
-        # Each is wrapped, since TensorFlow counts how often one piece of code is traced, and warns.
-        return tf.function(partial(passes), autograph=False, **how)
-
     # Shapes are left open, so that no other image size or batch traces a program again.
     images = tf.TensorSpec([None, None, None, 3], network.dtype)
     values = tf.TensorSpec([None], tf.float64)
     return {
-        "forward": program(forward, input_signature=[images]),
-        "linearize": program(linearize, input_signature=[images]),
-        "squared_error": program(squared_error, input_signature=[images, values, values]),
+        "forward": _program(forward, input_signature=[images]),
+        "linearize": _program(linearize, input_signature=[images]),
+        "squared_error": _program(squared_error, input_signature=[images, values, values]),
         **{passes.__name__: Direct(passes) for passes in (secant, jvp, vjp, rows)},
     }
+
+
+def _program(passes: Callable[..., Any], **how: Any) -> Any:
+    # Nothing is to be rewritten: a user's function that fails should say so in its own words.
+    # Each is wrapped, since TensorFlow counts how often one piece of code is traced, and warns.
+    return tf.function(partial(passes), autograph=False, **how)
 
 
 class Direct:
@@ -109,7 +110,7 @@ class Direct:
 
     def __init__(self, passes: Callable[..., Any]) -> None:
         self._passes = passes
-        self.function = tf.function(partial(passes), autograph=False, reduce_retracing=True)
+        self.function = _program(passes, reduce_retracing=True)
         # By the device on which the tensors are, since it is traced where they are to stay, and by
         # their number.
         self._traced: dict[tuple[str, int], Any] = {}
@@ -120,7 +121,8 @@ class Direct:
         # Within another program it becomes part of that one, and goes to its devices.
         if not tf.executing_eagerly() or not all(isinstance(leaf, tf.Tensor) for leaf in leaves):
             return self.function(*given)
-        key = leaves[-1].device, len(leaves)
+        # What comes first is a linearization: whole numbers may lie elsewhere than it.
+        key = leaves[0].device, len(leaves)
         if key not in self._traced:
             self._traced[key] = self._trace(given, leaves)
         return self._traced[key](*leaves)
@@ -134,7 +136,7 @@ class Direct:
             tf.TensorSpec([*[None] * (leaf.shape.rank - 1), *_last(leaf)], leaf.dtype)
             for leaf in leaves
         ]
-        return tf.function(flat, autograph=False).get_concrete_function(*specs)
+        return _program(flat).get_concrete_function(*specs)
 
 
 def _last(tensor: tf.Tensor) -> list[int | None]:

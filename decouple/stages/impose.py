@@ -23,6 +23,7 @@ from decouple.stages.layerwise import (
     checked_image,
     failure,
     move_layer,
+    until_arrived,
 )
 from decouple.stages.noisify import OnLayer
 from decouple.stages.reference import Reference
@@ -140,18 +141,18 @@ def impose(
         motions = [exactly] if retraced else [nearly]
         if retraced and or_near and in_symmetric_steps(flow):
             motions.append(nearly)
-        for how, along in (attempt for m in motions for attempt in _attempts(m, flow)):
-            moved, trace = move(x, along, how, observer)
-            traces.append(trace)
-            if how.arrived(trace.stop_reason):
-                retraced = along.near is None
-                break
-        x = moved.image
+        tried = (attempt for m in motions for attempt in _attempts(m, flow))
+        attempts = until_arrived(x, tried, move, observer)
+        traces += [attempt.trace for attempt in attempts]
+        last = attempts[-1]
+        if last.arrived:
+            retraced = last.motion.near is None
+        x, moved = last.moved.image, last.moved
         if moved.way is not None:
             ways[layer] = moved.way.reversed()
         on_layer(layer, x)
-        if not how.arrived(trace.stop_reason):
-            raise StageError(failure(trace, part), Imposed(x, ways, tuple(traces)))
+        if not last.arrived:
+            raise StageError(failure(last.trace, part), Imposed(x, ways, tuple(traces)))
     return Imposed(x, ways, tuple(traces), retraced)
 
 

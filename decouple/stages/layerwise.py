@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -146,6 +146,38 @@ def carried_out(
 
 # How a stage has its layers moved: as `move_layer` does.
 Move = Callable[[np.ndarray, Motion, Flow, Observer], tuple[Moved, LayerTrace]]
+
+
+class Attempt(NamedTuple):
+    """A layer's motion and how it was carried out.
+
+    Attributes
+    ----------
+    flow, motion : how, and what
+    moved, trace : what came of it
+    """
+
+    flow: Flow
+    motion: Motion
+    moved: Moved
+    trace: LayerTrace
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the layer's features are where they were to come."""
+        return self.flow.arrived(self.trace.stop_reason)
+
+
+def until_arrived(
+    image: np.ndarray, ways: Iterable[tuple[Flow, Motion]], move: Move, observer: Observer
+) -> list[Attempt]:
+    """Carry out one motion after the other, each from `image`, until one arrives: those it took."""
+    attempts: list[Attempt] = []
+    for flow, motion in ways:
+        attempts.append(Attempt(flow, motion, *move(image, motion, flow, observer)))
+        if attempts[-1].arrived:
+            break
+    return attempts
 
 
 def failure(trace: LayerTrace, extractor: Features) -> str:

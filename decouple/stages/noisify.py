@@ -27,6 +27,7 @@ from decouple.stages.layerwise import (
     checked_image,
     failure,
     move_layer,
+    until_arrived,
 )
 from decouple.stages.reference import Reference
 
@@ -157,11 +158,9 @@ def noisify(
         if motion.near is not None and in_symmetric_steps(flow):
             # A nearly flat picture may leave in steps that are as exact as if it were to come back.
             motions.append(replace(motion, near=None, allowed=allowed))
-        for along in motions:
-            moved, trace = move(x, along, flow, observer)
-            traces.append(trace)
-            if flow.arrived(trace.stop_reason):
-                break
+        attempts = until_arrived(x, ((flow, along) for along in motions), move, observer)
+        traces += [attempt.trace for attempt in attempts]
+        moved = attempts[-1].moved
         x = moved.image
         on_layer(layer, x)
         if moved.way is not None:
@@ -171,6 +170,6 @@ def noisify(
                 line = too_much_growth(layer, moved.way, allowed, tolerance, so_far)
                 if line is not None:
                     say(line)
-        if not flow.arrived(moved.stop_reason):
-            raise StageError(failure(trace, part), taken_off())
+        if not attempts[-1].arrived:
+            raise StageError(failure(traces[-1], part), taken_off())
     return taken_off()

@@ -11,13 +11,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from any folder
 
-import numpy as np
 import tensorflow as tf
 
 import decouple as dc
@@ -33,46 +32,36 @@ def main(weights: str = "calibrated") -> None:
     rows = []
     for layers in LAYERS:
         features = dc.ChannelMeans(dc.vgg16(weights=weights, last=f"block{layers}_conv1"), layers)
+        passes = compiled(features.network, features.layers, features.statistic, features.sizes)
+        ways = {
+            "by tensors": (passes["secant"], passes["vjp"]),
+            "searched": (passes["secant"].function, passes["vjp"].function),
+        }
         for size in SIZES:
-            ways = {
-                "by tensors": _iterations(features, size, lambda program: program),
-                "searched": _iterations(features, size, lambda program: program.function),
-            }
-            took = turn_about(ways, ROUNDS)
-            one, other = (1e3 / TIMES * took[name].least for name in ways)
-            rows.append(
-                [f"{layers}", f"{size}", f"{one:.2f}", f"{other:.2f}", f"{other / one:.2f}"]
+            image = dc.load("sample:astronaut", size=size, fit="crop").pixels[None]
+            _, *point = passes["linearize"](image)
+            took = turn_about(
+                {name: iterations(*way, point, image.shape) for name, way in ways.items()}, ROUNDS
             )
+            one, other = (1e3 / TIMES * took[name].least for name in ways)
+            numbers = (f"{value:.2f}" for value in (one, other, other / one))
+            rows.append([str(layers), str(size), *numbers])
     print(f"{weights}; milliseconds an iteration, the least of {ROUNDS} times {TIMES}")
-    print(markdown_table(["layers", "px", "by tensors", "searched", "ratio"], rows))
+    print(markdown_table(["layers", "px", *ways, "ratio"], rows))
 
 
-def _iterations(
-    features: dc.ChannelMeans, size: int, of: Callable[..., Callable[..., object]]
-) -> Callable[[], object]:
-    """So many secants and pull-backs of one image, by a program or what it wraps."""
-    network, layers = features.network, features.layers
-    made = compiled(network, layers, features.statistic, features.sizes)
-    secant, vjp = of(made["secant"]), of(made["vjp"])
-    image = dc.load("sample:astronaut", size=size, fit="crop").pixels
-    change = np.random.default_rng(0).normal(scale=1e-3, size=(1, *image.shape)).astype(np.float32)
-    _, linear, at = made["linearize"](image[None])
-    return partial(
-        _repeat, secant, vjp, linear, at, change, np.ones((1, features.size), np.float32)
-    )
+def iterations(
+    secant: Callable[..., Any], vjp: Callable[..., Any], point: list[Any], shape: tuple[int, ...]
+) -> Callable[[], None]:
+    """So many secants and pull-backs at a linearization with its activations."""
+    change = tf.random.stateless_normal(shape, (0, 0), stddev=1e-3)
 
+    def run() -> None:
+        for _ in range(TIMES):
+            changed, moved = secant(*point, change)
+            vjp(moved, tf.cast(changed, change.dtype)).numpy()
 
-def _repeat(
-    secant: Callable[..., object],
-    vjp: Callable[..., object],
-    linear: object,
-    at: object,
-    change: np.ndarray,
-    cotangent: np.ndarray,
-) -> None:
-    for _ in range(TIMES):
-        _, moved = secant(linear, at, tf.constant(change))
-        vjp(moved, tf.constant(cotangent)).numpy()
+    return run
 
 
 if __name__ == "__main__":

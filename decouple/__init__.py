@@ -33,6 +33,7 @@ _HOMES = {
     "Chain": "decouple.networks",
     "ChannelMeans": "decouple.features",
     "check_features": "decouple.features",
+    "Combined": "decouple.features",
     "DecoupledFeatures": "decouple.stages",
     "DecoupleError": "decouple.errors",
     "decoupling_defect": "decouple.stages",
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from decouple.errors import DecoupleError
     from decouple.features import (
         ChannelMeans,
+        Combined,
         Features,
         FunctionFeatures,
         Joined,

@@ -1,16 +1,18 @@
 """How far from decoupled the decoupled features are: a matrix for each flow.
 
-    python experiments/decoupling_defect.py
+    [DECOUPLE_IMAGENET_VGG16=FILE] python experiments/decoupling_defect.py
 
 Moves two pictures a little along the gradients of each layer and noisifies them anew, by the
 lift, by projected and by plain gradient descent (`decouple.stages.decoupling_defect` says what is
-measured). Writes `reports/decoupling_defect.{png,md}`.
+measured), with calibrated filters; and with ImageNet's, where FILE holds VGG-16's in Keras's
+layout. Writes `reports/decoupling_defect.{png,md}`.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run from any folder
@@ -19,10 +21,11 @@ import numpy as np
 from matplotlib.axes import Axes
 
 import decouple as dc
+from decouple.features.features import Features
 from decouple.flows import Flow
 from decouple.report import style
 from decouple.stages.defect import ONE_LEVEL, Change, DecouplingDefect
-from experiments.common import REPORTS, markdown_table, span
+from experiments.common import FILTERS, REPORTS, imagenet_weights, markdown_table, span
 
 NAME = "decoupling_defect"
 PICTURES = ("astronaut", "coffee")
@@ -47,19 +50,16 @@ def main() -> None:
     chain = dc.vgg19(weights="calibrated", last=f"block{LAYERS}_conv1")
     extractor = dc.ChannelMeans(chain, LAYERS)
     reference = dc.noise_reference(extractor, (SIZE, SIZE), SEED)
-    defects: dict[Key, DecouplingDefect] = {}
-    harder: dict[str, DecouplingDefect] = {}
-    for picture in PICTURES:
-        image = dc.load(f"sample:{picture}", size=SIZE, fit="crop").pixels
-        for flow, how in FLOWS.items():
-            defects[flow, picture] = dc.decoupling_defect(
-                image, extractor, reference, how, directions=DIRECTIONS, seed=SEED
-            )
-            print(flow, picture, defects[flow, picture].matrix(), flush=True)
-        harder[picture] = dc.decoupling_defect(
-            image, extractor, reference, directions=DIRECTIONS, seed=SEED, isotropic=True
-        )
-        print("isotropic", picture, harder[picture].matrix(), flush=True)
+    defects = {
+        (flow, picture): _defect(picture, extractor, reference, how)
+        for picture in PICTURES
+        for flow, how in FLOWS.items()
+    }
+    harder = {
+        picture: _defect(picture, extractor, reference, FLOWS["lift"], isotropic=True)
+        for picture in PICTURES
+    }
+    trained = _trained() if os.environ.get(FILTERS) else ""
     caption = (
         f"{chain.architecture.name}, weights {chain.weights.origin} ({chain.weights.digest[:8]}), "
         f"activation {chain.activation.value}, pooling {chain.pooling.value}, {SIZE}×{SIZE} px, "
@@ -67,7 +67,73 @@ def main() -> None:
         "8-bit level RMS"
     )
     _draw(defects, caption)
-    _write(defects, harder, caption)
+    _write(defects, harder, caption, trained)
+
+
+def _defect(
+    picture: str,
+    extractor: Features,
+    reference: dc.Reference,
+    flow: Flow,
+    isotropic: bool = False,
+) -> DecouplingDefect:
+    image = _loaded(picture)
+    defect = dc.decoupling_defect(
+        image, extractor, reference, flow, directions=DIRECTIONS, seed=SEED, isotropic=isotropic
+    )
+    print(picture, flow.name, f"{isotropic=}", defect.matrix(), flush=True)
+    return defect
+
+
+def _loaded(picture: str) -> np.ndarray:
+    return dc.load(f"sample:{picture}", size=SIZE, fit="crop").pixels
+
+
+# ImageNet's filters.
+
+
+def _trained() -> str:
+    """What the page says of them."""
+    chain = dc.vgg16(weights=imagenet_weights(), last=f"block{LAYERS}_conv1")
+    every, rows, own, ends = dc.ChannelMeans(chain, LAYERS), [], [], []
+    found: list[float] = []
+    for picture in PICTURES:
+        image = _loaded(picture)
+        prepared = dc.prepare(every, image, seed=SEED)
+        lift = _defect(picture, prepared.extractor, prepared.reference, FLOWS["lift"])
+        rows += [[picture, *line] for line in _lines(lift)]
+        own += [[picture, *line] for line in _own_lines(lift)]
+        found += [change.ratio for change, _ in lift.along.values()]
+        for flow in ("projected", "gradient"):
+            ends.append(f"- {flow}, {picture}: {_end(image, prepared, FLOWS[flow])}")
+            print(ends[-1], flush=True)
+    said = "\n".join(ends)
+    return f"""## ImageNet's filters
+
+VGG-16, activation {chain.activation.value}, pooling {chain.pooling.value}, the lift; all else as
+above. The defect is {span(found, ".2f")}:
+
+{markdown_table(HEADER[1:], rows)}
+And along what is a layer's own:
+
+{markdown_table(OWN_HEADER[1:], own)}
+The descents, with L-BFGS, {STOP.common.max_iterations} iterations a layer, and the same loss to end
+at:
+
+{said}
+"""
+
+
+def _end(image: np.ndarray, prepared: dc.Prepared, flow: Flow) -> str:
+    """Where a descent from a picture ends."""
+    try:
+        dc.noisify(image, prepared.extractor, prepared.reference, flow, features_only=True)
+    except dc.StageError as error:
+        return str(error)
+    return "arrives"
+
+
+# The picture and the page.
 
 
 def _draw(defects: dict[Key, DecouplingDefect], caption: str) -> None:
@@ -110,25 +176,34 @@ def _draw_matrix(axes: Axes, defect: DecouplingDefect) -> object:
     return shown
 
 
-def _write(
-    defects: dict[Key, DecouplingDefect], harder: dict[str, DecouplingDefect], caption: str
-) -> None:
-    def lines(defect: DecouplingDefect) -> list[list[str]]:
-        return [
-            [
-                *(moved, seen, f"{change.ratio:.2f}", span(change.ratios, ".2f")),
-                *(f"{half.ratio:.2f}", f"{change.nonlinearity(half):.2f}"),
-            ]
-            for (moved, seen), (change, half) in defect.along.items()
+def _lines(defect: DecouplingDefect) -> list[list[str]]:
+    """Along the gradients of earlier layers."""
+    return [
+        [
+            *(moved, seen, f"{change.ratio:.2f}", span(change.ratios, ".2f")),
+            *(f"{half.ratio:.2f}", f"{change.nonlinearity(half):.2f}"),
         ]
+        for (moved, seen), (change, half) in defect.along.items()
+    ]
 
-    rows = [[*key, *line] for key, defect in defects.items() for line in lines(defect)]
-    isotropic = [[key, *line] for key, defect in harder.items() for line in lines(defect)]
-    own = [
-        [*key, layer, f"{change.ratio:.2f}", span(change.ratios, ".2f")]
-        for key, defect in defects.items()
+
+def _own_lines(defect: DecouplingDefect) -> list[list[str]]:
+    """Along a layer's own directions."""
+    return [
+        [layer, f"{change.ratio:.2f}", span(change.ratios, ".2f")]
         for layer, change in defect.own.items()
     ]
+
+
+def _write(
+    defects: Mapping[Key, DecouplingDefect],
+    harder: Mapping[str, DecouplingDefect],
+    caption: str,
+    trained: str,
+) -> None:
+    rows = [[*key, *line] for key, defect in defects.items() for line in _lines(defect)]
+    isotropic = [[key, *line] for key, defect in harder.items() for line in _lines(defect)]
+    own = [[*key, *line] for key, defect in defects.items() for line in _own_lines(defect)]
 
     def spans(of: Callable[[Change, Change], float]) -> dict[str, str]:
         """{flow: from the least to the largest}."""
@@ -155,7 +230,7 @@ def _write(
     ]
     text = f"""# Decoupling defect
 
-Made by `python experiments/decoupling_defect.py`:
+Made by `{FILTERS}=FILE python experiments/decoupling_defect.py`:
 {caption}.
 Centre squares of scikit-image's samples. The descents use L-BFGS and end at a loss of
 {STOP.common.loss:g}.
@@ -178,8 +253,7 @@ it from being larger.
 *Nonlinearity* is the difference of the two changes of c_j, each over its size, relative to the
 larger motion's: 0 for a linear function.
 
-With ImageNet's filters, and under other settings: [what makes features more
-decoupled](decoupling_settings.md).
+Under other settings: [what makes features more decoupled](decoupling_settings.md).
 
 What it shows:
 
@@ -207,7 +281,8 @@ defect of the lift's features is {hardest}, against {plain} above:
 
 {markdown_table(HEADER[1:], isotropic)}
 Where it is above 1, c_j changes more than f_j does: there the features are not decoupled at all.
-"""
+
+{trained}"""
     (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")
     print(text)
 

@@ -3,9 +3,9 @@
     DECOUPLE_IMAGENET_VGG16=FILE python experiments/decoupling_settings.py
 
 FILE holds VGG-16's ImageNet convolutions in Keras's layout. Changes one thing at a time, the noise,
-the reference, the network, the number of channels, and measures the decoupling defect of two
-pictures, how much of the brackets of the features' gradients lies outside their span, and how like
-the means of the network as it was trained those of the changed one are. Writes
+the reference, the network, the number of features, and measures the decoupling defect
+of two pictures, how much of the brackets of the features' gradients lies outside their span, and
+how like the means of the network as it was trained those of the changed one are. Writes
 `reports/decoupling_settings.md`.
 """
 
@@ -50,12 +50,14 @@ class Setting:
     network : options of the network
     noise : options of the reference; `like` and `pictures` are put in for True
     channels : kept of each layer, spread over all that are alive; 0 for all
+    directions : kept of each layer's means, those in which the picture moves them most; 0 for all
     """
 
     what: str
     network: Mapping[str, Any] = field(default_factory=dict)
     noise: Mapping[str, Any] = field(default_factory=dict)
     channels: int = 0
+    directions: int = 0
 
 
 SETTINGS = (
@@ -81,6 +83,9 @@ SETTINGS = (
     Setting("16 channels of each layer", channels=16),
     Setting("4 channels of each layer", channels=4),
     Setting("1 channel of each layer", channels=1),
+    Setting("16 directions of each layer", directions=16),
+    Setting("4 directions of each layer", directions=4),
+    Setting("1 direction of each layer", directions=1),
 )
 HEADER = [
     "changed",
@@ -149,12 +154,27 @@ def _prepared(
 ) -> tuple[Features, dc.Reference]:
     """The features that can be moved, and the reference's."""
     prepared = dc.prepare(every, image, seed=SEED, **noise)
-    if not setting.channels:
-        return prepared.extractor, prepared.reference
-    some = prepared.extractor.masked(
-        {k: _some(alive, setting.channels) for k, alive in prepared.extractor.alive.items()}
-    )
+    alive = prepared.extractor
+    if setting.channels:
+        some = alive.masked({k: _some(kept, setting.channels) for k, kept in alive.alive.items()})
+    elif setting.directions:
+        some = _leading(alive, image, setting.directions)
+    else:
+        return alive, prepared.reference
     return some, dc.noise_reference(some, image.shape[:2], SEED, **noise)
+
+
+def _leading(features: Features, image: np.ndarray, count: int) -> Features:
+    """Of each layer the combinations of means with the largest gradients, orthogonal ones."""
+    matrix = features.normal_matrix(features.linearize(image))
+    rows, begin = {}, 0
+    for layer, size in zip(features.layers, features.sizes, strict=True):
+        own = slice(begin, begin + size)
+        _, directions = np.linalg.eigh(matrix[own, own])
+        rows[layer] = np.zeros((count, features.size))
+        rows[layer][:, own] = directions[:, -count:].T
+        begin += size
+    return dc.Combined(features, rows)
 
 
 def _some(alive: np.ndarray, count: int) -> np.ndarray:
@@ -190,7 +210,7 @@ def _write(found: dict[str, list[Measured | str]]) -> None:
     outside = [one.outside for measured in done.values() for one in measured]
     best = min(whole, key=whole.__getitem__)
     met = "is met" if whole[best] <= AIM else "is not met by any of these"
-    every_channel = {setting.what for setting in SETTINGS if not setting.channels}
+    every_channel = {s.what for s in SETTINGS if not (s.channels or s.directions)}
     faithful = [what for what in whole if alike[what] >= ALIKE and what in every_channel]
     best_faithful = min(faithful, key=whole.__getitem__)
     text = f"""# Settings, and how decoupled features are
@@ -206,7 +226,8 @@ largest defect of all pairs and both pictures. *Brackets outside* is the largest
 brackets of two layers' gradients that lies outside the span of the gradients up to them
 (`dc.bracket_shares`): 0 would let features be decoupled. *Like ReLU* is the least correlation of a
 layer's means with those of the network as it was trained, with ReLU and max pooling: what a setting
-costs that makes the features others.
+costs that makes the features others. Of *directions* of a layer's means those are kept in which the
+picture moves them most (eigenvectors of its part of J Jᵀ, `dc.Combined`).
 
 {markdown_table(HEADER, rows)}
 {_lines(failed)}What it shows:

@@ -2,6 +2,7 @@
 
 from decouple.features.alive import alive_on
 from decouple.features.check import check_features
+from decouple.features.combined import Combined
 from decouple.features.distances import MeasuredStatistics, distances, layer_statistics
 from decouple.features.extractor import Extractor
 from decouple.features.features import Features, Linear, Point, Secant
@@ -14,6 +15,7 @@ from decouple.features.region_means import RegionMeans
 
 __all__ = [
     "ChannelMeans",
+    "Combined",
     "Extractor",
     "Features",
     "Fidelity",

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _FARTHEST = 0.2
 _ROUNDING = 1e-5
 COARSELY = 1e-2
-"""To what part of their length steps are solved that nobody takes back: what is left is less than
-what such steps differ from shorter ones."""
+"""To what part of their length steps are solved that nobody takes back, where it does not matter by
+which of many ways near each other the features at their end are reached."""
 # Blocks along a side of a thumbnail, and the largest difference (RMS) of the same image's.
 _BLOCKS = 4
 _SAME = 1e-3
@@ -130,8 +130,9 @@ class Motion:
     near : distance (RMS over the image) from one with the features `end`, for a motion of which no
         step is to be taken back or once more: steps need only follow the path. None where each is
         solved to `tolerance`
-    following : to what part of its length each of those steps is solved. What is left of the
-        features the next step makes up for
+    following : to what part of its length each of those steps is solved, and as much its chord may
+        be off the curve; what is left of the features the next step makes up for. None where only
+        the features at the end matter: steps are solved coarsely, and as long as may be
     seen : handed the image of each accepted step just before it is told; None if nobody looks
     """
 
@@ -145,7 +146,7 @@ class Motion:
     noise: np.ndarray | None = None
     allowed: float | None = None
     near: float | None = None
-    following: float = COARSELY
+    following: float | None = None
     seen: Callable[[np.ndarray], None] | None = field(default=None, compare=False, repr=False)
 
     def show(self, image: np.ndarray) -> None:

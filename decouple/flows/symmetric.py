@@ -28,7 +28,7 @@ import numpy as np
 from scipy.linalg import LinAlgError
 
 from decouple.flows.growth import Growth
-from decouple.flows.motion import Motion, Moved, Tell, Way, thumbnail
+from decouple.flows.motion import COARSELY, Motion, Moved, Tell, Way, thumbnail
 from decouple.flows.nearby import Adapted, Factors
 from decouple.flows.paths import Curve, PathKind, extrapolation
 from decouple.flows.planned import planned_steps
@@ -42,6 +42,11 @@ if TYPE_CHECKING:
 # Of the first step, in s, of 1: what is learnt in a first step that fails is lost, and a picture's
 # way is most curved where it begins.
 _FIRST_STEP = 1 / 32
+# Where only features are wanted, the first step, as a part of what steps may be off by: nothing is
+# known yet of how curved the way is, and it is so most at its beginning.
+_FIRST_FOLLOWING = 1 / 4
+# Of the steps that are allowed, into how many such a way is cut at most: some are shorter.
+_FEWEST = 2.0
 # Steps get longer while an iteration leaves no more than the first part of the error, and shorter
 # where it leaves more than the second with a new factor: if that part goes with a power γ of a
 # step's length, the work for a way is least at e^-γ. γ is 1/2 where a step is bent everywhere, and
@@ -91,7 +96,7 @@ class Symmetric:
     ----------
     first_step : length in s, of 1; by default 1/32
     smallest_step : below it the path has collapsed. On a straight path, behind which no other is
-        tried, a hundredth of it, but where exact steps of unknown growth are asked for
+        tried, a hundredth of it, but where exact steps of unknown growth are imposed
     max_steps : then the motion ends with what was reached
     max_iterations : of one step; a step that needs more is halved. Four times as many where
         the growth of errors is found, six times where the steps are known
@@ -116,6 +121,15 @@ class Symmetric:
         return _Walk(self, image, motion, tell, path).run()
 
 
+def _longest(following: float | None, max_steps: int) -> float:
+    """Of steps that may be off by so much of their length.
+
+    A step of length h along an arc of one radian is off by h²/24. Ways are more curved than that,
+    in places.
+    """
+    return 1.0 if following is None else max(math.sqrt(following), _FEWEST / max_steps)
+
+
 class _Walk:
     """One motion under way."""
 
@@ -136,14 +150,17 @@ class _Walk:
         self.growth = Growth.none(image.shape) if motion.allowed is not None else None
         # Where no step is taken back or once more: only the features at the end matter.
         self.one_way = motion.near if not way.steps else None
+        # What each of these may be off by, of its length, where features are recorded behind them.
+        self.following = motion.following if self.one_way is not None else None
+        self.longest = _longest(self.following, stepper.max_steps)
         self.solver = StepSolver(self.extractor, stepper.memory, exact=self.one_way is None)
         self.path, self.path_name = motion.path(image, path)
         self.planned = planned_steps(way, motion.start, motion.end)
         self.follows = bool(way.steps)
         # Exact steps of unknown growth are imposed ones, which others can take the place of: not
-        # worth to creep for.
+        # worth to creep for, unless features are recorded behind them.
         creeps = self.path_name == PathKind.STRAIGHT.value and (
-            self.growth is not None or self.one_way is not None
+            self.growth is not None or self.one_way is not None or motion.following is not None
         )
         self.smallest_step = stepper.smallest_step * (_LAST_RESORT if creeps else 1.0)
         # Measured once, then carried on by what the steps changed.
@@ -182,6 +199,8 @@ class _Walk:
             self.aside = self.features - self.motion.start
             self.nominal = self.features
         length = self.stepper.first_step or _FIRST_STEP
+        if self.following is not None:
+            length = min(length, max(_FIRST_FOLLOWING * self.following, self.smallest_step))
         first = self.planned[0].length if self.planned else length
         if self._factor().distance(self._waypoint(first) - self.nominal) > _FAR * first:
             return self._ended(StopReason.UNREACHABLE)
@@ -208,7 +227,7 @@ class _Walk:
                 length = h / 2
                 continue
             self._accept(h, target, solved, end, growth)
-            length = h * self._lengthened(solved)
+            length = min(h * self._lengthened(solved), self.longest)
             steps_left = (1.0 - self.s) / length
             pays = excess * steps_left > self._factor_cost()
             if not self.follows and pays and self.factors.excess > self._factor_cost():
@@ -360,7 +379,8 @@ class _Walk:
             last = self.s + h >= 1.0
             # No step is longer than the image's range, whatever a poor factor makes of it: one that
             # seems to be would be taken as it was foretold, and lead nowhere.
-            followed = self.motion.following * min(distance, 1.0)
+            share = COARSELY if self.following is None else self.following
+            followed = share * min(distance, 1.0)
             return self.one_way if last else max(self.one_way, followed)
         if self.growth is None:
             return self.motion.tolerance

@@ -48,14 +48,16 @@ from decouple.report.feature_table import plot_features
 from decouple.stages import DecoupledFeatures, StageError, noisify
 from decouple.stages.retrace import relative_distances
 
-# Pictures on which it is found how exactly steps must be solved; of the accuracy asked for, to what
-# they are at first; by how much more exactly at a time, and how often at most.
-_TRIED, _AT_FIRST, _FINER, _TIMES = 3, 0.3, 0.1, 3
-# Of the accuracy asked for, what features of those may change by: others may change more.
-_MARGIN = 0.5
-# What features of pictures that are checked are compared with: motions in steps solved so much more
-# exactly. Those of a round trip are longer, and off by 1e-3 to 2e-3 of their own themselves.
-_CHECKED = _FINER**2
+# Pictures on which it is found how exact steps must be; of the accuracy asked for, what they are at
+# first; by how much more exact at a time, and how often at most.
+_TRIED, _AT_FIRST, _FINER, _TIMES = 6, 0.7, 0.4, 4
+# Errors go with what steps are off by: so much of one changes with the next.
+_CHANGES = 1.0 - _FINER
+# Of how much features changed before, what a picture's change by with finer steps if that tells
+# anything: of one that is nearly flat they may depend on the very way.
+_SETTLES = 0.7
+# What features of pictures that are checked are compared with: motions in steps so much more exact.
+_CHECKED = 0.1
 # What a picture may be the reason of.
 _OF_A_PICTURE = (ImageError, FeaturesError, StageError)
 # Pictures on the sheet that shows what was looked at.
@@ -128,28 +130,30 @@ def _about(run: Run, following: float) -> dict[str, Any]:
 
 
 def _settled(run: Run, every: Sequence[ListedPicture]) -> float:
-    """To what part of their length steps are solved, so that features are as exact as asked for.
+    """What steps may be off by, of their length, so that features are as exact as asked for.
 
     Found on pictures from all over the folder, whichever are this run's: shards are parts of one
     table. A run that goes on stays with what it has found.
     """
     asked = float(run.config.table.accuracy)
-    following = asked * _AT_FIRST
+    following = first = asked * _AT_FIRST
     if len(run.extractor.layers) == 1 or not run.inputs.controls_error:
         return following  # nothing is moved, or in steps that are as they are
     folder = run.recorder.folder.path
     if files.there(folder / ABOUT):
         return float(read_about(folder / CSV).get("following", following))
     some = [every[place] for place in sorted(_middles(len(every)))]
-    held = _tried(run, some, following)
+    held, changed = _tried(run, some, following), dict[str, float]()
     for _ in range(_TIMES):
         finer = _tried(run, some, following * _FINER)
-        apart = max((_apart(held[k], finer[k]) for k in held.keys() & finer.keys()), default=0.0)
-        if apart <= _MARGIN * asked:
-            break
-        held, following = finer, following * _FINER
-    else:
-        run.say(f"table.accuracy={asked:g} may not be met: features still change by {apart:.0e}")
+        changes = {k: _apart(held[k], finer[k]) for k in held.keys() & finer.keys()}
+        settling = [v for k, v in changes.items() if v < _SETTLES * changed.get(k, math.inf)]
+        most = max(settling or changes.values(), default=0.0)
+        needed = following * _CHANGES * asked / most if most > 0 else first
+        if needed >= following * _FINER:
+            return min(needed, first)
+        held, following, changed = finer, following * _FINER, changes
+    run.say(f"table.accuracy={asked:g} may not be met: features still change by {most:.0e}")
     return following
 
 

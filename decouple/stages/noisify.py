@@ -10,7 +10,7 @@ import numpy as np
 
 from decouple.features.features import Features
 from decouple.flows.lift import Lift, in_symmetric_steps
-from decouple.flows.motion import COARSELY, Flow, Motion, Way
+from decouple.flows.motion import Flow, Motion, Way
 from decouple.flows.trace import LayerTrace, Observer, ignore
 from decouple.stages.accuracy import (
     allowed_error,
@@ -86,8 +86,10 @@ def noisify(
         need only follow their path, and features are near where it ends; where that leads nowhere
         they are solved so after all. Ways that are followed stay exact
     following : where nothing comes back, to what part of its length each step is solved, and how
-        near its features come with it; by default coarsely. Decoupled features are off by about as
-        much of their own, and how much depends on picture and filters
+        near its features come with it; no step is longer than the square root of it, of 1, since a
+        chord is off its curve by the square of its length. Decoupled features are off by about as
+        much of their own, and how much depends on picture and filters. By default steps are solved
+        coarsely, and as long as may be
     features_only : leave out the last layer's motion: its features are known before its turn
     after : what is done already: the first layers, taken off this image
     observer : told of each step
@@ -148,7 +150,7 @@ def noisify(
             tolerance=exact,
             allowed=allowed if comes_back else None,
             near=None if comes_back else near,
-            following=COARSELY if following is None else following,
+            following=following,
             way=way,
             stage=stage,
             nearby=functools.partial(reference.factor, extractor, depth, x.size),
@@ -157,7 +159,9 @@ def noisify(
         motions = [motion]
         if motion.near is not None and in_symmetric_steps(flow):
             # A nearly flat picture may leave in steps that are as exact as if it were to come back.
-            motions.append(replace(motion, near=None, allowed=allowed))
+            # Where only features are wanted, errors on a way back that nobody takes are no matter.
+            bounded = allowed if following is None else None
+            motions.append(replace(motion, near=None, allowed=bounded))
         attempts = until_arrived(x, ((flow, along) for along in motions), move, observer)
         traces += [attempt.trace for attempt in attempts]
         moved = attempts[-1].moved

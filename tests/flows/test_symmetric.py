@@ -354,6 +354,30 @@ class TestOneWay:
         assert walk._tolerance(0.1, 0.05) == 0.05 * motion.following
         assert walk._tolerance(0.1, 1e6) == motion.following
 
+    def test_where_features_follow_steps_are_short(self, grained, extractor):
+        image = grained(24, 28)
+        motion = dataclasses.replace(held_motion(extractor(2), image, share=0.3), near=self.NEAR)
+
+        def walked(following, **options):
+            asked = dataclasses.replace(motion, following=following)
+            moved = Symmetric(**options).walk(image, asked, Told())
+            assert moved.stop_reason is StopReason.REACHED
+            return moved
+
+        finest = walked(1e-4)
+        far = {}
+        for following in (1e-2, 1e-3):
+            moved = walked(following)
+            steps = moved.way.steps
+            assert steps[0] == pytest.approx(following / 4)
+            # The last may be stretched, so that none is left over.
+            assert 0.5 < max(steps) / following**0.5 < 1.2
+            far[following] = rms(moved.image - finest.image)
+        assert far[1e-3] < 0.5 * far[1e-2]
+        assert max(walked(1e-4, max_steps=80).way.steps) > 2 * max(finest.way.steps), (
+            "no more of them than half of those that are allowed"
+        )
+
 
 class TestEnds:
     def test_nowhere_to_go(self, extractor, photograph):

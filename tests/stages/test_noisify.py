@@ -36,6 +36,9 @@ def test_a_motion_that_collapses_is_tried_in_exact_steps(two, source, reference)
     np.testing.assert_array_equal(exact.start, coarse.start)
     assert [t.stop_reason for t in done.trace] == [StopReason.STEP_COLLAPSE, StopReason.REACHED]
     assert set(done.features.values) == set(two.layers)
+    # Where the features are all that is wanted nobody asks how errors grow on the way back.
+    noisify(source, two, reference, comes_back=False, following=1e-2, features_only=True, move=move)
+    assert move.seen[-1].near is move.seen[-1].allowed is None
 
 
 def test_one_that_arrives_is_not_tried_again(two, source, reference):

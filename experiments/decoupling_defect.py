@@ -117,8 +117,8 @@ above. The defect is {span(found, ".2f")}:
 And along what is a layer's own:
 
 {markdown_table(OWN_HEADER[1:], own)}
-The descents, with L-BFGS, {STOP.common.max_iterations} iterations a layer, and the same loss to end
-at:
+Where the descents end, which are told to stop as above; the defect of their features is not
+measured:
 
 {said}
 """

@@ -157,7 +157,7 @@ VGG-16 with ImageNet's filters, raw and decoupled channel means of cuts of packa
 {SIDE} px, `table.accuracy={ACCURACY:g}`. *Pictures a second* are those of the rows, *seconds in
 all* those of the whole command, with the start, how exact steps must be, and the check at the end;
 alone on a machine with {CORES} cores. *Not moved* are rows that have no decoupled features, and say
-why; nearly flat pictures that are moved in exact steps take up to half a minute. *Checked* are
+why; nearly flat pictures that are moved in exact steps take up to 15 seconds. *Checked* are
 pictures that were moved once more in steps ten times as exact; *within* are those whose features
 are off by no more than the accuracy asked for, relative to their own. *GiB* is the most memory that
 the process held.

@@ -26,11 +26,9 @@ class Combined(Features):
 
     Examples
     --------
-    Variances before means:
-
     >>> import decouple as dc
     >>> moments = dc.Moments(orders=2)
-    >>> mean, variance = np.split(np.eye(moments.size), 2)
+    >>> mean, variance = np.split(np.eye(moments.size), 2)  # the last first
     >>> dc.Combined(moments, {"variance": variance, "mean": mean}).layers
     ('variance', 'mean')
     """

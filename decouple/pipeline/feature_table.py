@@ -151,7 +151,8 @@ def _settled(run: Run, every: Sequence[ListedPicture]) -> float:
         most = max(settling or changes.values(), default=0.0)
         needed = following * _CHANGES * asked / most if most > 0 else first
         if needed >= following * _FINER:
-            return min(needed, first)
+            # Shards that are made on different machines are parts of one table.
+            return float(f"{min(needed, first):.2g}")
         held, following, changed = finer, following * _FINER, changes
     run.say(f"table.accuracy={asked:g} may not be met: features still change by {most:.0e}")
     return following

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from decouple.errors import FeaturesError
-from decouple.features.features import Features, Linear, Point, Secant
+from decouple.features.features import Derived, Features, Linear, Point
 
 
-class Combined(Features):
+class Combined(Derived):
     """A f for features f and a matrix A, whose rows are in groups of their own.
 
     Parameters
@@ -42,58 +42,27 @@ class Combined(Features):
                     f"{group} combines {whole.size} features: a finite matrix of so many columns, "
                     f"not one of shape {matrix.shape}"
                 )
-        super().__init__({group: len(matrix) for group, matrix in matrices.items()})
-        self._whole, self._rows = whole, matrices
-        self._matrix = np.concatenate(list(matrices.values()))
-        self.passes, self.dtype, self.smooth = whole.passes, whole.dtype, whole.smooth
-        self.spatial_means, self.proven = whole.spatial_means, whole.proven
-        self.exact_secant, self.row_channels = whole.exact_secant, whole.row_channels
+        super().__init__(whole, {group: len(matrix) for group, matrix in matrices.items()})
+        self._rows, self._matrix = matrices, np.concatenate(list(matrices.values()))
+        self.row_channels = whole.row_channels
+
+    def _taken(self, features: np.ndarray) -> np.ndarray:
+        return self._matrix @ features
+
+    def _given_back(self, cotangent: np.ndarray) -> np.ndarray:
+        return self._matrix.T @ cotangent
 
     @property
     def identity(self) -> Mapping[str, str]:
         """What they are combinations of, and which: of all groups together."""
-        return {**self._whole.identity, "combination": self._digest}
-
-    @property
-    def _digest(self) -> str:
-        return hashlib.sha256(self._matrix.tobytes()).hexdigest()[:8]
-
-    @property
-    def origin(self) -> str:
-        """See `Features.origin`."""
-        return self._whole.origin
+        digest = hashlib.sha256(self._matrix.tobytes()).hexdigest()[:8]
+        return {**self._whole.identity, "combination": digest}
 
     def in_float64(self) -> Features:
         """See `Features.in_float64`."""
         if self.dtype == "float64":
             return self
         return Combined(self._whole.in_float64(), self._rows)
-
-    def check_size(self, height: int, width: int) -> None:
-        """See `Features.check_size`."""
-        self._whole.check_size(height, width)
-
-    def measure(self, image: np.ndarray) -> np.ndarray:
-        """See `Features.measure`."""
-        return self._matrix @ self._whole.measure(image)
-
-    def linearize(self, image: np.ndarray) -> Point:
-        """See `Features.linearize`."""
-        point = self._whole.linearize(image)
-        return Point(point.shape, point, self._matrix @ point.features, point.at)
-
-    def secant(self, point: Point, change: np.ndarray) -> Secant:
-        """See `Features.secant`."""
-        secant = self._whole.secant(point.linearization, change)
-        return Secant(point.shape, secant, self._matrix @ secant.change)
-
-    def jvp(self, point: Linear, tangent: np.ndarray) -> np.ndarray:
-        """See `Features.jvp`."""
-        return self._matrix @ self._whole.jvp(point.linearization, tangent)
-
-    def vjp(self, point: Linear, cotangent: np.ndarray) -> np.ndarray:
-        """See `Features.vjp`."""
-        return self._whole.vjp(point.linearization, self._matrix.T @ cotangent)
 
     def vjp_batch(self, point: Linear, cotangents: np.ndarray) -> np.ndarray:
         """See `Features.vjp_batch`."""

@@ -304,25 +304,29 @@ class Features(ABC):
         return 1.0
 
 
-class Selected(Features):
-    """Some numbers of other features, which are computed whole.
+class Derived(Features):
+    """Linear functions of other features, which are computed whole.
 
     Parameters
     ----------
-    whole : whose they are
-    alive : {group: (F,) bool} of the first groups, in their order
+    whole : whose functions they are
+    groups : {name: how many numbers}
     """
 
-    def __init__(self, whole: Features, alive: Mapping[str, np.ndarray]) -> None:
-        super().__init__({layer: kept.size for layer, kept in alive.items()})
+    def __init__(self, whole: Features, groups: Mapping[str, int]) -> None:
+        super().__init__(groups)
         self._whole = whole
-        self.alive = {layer: kept & whole.alive[layer] for layer, kept in alive.items()}
         self.passes, self.dtype, self.smooth = whole.passes, whole.dtype, whole.smooth
         self.spatial_means, self.proven = whole.spatial_means, whole.proven
         self.exact_secant = whole.exact_secant
-        used = [whole.alive[layer] for layer in self.layers]
-        kept = [self.alive[layer][own] for layer, own in zip(self.layers, used, strict=True)]
-        self._kept = np.flatnonzero(np.concatenate(kept))
+
+    @abstractmethod
+    def _taken(self, features: np.ndarray) -> np.ndarray:
+        """They themselves (C,), of the whole's features or of a change of these."""
+
+    @abstractmethod
+    def _given_back(self, cotangent: np.ndarray) -> np.ndarray:
+        """The adjoint of `_taken`."""
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -336,35 +340,58 @@ class Selected(Features):
 
     def measure(self, image: np.ndarray) -> np.ndarray:
         """See `Features.measure`."""
-        return self._whole.measure(image)[self._kept]
+        return self._taken(self._whole.measure(image))
 
     def linearize(self, image: np.ndarray) -> Point:
         """See `Features.linearize`."""
         point = self._whole.linearize(image)
-        return Point(point.shape, point, point.features[self._kept], point.at)
+        return Point(point.shape, point, self._taken(point.features), point.at)
 
     def jvp(self, point: Linear, tangent: np.ndarray) -> np.ndarray:
         """See `Features.jvp`."""
-        return self._whole.jvp(point.linearization, tangent)[self._kept]
+        return self._taken(self._whole.jvp(point.linearization, tangent))
 
     def vjp(self, point: Linear, cotangent: np.ndarray) -> np.ndarray:
         """See `Features.vjp`."""
-        full = np.zeros(self._whole.size)
-        full[self._kept] = cotangent
-        return self._whole.vjp(point.linearization, full)
+        return self._whole.vjp(point.linearization, self._given_back(cotangent))
 
     def secant(self, point: Point, change: np.ndarray) -> Secant:
         """See `Features.secant`."""
         secant = self._whole.secant(point.linearization, change)
-        return Secant(point.shape, secant, secant.change[self._kept])
-
-    def in_float64(self) -> Features:
-        """See `Features.in_float64`."""
-        return self if self.dtype == "float64" else Selected(self._whole.in_float64(), self.alive)
+        return Secant(point.shape, secant, self._taken(secant.change))
 
     def check_size(self, height: int, width: int) -> None:
         """See `Features.check_size`."""
         self._whole.check_size(height, width)
+
+
+class Selected(Derived):
+    """Some numbers of other features.
+
+    Parameters
+    ----------
+    whole : whose they are
+    alive : {group: (F,) bool} of the first groups, in their order
+    """
+
+    def __init__(self, whole: Features, alive: Mapping[str, np.ndarray]) -> None:
+        super().__init__(whole, {layer: kept.size for layer, kept in alive.items()})
+        self.alive = {layer: kept & whole.alive[layer] for layer, kept in alive.items()}
+        used = [whole.alive[layer] for layer in self.layers]
+        kept = [self.alive[layer][own] for layer, own in zip(self.layers, used, strict=True)]
+        self._kept = np.flatnonzero(np.concatenate(kept))
+
+    def _taken(self, features: np.ndarray) -> np.ndarray:
+        return features[self._kept]
+
+    def _given_back(self, cotangent: np.ndarray) -> np.ndarray:
+        full = np.zeros(self._whole.size)
+        full[self._kept] = cotangent
+        return full
+
+    def in_float64(self) -> Features:
+        """See `Features.in_float64`."""
+        return self if self.dtype == "float64" else Selected(self._whole.in_float64(), self.alive)
 
 
 def _digest(kept: np.ndarray) -> str:

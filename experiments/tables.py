@@ -4,7 +4,7 @@
 
 FILE holds VGG-16's ImageNet convolutions in Keras's layout. The pictures are cut out of packaged
 photographs. Writes `reports/tables.md`; the exit code is 1 where a run that was killed, and gone on
-with each time, ends with another table.
+with each time, ends with another table, or two shards are another one together.
 """
 
 from __future__ import annotations
@@ -138,8 +138,17 @@ def main() -> int:
         words = [*common, f"source={many}", "layers=2"]
         kills = killed(words, cut, options.pictures, options.kills)
         same = same_table(whole, cut)
-    write(rows, options.pictures, kills, same)
-    return 0 if same else 1
+        shards = same_table(folder / "run_2_few", joined(folder, *common, f"source={few}"))
+    write(rows, options.pictures, kills, same, shards)
+    return 0 if same and shards else 1
+
+
+def joined(folder: Path, *settings: str) -> Path:
+    """The folder of a table through two layers that is made in two shards."""
+    parts = [
+        run(folder / f"shard_{part}", *settings, "layers=2", f"shard={part}/2") for part in (1, 2)
+    ]
+    return dc.join_tables(parts, folder / "joined").parent
 
 
 def same_table(one: Path, other: Path) -> bool:
@@ -147,9 +156,11 @@ def same_table(one: Path, other: Path) -> bool:
     return all((one / name).read_bytes() == (other / name).read_bytes() for name in (CSV, ABOUT))
 
 
-def write(rows: list[list[str]], many: int, kills: int, same: bool) -> None:
+def write(rows: list[list[str]], many: int, kills: int, same: bool, shards: bool) -> None:
     """Write the report."""
-    verdict = "is the same, byte for byte" if same else "IS ANOTHER ONE"
+    verdict, parts = (
+        "is the same, byte for byte" if alike else "IS ANOTHER ONE" for alike in (same, shards)
+    )
     text = f"""# Tables of many pictures
 
 Made by `{FILTERS}=FILE python experiments/tables.py`:
@@ -157,14 +168,14 @@ VGG-16 with ImageNet's filters, raw and decoupled channel means of cuts of packa
 {SIDE} px, `table.accuracy={ACCURACY:g}`. *Pictures a second* are those of the rows, *seconds in
 all* those of the whole command, with the start, how exact steps must be, and the check at the end;
 alone on a machine with {CORES} cores. *Not moved* are rows that have no decoupled features, and say
-why; nearly flat pictures that are moved in exact steps take up to 15 seconds. *Checked* are
-pictures that were moved once more in steps ten times as exact; *within* are those whose features
-are off by no more than the accuracy asked for, relative to their own. *GiB* is the most memory that
-the process held.
+why. *Checked* are pictures that were moved once more in steps ten times as exact; *within* are
+those whose features are off by no more than the accuracy asked for, relative to their own. *GiB* is
+the most memory that the process held.
 
 {markdown_table(HEADER, rows)}
 The table of {many} pictures, two layers, of a run that was killed {kills} times and gone on with
-each time {verdict}.
+each time {verdict}. That of {rows[0][1]}
+pictures out of two shards {parts}.
 """
     (REPORTS / "tables.md").write_text(text, encoding="utf-8")
 

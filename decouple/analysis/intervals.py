@@ -1,4 +1,4 @@
-"""Intervals of scores that were found on training sets which overlap."""
+"""Intervals of scores on training sets that overlap, and limits of values that were not seen."""
 
 from __future__ import annotations
 
@@ -46,3 +46,23 @@ def corrected(values: np.ndarray, ratio: float, level: float = LEVEL) -> Interva
     return Interval(
         mean, mean - half, mean + half, float(2 * student.sf(abs(mean) / error, count - 1))
     )
+
+
+def prediction_limit(values: np.ndarray, probability: float) -> float:
+    """Below what one more value stays with a probability, of a normal distribution of which these
+    are a sample.
+
+    mean + t s √(1 + 1/n), Student's t with n − 1 degrees of freedom (Hahn & Meeker, *Statistical
+    Intervals*, 1991, section 4.7).
+
+    Parameters
+    ----------
+    values : (n,), at least two
+    probability : between 0 and 1
+
+    >>> round(prediction_limit(np.array([1.0, 2.0, 3.0]), 0.95), 2)
+    5.37
+    """
+    count = len(values)
+    spread = float(np.std(values, ddof=1)) * math.sqrt(1 + 1 / count)
+    return float(np.mean(values) + student.ppf(probability, count - 1) * spread)

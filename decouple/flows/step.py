@@ -8,8 +8,9 @@ left side computed as a change from x₀: its rounding is relative to the step, 
 Where float32 cannot solve a step as exactly as asked (Jᵀλ cancels in deep layers), what it leaves
 is solved for by iterative refinement: residuals in float64, corrections in float32 (Wilkinson,
 *Rounding Errors in Algebraic Processes*, 1963; Higham, *Accuracy and Stability of Numerical
-Algorithms*, ch. 12). What Anderson acceleration learns in one step serves the next ones, and what a
-step leaves of the features is measured at its end, for the next one to make up for.
+Algorithms*, ch. 12); a step that nobody takes back is computed in float64 then. What Anderson
+acceleration learns in one step serves the next ones, and what a step leaves of the features is
+measured at its end, for the next one to make up for.
 """
 
 from __future__ import annotations
@@ -101,7 +102,10 @@ class _At(NamedTuple):
 
 
 class _Equations:
-    """Those of one step, from x₀ to a change (C,) of its features, in one precision."""
+    """Those of one step, from x₀ to a change (C,) of its features, in one precision.
+
+    `work` is that of one evaluation, in passes of the network's own precision.
+    """
 
     def __init__(
         self,
@@ -110,9 +114,11 @@ class _Equations:
         wanted: np.ndarray,
         factor: Adapted,
         begin: Point | None = None,
+        work: float = _WORK,
     ) -> None:
         self.extractor, self.x0, self.wanted, self.factor = extractor, x0, wanted, factor
         self.begin = begin or extractor.linearize(x0)
+        self.work = work
 
     def residual(self, x1: np.ndarray) -> tuple[np.ndarray, Secant]:
         """What is left to do for the features at x₁, and J̄ as a secant."""
@@ -129,7 +135,8 @@ class _Equations:
         residual, secant = self.residual(x1)
         correction = self.factor.solve(residual)
         moved = self.x0 + self.pulled(secant, multipliers + correction)
-        return _At(residual, correction, moved, self.factor.distance(residual, correction))
+        error = self.factor.distance(residual, correction)
+        return _At(residual, correction, moved, error, self.work)
 
 
 class _Refined:
@@ -185,7 +192,7 @@ class _Refined:
         return _At(residual, correction, moved, error, exact=False)
 
     def _exactly(self, multipliers: np.ndarray, x1: np.ndarray) -> _At:
-        there = self.exact.at(multipliers, x1)._replace(work=_EXACT_WORK, anew=True)
+        there = self.exact.at(multipliers, x1)._replace(anew=True)
         self._base = _Base(multipliers, x1, rms(x1 - self.exact.x0), there)
         self._own, self._errors = None, [there.error]
         return there
@@ -209,7 +216,7 @@ class StepSolver:
     memory : of Anderson acceleration, in iterations; they may be those of earlier steps. Half as
         many where steps are not exact: those take few, and what failed ones taught is among them
     exact : whether steps are to be taken back or once more. If not, x₁ is where the features were
-        last measured, and solves the equations about as well; the network's precision will do
+        last measured, and solves the equations about as well
 
     Attributes
     ----------
@@ -246,6 +253,10 @@ class StepSolver:
         limit : of iterations, by the error of the first and that to be left
         predict : λ and x₁ to begin with, from the extractor linearized at x₀
         """
+
+        def exactly() -> _Equations:
+            return _Equations(last, x0, wanted, factor, work=_EXACT_WORK)
+
         own = _Equations(self.extractor, x0, wanted, factor, self.begin)
         equations: _Equations | _Refined = own
         finest = own
@@ -253,14 +264,18 @@ class StepSolver:
         # A plain difference loses what the features round to, and not what their change does.
         rounded = wanted if self.extractor.exact_secant else own.begin.features
         lost = _CANCELLED * factor.rounding(rounded, self.extractor.epsilon)
-        finer = self.exact and lost > asked
-        last = self.extractor.in_float64() if finer else self.extractor
+        loses = lost > asked
+        finer = self.exact and loses
+        last = self.extractor.in_float64() if loses else self.extractor
         # However well the features are computed, the image is rounded as well.
         least = np.finfo(np.float64).eps
         least_rounding = max(factor.rounding(rounded, least), least * rms(x0))
         rounding = max(factor.rounding(rounded, last.epsilon), least_rounding)
         tolerance = max(asked, rounding)
         multipliers, x1 = predict(own.begin)
+        if loses and not self.exact:
+            # For the few iterations of such a step refinement does not pay.
+            own = finest = equations = exactly()
         size = len(multipliers)
         if self._anderson is not None and self._learnt_with is factor.factor:
             self._anderson.restart()
@@ -321,7 +336,7 @@ class StepSolver:
             )
             multipliers, x1 = u[:size] / self._scale, u[size:].reshape(x1.shape)
             if finer and not refines and error < _NEARLY * lost:
-                finest = _Equations(last, x0, wanted, factor)
+                finest = exactly()
                 equations, best, since_best = _Refined(own, finest, lost, tolerance), np.inf, 0
         if self.exact:
             # What it learnt far from any solution would hold up the next try. Of steps that are not

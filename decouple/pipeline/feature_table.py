@@ -22,6 +22,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from decouple import files, images
+from decouple.analysis.intervals import prediction_limit
 from decouple.errors import ConfigError, DecoupleError, FeaturesError, ImageError
 from decouple.experiments.feature_table import shard_of
 from decouple.flow_kinds import FLOWS
@@ -48,9 +49,13 @@ from decouple.report.feature_table import plot_features
 from decouple.stages import DecoupledFeatures, StageError, noisify
 from decouple.stages.retrace import relative_distances
 
-# Pictures on which it is found how exact steps must be; of the accuracy asked for, what they are at
-# first; by how much more exact at a time, and how often at most.
-_TRIED, _AT_FIRST, _FINER, _TIMES = 6, 0.7, 0.4, 4
+# Pictures on which it is found how exact steps must be; of the accuracy asked for, what those of
+# one motion are at first, since features of a picture that is half black were off by three times as
+# much; by how much more exact at a time, and how often at most.
+_TRIED, _AT_FIRST, _FINER, _TIMES = 10, 0.3, 0.4, 4
+# Of all other pictures, how many are to be as exact as asked for, and of how many at least it must
+# be known how far their errors are apart to tell.
+_OF_ALL, _FEWEST = 0.99, 5
 # Errors go with what steps are off by: so much of one changes with the next.
 _CHANGES = 1.0 - _FINER
 # Of how much features changed before, what a picture's change by with finer steps if that tells
@@ -135,9 +140,10 @@ def _settled(run: Run, every: Sequence[ListedPicture]) -> float:
     Found on pictures from all over the folder, whichever are this run's: shards are parts of one
     table. A run that goes on stays with what it has found.
     """
-    asked = float(run.config.table.accuracy)
-    following = first = asked * _AT_FIRST
-    if len(run.extractor.layers) == 1 or not run.inputs.controls_error:
+    asked, motions = float(run.config.table.accuracy), len(run.extractor.layers) - 1
+    # What one motion is off by the next one's features are, too.
+    following = first = asked * _AT_FIRST / max(motions, 1)
+    if not motions or not run.inputs.controls_error:
         return following  # nothing is moved, or in steps that are as they are
     folder = run.recorder.folder.path
     if files.there(folder / ABOUT):
@@ -148,7 +154,8 @@ def _settled(run: Run, every: Sequence[ListedPicture]) -> float:
         finer = _tried(run, some, following * _FINER)
         changes = {k: _apart(held[k], finer[k]) for k in held.keys() & finer.keys()}
         settling = [v for k, v in changes.items() if v < _SETTLES * changed.get(k, math.inf)]
-        most = max(settling or changes.values(), default=0.0)
+        known = settling or list(changes.values())
+        most = max(known, default=0.0) if len(some) == len(every) else _nearly_most(known)
         needed = following * _CHANGES * asked / most if most > 0 else first
         if needed >= following * _FINER:
             # Shards that are made on different machines are parts of one table.
@@ -161,6 +168,17 @@ def _settled(run: Run, every: Sequence[ListedPicture]) -> float:
 def _middles(count: int) -> set[int]:
     """Places in the middle of as many equal parts as pictures are tried."""
     return {int(count * (part + 0.5) / _TRIED) for part in range(_TRIED)}
+
+
+def _nearly_most(changes: Sequence[float]) -> float:
+    """Below what nearly all pictures stay, of which these are a sample.
+
+    Errors of one folder's pictures differ by a decade or two: their logarithms are taken to be
+    normal. The largest of these where they are too few to tell.
+    """
+    if len(changes) < _FEWEST or min(changes) == 0:
+        return max(changes, default=0.0)
+    return math.exp(prediction_limit(np.log(changes), _OF_ALL))
 
 
 def _tried(

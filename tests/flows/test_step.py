@@ -48,3 +48,20 @@ def test_what_a_step_that_failed_has_learnt_is_forgotten(step):
     assert again.converged
     assert again.iterations == first.iterations
     np.testing.assert_array_equal(again.image, first.image)
+
+
+def test_one_that_is_not_taken_back_is_in_float64_where_float32_would_lose_it(step, monkeypatch):
+    net, image, wanted, factor, solve = step
+    finer = []
+    in_float64 = type(net).in_float64
+    monkeypatch.setattr(type(net), "in_float64", lambda self: finer.append(1) or in_float64(self))
+    solver = StepSolver(net, 24, exact=False)
+    assert solve(solver, 1e-4, 60).converged
+    assert not finer
+    lost = factor.rounding(wanted, net.epsilon)
+    solved = solve(solver, lost, 60)
+    assert solved.converged
+    assert finer
+    exact = in_float64(net)
+    secant = exact.secant(exact.linearize(image), solved.image - image)
+    assert factor.distance(wanted - secant.change) < 1.1 * lost

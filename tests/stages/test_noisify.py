@@ -7,7 +7,8 @@ import pytest
 
 from decouple.flows import Projected, StopReason, StopRule, StopRules, optimizer
 from decouple.flows.motion import Moved
-from decouple.stages import StageError, noisify
+from decouple.images import rms
+from decouple.stages import StageError, noise_reference, noisify
 from decouple.stages.layerwise import move_layer
 
 
@@ -61,3 +62,19 @@ def test_a_descent_knows_no_other_steps(two, source, reference):
     with pytest.raises(StageError):
         noisify(source, two, reference, flow=flow, comes_back=False, move=move)
     assert len(move.seen) == 1
+
+
+def test_features_of_a_nearly_flat_picture_are_those_of_float64(extractor):
+    """They hardly answer to it: what they round to in float32 would move it as a step does."""
+    rows, columns = np.mgrid[:24, :24] / 24
+    shading = np.sin(5 * rows + 3 * columns) + 0.1 * np.random.default_rng(0).normal(size=(24, 24))
+    flat = np.array([0.75, 0.43, 0.24]) + 0.02 * shading[..., None]
+
+    def second(dtype):
+        features = extractor(2, dtype)
+        noise = noise_reference(features, (24, 24), seed=0)
+        asked = {"comes_back": False, "following": 1e-4, "features_only": True}
+        return noisify(flat, features, noise, **asked).features.values["block2_conv1"]
+
+    exact = second("float64")
+    assert rms(second("float32") - exact) < 1e-4 * rms(exact)

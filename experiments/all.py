@@ -25,7 +25,9 @@ from experiments.common import FILTERS
 HERE = Path(__file__).resolve().parent
 NOT_SCRIPTS = ("__init__", "all", "common", "injuries", "pictures", "timing")
 # {script: the variable that must name what it needs}; without it the script is left out.
-NEEDS = dict.fromkeys(("decoupling_settings", "imagenet", "probe", "tables", "textures"), FILTERS)
+NEEDS = dict.fromkeys(
+    ("decoupling_settings", "gatys", "imagenet", "probe", "tables", "textures"), FILTERS
+)
 
 
 def _scripts(folder: str) -> tuple[str, ...]:

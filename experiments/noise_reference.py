@@ -1,14 +1,16 @@
 """What noise looks like to the network: the image, its features, its feature maps.
 
-    python experiments/noise_reference.py
+    [DECOUPLE_IMAGENET_VGG16=FILE] python experiments/noise_reference.py
 
 Figures 3.1, 4.5 and 4.6 of Miralles 2022: the noise image, the channel means of block5_conv1 with
-the dead channels marked (for a smooth network, and for one with ReLU and max pooling), and a sheet
-of feature maps of each layer. Writes `reports/noise_reference.md` and its figures.
+the dead channels marked, and a sheet of feature maps of each layer. With ImageNet's filters, where
+FILE holds VGG-16's in Keras's layout, and with calibrated ones, through ReLU and max pooling and
+through a smooth network. Writes `reports/noise_reference.md` and its figures.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -21,18 +23,27 @@ import decouple as dc
 from decouple.config import MaskConfig
 from decouple.report import style
 from decouple.report.panel import Picture, picture_grid
-from experiments.common import REPORTS, markdown_table
+from experiments.common import FILTERS, REPORTS, imagenet_weights, markdown_table
 
 NAME = "noise_reference"
 SIZE, SEED, LAYERS = 150, 0, 5
 PICTURE = "astronaut"
 MAPS, BRIGHTEST = 8, 99.5  # maps a layer; percentile at which the colour scale ends
-NETWORKS = {
-    "softplus, average pooling": {},
-    "ReLU, max pooling": {"activation": "relu", "pooling": "max"},
-}
+AS_TRAINED = {"activation": "relu", "pooling": "max"}
 HEADER = ["network", "layer", "channels", "mean of v", "smallest", "largest", "dead on noise"]
 HEADER += [f"dead on {PICTURE}", "on either"]
+
+
+def networks() -> dict[str, dc.Chain]:
+    """{name: network}; the first one's feature maps are shown."""
+    calibrated = {
+        "calibrated, softplus, average pooling": dc.vgg19(weights="calibrated"),
+        "calibrated, ReLU, max pooling": dc.vgg19(weights="calibrated", **AS_TRAINED),
+    }
+    if not os.environ.get(FILTERS):
+        return calibrated
+    trained = dc.vgg16(weights=imagenet_weights(), **AS_TRAINED)
+    return {"ImageNet's filters, ReLU, max pooling": trained, **calibrated}
 
 
 def described(chain: dc.Chain) -> str:
@@ -50,8 +61,8 @@ def main() -> None:
     picture = dc.load(f"sample:{PICTURE}", size=SIZE, fit="crop").pixels
     least = MaskConfig.min_slope
     extractors, dead, rows = {}, {}, []
-    for network, options in NETWORKS.items():
-        extractor = dc.ChannelMeans(dc.vgg19(weights="calibrated", **options), LAYERS)
+    for network, chain in networks().items():
+        extractor = dc.ChannelMeans(chain, LAYERS)
         extractors[network] = extractor
         means = dc.noise_reference(extractor, (SIZE, SIZE), SEED).features
         on_noise, on_picture = (extractor.mean_slopes(image) for image in (noise, picture))
@@ -66,9 +77,9 @@ def main() -> None:
         figure = picture_grid([Picture("the noise image", noise)], 1, caption)
         style.save_figure(figure, REPORTS / f"{NAME}_image.png")
     last = extractor.layers[-1]
-    _draw_means(last, {k: dead[k, last] for k in NETWORKS}, least, extractors)
+    _draw_means(last, {k: dead[k, last] for k in extractors}, least, extractors)
     _draw_maps(next(iter(extractors.values())), noise)
-    _write(rows, last, {k: dead[k, last][1:] for k in NETWORKS}, least, extractors)
+    _write(rows, last, {k: dead[k, last][1:] for k in extractors}, least, extractors)
 
 
 def _draw_means(
@@ -78,14 +89,16 @@ def _draw_means(
     extractors: dict[str, dc.ChannelMeans],
 ) -> None:
     with style.context():
-        width, height = style.PAGE_INCHES, 6.2
+        width, height = style.PAGE_INCHES, 1.2 + 2.5 * len(means)
         figure = style.new_figure(width, height)
-        text = "\n".join(f"{k}: {described(e.chain)}." for k, e in extractors.items())
+        text = "\n".join(f"{k}: {described(e.network)}." for k, e in extractors.items())
         lines = style.wrapped(text, width - 0.2)
         style.put_caption(figure, lines)
         style.put_title(figure, f"Channel means of noise, {layer}")
         panels = figure.subplots(len(means), 1, sharex=True)
-        figure.subplots_adjust(left=0.07, right=0.985, bottom=0.165, top=0.89, hspace=0.26)
+        figure.subplots_adjust(
+            left=0.07, right=0.985, bottom=1.02 / height, top=1 - 0.68 / height, hspace=0.26
+        )
         for axes, (network, (v, on_noise, on_picture)) in zip(panels, means.items(), strict=True):
             _draw_stems(axes, v, on_noise | on_picture)
             counts = [np.count_nonzero(dead) for dead in (on_noise, on_picture)]
@@ -165,10 +178,10 @@ def _write(
         f"{PICTURE}, of {on_noise.size}"
         for network, (on_noise, on_picture) in still.items()
     )
-    captions = "\n".join(f"- {name}: {described(e.chain)}" for name, e in extractors.items())
+    captions = "\n".join(f"- {name}: {described(e.network)}" for name, e in extractors.items())
     text = f"""# The noise reference
 
-Made by `python experiments/noise_reference.py`. Two networks:
+Made by `{FILTERS}=FILE python experiments/{NAME}.py`:
 
 {captions}
 
@@ -180,7 +193,7 @@ The features of this noise are what every image is moved to (figure 3.1 of Miral
 
 The means v of {layer} (figure 4.5):
 
-![Stem plots of two networks]({NAME}_means.png)
+![Stem plots of each network]({NAME}_means.png)
 
 A channel that does not react cannot be moved. The rule (`mask.min_slope`): it is dead where the
 mean slope of its activation, for ReLU the share of positions at which it is above zero, is at most
@@ -189,8 +202,8 @@ mean slope of its activation, for ReLU the share of positions at which it is abo
 
 Calibration gives every channel's pre-activations a mean of 0 and a standard deviation of 1 over
 synthetic pictures, noise among them, so that channels are alive on noise with ReLU, too; on a given
-picture one may still be dead. The dead channels of ImageNet's filters (Miralles 2022, section 4.4)
-are not shown here: these are not ImageNet's filters.
+picture one may still be dead. ImageNet's filters have learnt pictures, not noise: there more are
+dead or nearly so (Miralles 2022, section 4.4).
 
 {markdown_table(HEADER, rows)}
 ## Feature maps

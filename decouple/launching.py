@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
@@ -17,11 +17,19 @@ from decouple.command_line import one_line
 from decouple.config import config_folder
 from decouple.errors import ConfigError
 
-# {launcher: the module of the plugin that brings it}; they come with the extra `cluster`.
+
+class Plugin(NamedTuple):
+    """What brings a launcher: its module, and the extra with which it is installed."""
+
+    module: str
+    extra: str
+
+
 LAUNCHERS = {
-    "joblib": "hydra_plugins.hydra_joblib_launcher",
-    "submitit_local": "hydra_plugins.hydra_submitit_launcher",
-    "submitit_slurm": "hydra_plugins.hydra_submitit_launcher",
+    "joblib": Plugin("hydra_plugins.hydra_joblib_launcher", "cluster"),
+    "submitit_local": Plugin("hydra_plugins.hydra_submitit_launcher", "cluster"),
+    "submitit_slurm": Plugin("hydra_plugins.hydra_submitit_launcher", "cluster"),
+    "ray": Plugin("hydra_plugins.hydra_ray_launcher", "ray"),
 }
 # Of Hydra's own settings, what a sweep takes; the rest has no effect on what is done here.
 OF_SWEEPS = (
@@ -89,13 +97,13 @@ def check_launcher(name: object, sweeping: bool) -> None:
         return
     if not sweeping:
         raise ConfigError(f"hydra/launcher={name} starts the runs of a sweep: it needs -m")
-    module = LAUNCHERS.get(str(name))
-    if module is not None and not _installed(module):
+    plugin = LAUNCHERS.get(str(name))
+    if plugin is not None and not _installed(plugin.module):
         from decouple.installation import install_command  # seldom needed
 
         raise ConfigError(
             f"hydra/launcher={name} needs a plugin that is not installed: "
-            + install_command("cluster")
+            + install_command(plugin.extra)
         )
     if name == "submitit_slurm" and shutil.which("srun") is None:
         raise ConfigError(

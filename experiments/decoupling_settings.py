@@ -51,6 +51,7 @@ class Setting:
     noise : options of the reference; `like` and `pictures` are put in for True
     channels : kept of each layer, spread over all that are alive; 0 for all
     directions : kept of each layer's means, those in which the picture moves them most; 0 for all
+    last_first : take features off the last layer first; of directions alone
     """
 
     what: str
@@ -58,6 +59,7 @@ class Setting:
     noise: Mapping[str, Any] = field(default_factory=dict)
     channels: int = 0
     directions: int = 0
+    last_first: bool = False
 
 
 _LIKE = {"kind": "phase", "like": True}
@@ -87,6 +89,7 @@ SETTINGS = (
     Setting("16 directions of each layer", directions=16),
     Setting("4 directions of each layer", directions=4),
     Setting("1 direction of each layer", directions=1),
+    Setting("4 directions, last layer first", directions=4, last_first=True),
     Setting(
         f"4 directions, and mean features of {len(OTHERS)} pictures",
         noise={"pictures": True},
@@ -191,13 +194,13 @@ def _prepared(
     if setting.channels:
         some = alive.masked({k: _some(kept, setting.channels) for k, kept in alive.alive.items()})
     elif setting.directions:
-        some = _leading(alive, image, setting.directions)
+        some = _leading(alive, image, setting.directions, setting.last_first)
     else:
         return alive, prepared.reference
     return some, dc.noise_reference(some, image.shape[:2], SEED, **noise)
 
 
-def _leading(features: Features, image: np.ndarray, count: int) -> Features:
+def _leading(features: Features, image: np.ndarray, count: int, last_first: bool) -> Features:
     """Of each layer the combinations of means with the largest gradients, orthogonal ones."""
     matrix = features.normal_matrix(features.linearize(image))
     rows, begin = {}, 0
@@ -207,7 +210,7 @@ def _leading(features: Features, image: np.ndarray, count: int) -> Features:
         rows[layer] = np.zeros((count, features.size))
         rows[layer][:, own] = directions[:, -count:].T
         begin += size
-    return dc.Combined(features, rows)
+    return dc.Combined(features, dict(reversed(rows.items())) if last_first else rows)
 
 
 def _some(alive: np.ndarray, count: int) -> np.ndarray:

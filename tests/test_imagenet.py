@@ -133,15 +133,12 @@ def test_a_nearly_flat_picture_leaves_for_a_reference_of_another_size(two, comes
 
 
 def test_a_nearly_flat_piece_of_a_photograph_has_decoupled_features_too(two):
-    """Float32 knows nothing of its way: it goes in steps as exact as if it were to come back."""
+    """Float32 knows nothing of its way: its steps are solved in float64."""
     piece = dc.load("sample:retina").pixels[500:788, 300:588]
     flat = resized(piece, (24, 24))
     assert flat.std(axis=(0, 1)).max() < 0.06
     one = two.first(1)
     reference = dc.noise_reference(one, size=(24, 24))
     off = dc.noisify(flat, one, reference, comes_back=False)
-    assert [trace.stop_reason for trace in off.trace] == [
-        dc.StopReason.UNREACHABLE,
-        dc.StopReason.REACHED,
-    ]
+    assert [trace.stop_reason for trace in off.trace] == [dc.StopReason.REACHED]
     assert rms(one.measure(off.image) - reference.vector(one)) < 1e-2 * rms(reference.vector(one))

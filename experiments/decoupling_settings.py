@@ -3,10 +3,10 @@
     DECOUPLE_IMAGENET_VGG16=FILE python experiments/decoupling_settings.py
 
 FILE holds VGG-16's ImageNet convolutions in Keras's layout. Changes one thing at a time, the noise,
-the reference, the network, the number of features, and measures the decoupling defect of two
-pictures, how much of the brackets of the features' gradients lies outside their span, and
-how like the means of the network as it was trained those of the changed one are. Writes
-`reports/decoupling_settings.md`.
+the reference, the network, the number of features, their order, the flow, and measures the
+decoupling defect of two pictures, how much of the brackets of the features' gradients lies outside
+their span, and how like the means of the network as it was trained those of the changed one are.
+Writes `reports/decoupling_settings.md`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import decouple as dc
 from decouple.errors import DecoupleError
 from decouple.features import fidelity
 from decouple.features.features import Features
+from decouple.flows import Flow
 from experiments.common import FILTERS, REPORTS, imagenet_weights, markdown_table, span
 
 NAME = "decoupling_settings"
@@ -52,6 +53,7 @@ class Setting:
     channels : kept of each layer, spread over all that are alive; 0 for all
     directions : kept of each layer's means, those in which the picture moves them most; 0 for all
     last_first : take features off the last layer first; of directions alone
+    flow : how pictures move; None for the lift
     """
 
     what: str
@@ -60,8 +62,11 @@ class Setting:
     channels: int = 0
     directions: int = 0
     last_first: bool = False
+    flow: Flow | None = None
 
 
+# Where a descent ends must not depend on its threshold more than on the picture.
+_STOP = dc.StopRules(dc.StopRule(loss=1e-10, max_iterations=2000, stagnation=0))
 _LIKE = {"kind": "phase", "like": True}
 SETTINGS = (
     Setting(DEFAULT),
@@ -90,6 +95,16 @@ SETTINGS = (
     Setting("4 directions of each layer", directions=4),
     Setting("1 direction of each layer", directions=1),
     Setting("4 directions, last layer first", directions=4, last_first=True),
+    Setting(
+        "4 directions, projected descent",
+        directions=4,
+        flow=dc.Projected(dc.optimizer("lbfgs"), _STOP),
+    ),
+    Setting(
+        "4 directions, gradient descent",
+        directions=4,
+        flow=dc.Gradient(dc.optimizer("lbfgs"), _STOP),
+    ),
     Setting(
         f"4 directions, and mean features of {len(OTHERS)} pictures",
         noise={"pictures": True},
@@ -174,7 +189,9 @@ def _of(setting: Setting, every: dc.ChannelMeans, image: np.ndarray) -> Measured
     if noise.get("pictures"):
         noise["pictures"] = [_loaded(other) for other in OTHERS]
     features, reference = _prepared(setting, every, image, noise)
-    defect = dc.decoupling_defect(image, features, reference, directions=DIRECTIONS, seed=SEED)
+    defect = dc.decoupling_defect(
+        image, features, reference, setting.flow, directions=DIRECTIONS, seed=SEED
+    )
     matrix = defect.matrix()
     brackets = dc.bracket_shares(image, features, seed=SEED)
     return Measured(

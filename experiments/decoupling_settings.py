@@ -28,6 +28,7 @@ from decouple.features import fidelity
 from decouple.features.features import Features
 from decouple.flows import Flow
 from experiments.common import FILTERS, REPORTS, imagenet_weights, markdown_table, span
+from experiments.decoupling_defect import FLOWS
 
 NAME = "decoupling_settings"
 PICTURES = ("astronaut", "coffee")
@@ -65,8 +66,6 @@ class Setting:
     flow: Flow | None = None
 
 
-# Where a descent ends must not depend on its threshold more than on the picture.
-_STOP = dc.StopRules(dc.StopRule(loss=1e-10, max_iterations=2000, stagnation=0))
 _LIKE = {"kind": "phase", "like": True}
 SETTINGS = (
     Setting(DEFAULT),
@@ -77,16 +76,8 @@ SETTINGS = (
     Setting("softplus three times as wide", network={"width": 0.3}),
     Setting("softplus ten times as wide", network={"width": 1.0}),
     Setting("softplus thirty times as wide", network={"width": 3.0}),
-    Setting(
-        "ten times as wide, and the picture's spectrum",
-        network={"width": 1.0},
-        noise=_LIKE,
-    ),
-    Setting(
-        "three times as wide, and the picture's spectrum",
-        network={"width": 0.3},
-        noise=_LIKE,
-    ),
+    Setting("ten times as wide, and the picture's spectrum", network={"width": 1.0}, noise=_LIKE),
+    Setting("three times as wide, and the picture's spectrum", network={"width": 0.3}, noise=_LIKE),
     Setting("average pooling", network={"pooling": "average"}),
     Setting("16 channels of each layer", channels=16),
     Setting("4 channels of each layer", channels=4),
@@ -95,16 +86,8 @@ SETTINGS = (
     Setting("4 directions of each layer", directions=4),
     Setting("1 direction of each layer", directions=1),
     Setting("4 directions, last layer first", directions=4, last_first=True),
-    Setting(
-        "4 directions, projected descent",
-        directions=4,
-        flow=dc.Projected(dc.optimizer("lbfgs"), _STOP),
-    ),
-    Setting(
-        "4 directions, gradient descent",
-        directions=4,
-        flow=dc.Gradient(dc.optimizer("lbfgs"), _STOP),
-    ),
+    Setting("4 directions, projected descent", directions=4, flow=FLOWS["projected"]),
+    Setting("4 directions, gradient descent", directions=4, flow=FLOWS["gradient"]),
     Setting(
         f"4 directions, and mean features of {len(OTHERS)} pictures",
         noise={"pictures": True},

@@ -23,7 +23,7 @@ class TableConfig:
     """labels: a CSV file with columns path and label, of a folder's or pattern's pictures.
 
     accuracy: what decoupled features may be wrong by, RMS over a layer's, relative to their own;
-    steps are as exact as that asks for, which is found on six of all pictures. checked: how many
+    steps are as exact as that asks for, which is found on ten of all pictures. checked: how many
     pictures are moved once more, ten times more exactly, to see how wrong they are.
     format: `csv`; `parquet`, which comes beside it and needs pyarrow; `auto`, both where pyarrow is
     there.

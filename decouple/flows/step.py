@@ -253,10 +253,6 @@ class StepSolver:
         limit : of iterations, by the error of the first and that to be left
         predict : λ and x₁ to begin with, from the extractor linearized at x₀
         """
-
-        def exactly() -> _Equations:
-            return _Equations(last, x0, wanted, factor, work=_EXACT_WORK)
-
         own = _Equations(self.extractor, x0, wanted, factor, self.begin)
         equations: _Equations | _Refined = own
         finest = own
@@ -267,6 +263,10 @@ class StepSolver:
         loses = lost > asked
         finer = self.exact and loses
         last = self.extractor.in_float64() if loses else self.extractor
+
+        def exactly() -> _Equations:
+            return _Equations(last, x0, wanted, factor, work=_EXACT_WORK)
+
         # However well the features are computed, the image is rounded as well.
         least = np.finfo(np.float64).eps
         least_rounding = max(factor.rounding(rounded, least), least * rms(x0))
@@ -275,7 +275,7 @@ class StepSolver:
         multipliers, x1 = predict(own.begin)
         if loses and not self.exact:
             # For the few iterations of such a step refinement does not pay.
-            own = finest = equations = exactly()
+            own = equations = exactly()
         size = len(multipliers)
         if self._anderson is not None and self._learnt_with is factor.factor:
             self._anderson.restart()

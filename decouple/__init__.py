@@ -49,6 +49,7 @@ _HOMES = {
     "Joined": "decouple.features",
     "keras_network": "decouple.networks.keras_model",
     "LayerStatistics": "decouple.features",
+    "leading_directions": "decouple.features",
     "Lift": "decouple.flows",
     "load": "decouple.images",
     "match": "decouple.stages",
@@ -93,6 +94,7 @@ if TYPE_CHECKING:
         Moments,
         RegionMeans,
         check_features,
+        leading_directions,
     )
     from decouple.flows import (
         Gradient,

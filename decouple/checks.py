@@ -62,6 +62,8 @@ def _check_ranges(config: DictConfig) -> None:
     check_width(config.network.width)
     if not 0 <= config.mask.min_slope < 1:
         raise ConfigError(f"mask.min_slope={config.mask.min_slope} must be from 0 to below 1")
+    if config.mask.directions is not None and config.mask.directions < 1:
+        raise ConfigError(f"mask.directions={config.mask.directions} must be at least 1, or null")
     if not 0 <= config.checkpoint.every_seconds < float("inf"):
         raise ConfigError(
             f"checkpoint.every_seconds={config.checkpoint.every_seconds} must be a finite number, "

@@ -83,12 +83,14 @@ class NoiseConfig:
 
 @dataclass
 class MaskConfig:
-    """min_slope: channels whose mean activation slope is not above it are left out.
-
-    So are those that answer at less than two positions in all, unless it is 0.
+    """min_slope: channels whose mean activation slope is not above it are left out, and those that
+    answer at less than two positions in all, unless it is 0. directions: how many linear
+    combinations of each layer's features take their place, those that the pictures move most; null:
+    none, the features themselves.
     """
 
     min_slope: float = 1e-3
+    directions: int | None = None
 
 
 @dataclass

@@ -194,23 +194,17 @@ def _prepared(
     if setting.channels:
         some = alive.masked({k: _some(kept, setting.channels) for k, kept in alive.alive.items()})
     elif setting.directions:
-        some = _leading(alive, image, setting.directions, setting.last_first)
+        some = dc.leading_directions(alive, [image], setting.directions)
+        some = _last_first(some) if setting.last_first else some
     else:
         return alive, prepared.reference
     return some, dc.noise_reference(some, image.shape[:2], SEED, **noise)
 
 
-def _leading(features: Features, image: np.ndarray, count: int, last_first: bool) -> Features:
-    """Of each layer the combinations of means with the largest gradients, orthogonal ones."""
-    matrix = features.normal_matrix(features.linearize(image))
-    rows, begin = {}, 0
-    for layer, size in zip(features.layers, features.sizes, strict=True):
-        own = slice(begin, begin + size)
-        _, directions = np.linalg.eigh(matrix[own, own])
-        rows[layer] = np.zeros((count, features.size))
-        rows[layer][:, own] = directions[:, -count:].T
-        begin += size
-    return dc.Combined(features, dict(reversed(rows.items())) if last_first else rows)
+def _last_first(features: Features) -> Features:
+    """The same, the last layer's before the others'."""
+    rows = features.split(np.eye(features.size))
+    return dc.Combined(features, dict(reversed(rows.items())))
 
 
 def _some(alive: np.ndarray, count: int) -> np.ndarray:

@@ -43,6 +43,7 @@ MISTAKES = {
     "tolerance": ([RUN, "tolerance=0"], ["tolerance=0", "positive"]),
     "width": ([RUN, "network.width=nan"], ["network.width=nan"]),
     "mask": ([RUN, "mask.min_slope=1.5"], ["mask.min_slope=1.5"]),
+    "directions": ([RUN, "mask.directions=0"], ["mask.directions=0 must be at least 1, or null"]),
     "noise size": ([RUN, "noise.size=big"], ["noise.size=big", "match"]),
     "dtype": ([RUN, "network.dtype=float16"], ["float16", "float32"]),
     "ignored target": ([RUN, "target=a.jpg"], ["target=", "self_transfer"]),

@@ -61,6 +61,8 @@ def _check_regions(config: DictConfig) -> None:
         raise ConfigError(
             f"{sources} sources and {count} regions: give one source, or one for each region"
         )
+    if count and config.mask.directions is not None:
+        raise ConfigError("mask.directions= has no meaning with regions.*")
     whole = count if not of_target else sum(mask is None for mask in of_target)
     if whole > 1:
         raise ConfigError(

@@ -2,7 +2,7 @@
 
 from decouple.features.alive import alive_on
 from decouple.features.check import check_features
-from decouple.features.combined import Combined
+from decouple.features.combined import Combined, leading_directions
 from decouple.features.distances import MeasuredStatistics, distances, layer_statistics
 from decouple.features.extractor import Extractor
 from decouple.features.features import Features, Linear, Point, Secant
@@ -33,4 +33,5 @@ __all__ = [
     "distances",
     "fidelity",
     "layer_statistics",
+    "leading_directions",
 ]

@@ -25,6 +25,7 @@ from decouple import files, images
 from decouple.analysis.intervals import prediction_limit
 from decouple.errors import ConfigError, DecoupleError, FeaturesError, ImageError
 from decouple.experiments.feature_table import shard_of
+from decouple.features import Features
 from decouple.flow_kinds import FLOWS
 from decouple.images.listing import ListedPicture
 from decouple.images.locating import one_line
@@ -115,11 +116,13 @@ def check_shard(inputs: Inputs) -> None:
 def _about(run: Run, following: float) -> dict[str, Any]:
     """Whose features they are, and all else on which a row depends beside its picture."""
     config, flow, extractor = run.config, run.inputs.flow, run.extractor
+    channels = run.moves.channels
     height, width = run.inputs.size
     reference, pictures = run.reference, run.inputs.references
     return {
         "features": {**extractor.signature, "family": config.features.name},
-        "channels": {k: np.flatnonzero(alive) for k, alive in extractor.alive.items()},
+        "channels": _numbers(extractor),
+        **({} if extractor is channels else {"combined_channels": _numbers(channels)}),
         "image": {"height": height, "width": width, "fit": config.image.fit},
         "noise": {
             **{k: getattr(reference, k) for k in ("kind", "height", "width", "seed", "draws")},
@@ -129,6 +132,10 @@ def _about(run: Run, following: float) -> dict[str, Any]:
         "accuracy": config.table.accuracy,
         "following": following,
     }
+
+
+def _numbers(extractor: Features) -> dict[str, np.ndarray]:
+    return {layer: np.flatnonzero(alive) for layer, alive in extractor.alive.items()}
 
 
 # How exactly steps are solved.

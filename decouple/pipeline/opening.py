@@ -66,10 +66,11 @@ def prepared_for(inputs: Inputs, recorder: Recorder, progress: Progress) -> Prep
         like=inputs.source if config.noise.kind == "phase" else None,
         pictures=() if inputs.references is None else inputs.references.pixels(),
         min_slope=config.mask.min_slope,
+        directions=config.mask.directions,
         tried=True,  # with the inputs, before anything was written
     )
     if done.left_out:
-        alive = done.extractor.alive
+        alive = done.channels.alive
         counts = ", ".join(f"{n} of {alive[k].size} {k}" for k, n in done.left_out.items())
         progress.say(f"Channels left out, since they cannot be moved: {counts}")
     recorder.add_stages(

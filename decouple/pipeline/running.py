@@ -99,11 +99,16 @@ class Run:
         return self.inputs.extractor if self.prepared is None else self.prepared.extractor
 
     @property
-    def reference(self) -> Reference:
-        """What step 0 measured."""
+    def moves(self) -> Prepared:
+        """What step 0 found, of a run that moves features."""
         if self.prepared is None:
             raise RuntimeError("a run that moves no features has no reference")
-        return self.prepared.reference
+        return self.prepared
+
+    @property
+    def reference(self) -> Reference:
+        """What step 0 measured."""
+        return self.moves.reference
 
     @property
     def told(self) -> Observer:

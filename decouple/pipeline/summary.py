@@ -52,13 +52,13 @@ def _tolerates(inputs: Inputs, prepared: Prepared | None) -> bool:
     return prepared is not None and inputs.experiment.takes_setting("tolerance")
 
 
-def _extractor(inputs: Inputs, prepared: Prepared | None) -> Features:
-    return inputs.extractor if prepared is None else prepared.extractor
+def _channels(inputs: Inputs, prepared: Prepared | None) -> Features:
+    return inputs.extractor if prepared is None else prepared.channels
 
 
 def _network(inputs: Inputs, prepared: Prepared | None) -> dict[str, Any]:
     """The network, or the features that are of none, and what of them is used."""
-    extractor = _extractor(inputs, prepared)
+    extractor = _channels(inputs, prepared)
     own = {"name": inputs.config.features.name, "dtype": extractor.dtype}
     return {
         **dict.fromkeys(("name", "weights", "weights_digest", "activation", "width", "pooling")),
@@ -68,12 +68,21 @@ def _network(inputs: Inputs, prepared: Prepared | None) -> dict[str, Any]:
             layer: {"used": int(alive.sum()), "of": int(alive.size)}
             for layer, alive in extractor.alive.items()
         },
+        **_directions(inputs, prepared),
     }
+
+
+def _directions(inputs: Inputs, prepared: Prepared | None) -> dict[str, Any]:
+    """How many combinations of a layer's features are moved, where it is not they themselves."""
+    if prepared is None or inputs.config.mask.directions is None:
+        return {}
+    moved = prepared.extractor
+    return {"directions": dict(zip(moved.layers, moved.sizes, strict=True))}
 
 
 def _fidelity(inputs: Inputs, prepared: Prepared | None) -> dict[str, Any]:
     """How much the smooth network is the one that was trained."""
-    chain, extractor = inputs.network, _extractor(inputs, prepared)
+    chain, extractor = inputs.network, _channels(inputs, prepared)
     if not isinstance(chain, Chain) or not isinstance(extractor, Extractor):
         return {}
     if inputs.experiment.of_many:

@@ -203,11 +203,13 @@ def _layers(metrics: Mapping[str, Any]) -> str:
     channels, each = part(network, "channels"), "channels"
     if part(metrics, "features").get("name", "means") != "means":
         each = "features"  # of which a channel has several, or none
-    words = []
+    directions, words = part(network, "directions"), []
     for layer in network.get("layers") or ():
         used = part(channels, str(layer))
         both = used.get("used") is not None and used.get("of") is not None
-        words.append(f"{layer} ({used['used']} of {used['of']} {each})" if both else str(layer))
+        few = directions.get(str(layer))
+        of = "" if few is None else f"{few} directions of "
+        words.append(f"{layer} ({of}{used['used']} of {used['of']} {each})" if both else str(layer))
     return ", ".join(words)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from decouple.errors import ConfigError
-from decouple.features import alive_on, check_features
+from decouple.features import alive_on, check_features, leading_directions
 from decouple.features.features import Features
 from decouple.images.noise import noise_image
 from decouple.stages.reference import Reference, noise_reference
@@ -24,7 +24,8 @@ class Prepared:
 
     Attributes
     ----------
-    extractor : of the features that can be moved on all of them
+    extractor : of the features that can be moved on all of them, or of their leading directions
+    channels : of the features that can be moved on all of them
     reference : the features of noise
     left_out : {layer: number of its channels that cannot be moved}, where there are any
     passes : network passes that it took
@@ -32,6 +33,7 @@ class Prepared:
     """
 
     extractor: Features
+    channels: Features
     reference: Reference
     left_out: Mapping[str, int]
     passes: int
@@ -48,6 +50,7 @@ def prepare(
     like: np.ndarray | None = None,
     pictures: Iterable[np.ndarray] = (),
     min_slope: float = MIN_SLOPE,
+    directions: int | None = None,
     tried: bool = False,
 ) -> Prepared:
     """Leave out the features that cannot be moved, and measure the others on noise.
@@ -64,11 +67,14 @@ def prepare(
     min_slope : a channel is left out where its mean activation slope is not above it, or where it
         answers at less than two positions in all, on the noise or on an image; 0 leaves out only
         what answers nowhere
+    directions : how many linear combinations of each layer's features to take in their place,
+        those that the images, or the noise where there are none, move most (see
+        `leading_directions`); by default the features themselves
     tried : whether features of your own have been tried already
 
     Raises
     ------
-    ConfigError : no feature of some layer is left; there is neither a size nor an image.
+    ConfigError : no feature of some layer is left, or wanted; there is neither a size nor an image.
     ImageError : the size is too small for the layers.
     FeaturesError : they do not do what features must.
 
@@ -93,9 +99,13 @@ def prepare(
     alive = alive_on(extractor, [noise, *images], min_slope)
     passes = extractor.passes.count - passes
     masked = extractor.masked(alive)
-    reference = noise_reference(masked, size, seed, draws, kind, like, pictures)
+    used = (
+        masked if directions is None else leading_directions(masked, images or [noise], directions)
+    )
+    reference = noise_reference(used, size, seed, draws, kind, like, pictures)
     return Prepared(
-        extractor=masked,
+        extractor=used,
+        channels=masked,
         reference=reference,
         left_out={k: int(np.sum(~kept)) for k, kept in alive.items() if not kept.all()},
         passes=passes + masked.passes.count,

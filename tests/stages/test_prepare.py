@@ -78,3 +78,31 @@ def test_the_size_of_the_noise_may_be_given(extractor):
 def test_what_cannot_be_prepared_is_refused(extractor, size, min_slope, error, words):
     with pytest.raises(error, match=words):
         dc.prepare(extractor(2), size=size, min_slope=min_slope)
+
+
+def test_a_transfer_of_a_few_directions(tmp_path):
+    words = ["+experiment=transfer", "network.weights=calibrated", "layers=2", "image.size=16"]
+    words += ["source=sample:brick", "target=sample:coffee", "mask.directions=2"]
+    assert main([*words, f"run_dir={tmp_path / 'run'}"]) == 0
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["network"]["directions"] == {ONE: 2, TWO: 2}
+    assert metrics["network"]["channels"][ONE]["of"] == 64
+    transferred = metrics["transfer"]
+    for layer, apart in transferred["decoupled_feature_mse"].items():
+        assert apart < 1e-4 * transferred["decoupled_feature_mse_target_to_source"][layer]
+    assert "2 directions of" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert main([f"verify={tmp_path / 'run'}"]) == 0
+
+
+def test_directions_of_noise_where_there_are_no_images(extractor):
+    ready = dc.prepare(extractor(2), size=(16, 20), directions=3)
+    assert ready.extractor.sizes == (3, 3)
+    assert ready.channels.sizes == (64, 128)
+    alone = dc.leading_directions(ready.channels, [noise_image(16, 20, 0)], 3)
+    assert alone.identity == ready.extractor.identity
+
+
+def test_directions_and_regions_are_refused(capsys):
+    words = ["+experiment=transfer", "source=sample:brick", "target=sample:coffee"]
+    assert main([*words, "mask.directions=2", "regions.target=[sample:coffee]"]) == 2
+    assert "mask.directions= has no meaning with regions" in capsys.readouterr().err

@@ -23,7 +23,7 @@ from decouple.record.progress import duration
 from experiments.common import FILTERS
 
 HERE = Path(__file__).resolve().parent
-NOT_SCRIPTS = ("__init__", "all", "common", "injuries", "pictures", "timing")
+NOT_SCRIPTS = ("__init__", "all", "common", "injuries", "pictures", "timing", "trade_off")
 # {script: the variable that must name what it needs}; without it the script is left out.
 NEEDS = dict.fromkeys(
     ("decoupling_settings", "gatys", "imagenet", "probe", "tables", "textures"), FILTERS

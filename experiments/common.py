@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import decouple as dc
+from decouple.pipeline.state import has_ended
 from decouple.record.metrics import read_metrics
+from decouple.run import main as command_line
 
 if TYPE_CHECKING:  # it would load TensorFlow, which most scripts need in other processes only
     from decouple.flows.lift import Stepper
@@ -73,6 +75,21 @@ def measured(*settings: str, keep: Mapping[str, str] | None = None) -> dict[str,
         for plot, name in (keep or {}).items():
             shutil.copy(run_dir / "plots" / plot, REPORTS / f"{name}.png")
         return read_metrics(run_dir)
+
+
+def made(run_dir: Path, *words: str) -> dict[str, Any]:
+    """Run the command line in this process, or go on with what is there; its metrics.
+
+    Raises
+    ------
+    RuntimeError : it failed.
+    """
+    if not has_ended(run_dir):
+        there = (run_dir / "config.yaml").exists()
+        code = command_line([f"resume={run_dir}"] if there else [*words, f"run_dir={run_dir}"])
+        if code != 0:
+            raise RuntimeError(f"{run_dir}: exit code {code}")
+    return read_metrics(run_dir)
 
 
 def drawn_wall(size: int) -> np.ndarray:

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run from any 
 from decouple.record.table import markdown
 from decouple.report import style
 from experiments.common import REPORTS, measured
+from experiments.trade_off import Series, beaten, draw_trade_off
 
 NAME = "compare"
 SETTINGS = ("+experiment=compare", "network.weights=calibrated")
@@ -103,48 +104,20 @@ def trade_off(source: str, target: str) -> tuple[Points, str]:
     return seen, f"{style.caption(metrics)}, {len(metrics['network']['layers'])} layers"
 
 
-def draw_trade_off(pairs: dict[tuple[str, str], Points], made: str) -> None:
+def draw(pairs: dict[tuple[str, str], Points], made: str) -> None:
     """Style against structure, a panel for each pair."""
     caption = (
         f"{made}; {PASSES} passes a point. Along a curve the content term's share of the initial "
         f"gradient goes from {SHARES[0]:g} to {SHARES[-1]:g}. Better is lower and further right."
     )
-    with style.context():
-        width, height = style.PAGE_INCHES, 4.6
-        figure = style.new_figure(width, height)
-        style.put_title(figure, "How much style for how much structure")
-        style.put_caption(figure, style.wrapped(caption, width - 0.2))
-        panels = figure.subplots(1, len(pairs), sharey=True, squeeze=False)[0]
-        figure.subplots_adjust(left=0.08, right=0.98, bottom=0.22, top=0.8, wspace=0.06)
-        for axes, ((source, target), seen) in zip(panels, pairs.items(), strict=True):
-            for method, (colour, marker) in LOOKS.items():
-                axes.plot(
-                    *zip(*seen[method], strict=True),
-                    color=style.PALETTE[colour],
-                    marker=marker,
-                    markersize=12 if marker == "*" else 5,
-                    linestyle="-" if len(seen[method]) > 1 else "",
-                    label=method,
-                )
-                if method in DESCENTS:  # tells which end of the curve is which
-                    axes.annotate(
-                        f"{SHARES[-1]:g}",
-                        seen[method][-1],
-                        xytext=(6, -3),
-                        textcoords="offset points",
-                        fontsize=8,
-                        color=style.PALETTE[colour],
-                    )
-            axes.margins(x=0.12)
-            axes.axhline(seen["target"][0][1], color="#777777", linestyle="--", label="the target")
-            axes.set_yscale("log")
-            axes.set_xlabel("SSIM to the target")
-            axes.set_title(f"{source} on {target}")
-        panels[0].set_ylabel("Gram distance to the source,\nheld-out layers (relative)")
-        handles, labels = panels[0].get_legend_handles_labels()
-        place = (0.0, 1 - 0.3 / height)
-        figure.legend(handles, labels, loc="upper left", bbox_to_anchor=place, ncols=5)
-        style.save_figure(figure, REPORTS / f"{NAME}_trade_off.png")
+    panels = {}
+    for (source, target), seen in pairs.items():
+        methods = {
+            method: Series(tuple(seen[method]), *look, f"{SHARES[-1]:g}" * (method in DESCENTS))
+            for method, look in LOOKS.items()
+        }
+        panels[f"{source} on {target}"] = methods, seen["target"][0][1]
+    draw_trade_off(REPORTS / f"{NAME}_trade_off.png", panels, caption)
 
 
 def trade_off_table(pairs: dict[tuple[str, str], Points]) -> str:
@@ -168,13 +141,12 @@ def trade_off_table(pairs: dict[tuple[str, str], Points]) -> str:
 
 def verdict(pairs: dict[tuple[str, str], Points]) -> str:
     """Whether the lift lies below the curves, in a sentence."""
-    beaten = 0
+    lost = 0
     for seen in pairs.values():
-        ((structure, style_left),) = seen["lift:auto"]
-        others = [point for method in DESCENTS for point in seen[method]]
-        beaten += any(ssim >= structure and gram <= style_left for ssim, gram in others)
+        (place,) = seen["lift:auto"]
+        lost += beaten(place, (other for method in DESCENTS for other in seen[method]))
     return (
-        f"On {len(pairs) - beaten} of {len(pairs)} pairs no result of Gram or means has both as "
+        f"On {len(pairs) - lost} of {len(pairs)} pairs no result of Gram or means has both as "
         "much structure and as little distance to the style as the lift's. That is with untrained "
         "filters, small pictures, and descents that start from the target."
     )
@@ -205,7 +177,7 @@ def main() -> None:
     traded, made = {}, ""
     for *pair, _ in PAIRS:
         traded[tuple(pair)], made = trade_off(*pair)
-    draw_trade_off(traded, made)
+    draw(traded, made)
     metrics = compared[0]
     layers, held_out = metrics["network"]["layers"], metrics["compare"]["held_out"]
     text = f"""# Gram against means

@@ -59,7 +59,8 @@ class Projected:
     along the held gradients is small (re-orthogonalization). A straight step along the projected
     gradient still leaves the curved manifold {held = targets}, by the square of its length:
     after each step the image is brought back along the held gradients (a retraction: Absil,
-    Mahony & Sepulchre, *Optimization Algorithms on Matrix Manifolds*, 2008, section 4.1).
+    Mahony & Sepulchre, *Optimization Algorithms on Matrix Manifolds*, 2008, section 4.1). Where
+    an earlier layer ended too far from its target for that, it is held where it is.
 
     `layer`: off the gradients of the held layers' losses only, one vector a layer. They vanish at
     the reference, where nothing is left to project off, so that the held layers drift away.
@@ -114,9 +115,9 @@ class Projected:
         tangent = self._tangent(motion)
         try:
             tangent.centre(image)
-            image = tangent.retract(image)
+            image = self._restored(tangent, image)
             first = tangent.loss(image)[0]
-        except LinAlgError:  # the held features are far from their targets, or cannot be moved
+        except LinAlgError:  # the held features cannot be moved
             return Moved(image, StopReason.UNREACHABLE, 0)
         if watch.begin(first, image):
             return ended(watch)
@@ -125,6 +126,15 @@ class Projected:
         else:
             self._space_by_space(tangent, image, watch)
         return ended(watch)
+
+    @staticmethod
+    def _restored(tangent: _Free, image: np.ndarray) -> np.ndarray:
+        """With the held features at their targets, or where they are if these are too far away."""
+        try:
+            return tangent.retract(image)
+        except LinAlgError:  # a layer before it ended far from its threshold
+            tangent.hold(image)
+            return image
 
     @staticmethod
     def _step_by_step(
@@ -183,6 +193,9 @@ class _Free:
 
     def centre(self, image: np.ndarray) -> None:
         """Take the directions that are open at an image (H, W, 3)."""
+
+    def hold(self, image: np.ndarray) -> None:
+        """Hold the held features where an image (H, W, 3) has them."""
 
     def retract(self, image: np.ndarray) -> np.ndarray:
         """The image with the held features restored."""
@@ -246,6 +259,11 @@ class _ChannelTangent(_Free):
             ridge = _RIDGE * self.held.epsilon
             self.factor = Factor.at(self.held, self.point, ridge)
             self.worn = False
+
+    def hold(self, image: np.ndarray) -> None:
+        """See `_Free.hold`."""
+        self.targets = self.held.measure(image)
+        self.last = None
 
     def _centred(self) -> tuple[Point, Factor]:
         if self.point is None or self.factor is None:

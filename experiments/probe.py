@@ -34,9 +34,9 @@ SIDES = {"digits": 32, "patches": 32, "fields": 32, "cells": 64}
 BESIDE = {
     "cells": """
 Half of them are surely sound and half surely defective, and the network was trained on photographs
-of other things. Published for all 2,624 cells at 300×300 px, the doubtful ones among them, trained on 1,968:
-0.824 (support vector machine on hand-made features) and 0.884 (a network trained for it; Deitsch et
-al., Solar Energy 185 (2019)).
+of other things. Published for all 2,624 cells at 300×300 px, the doubtful ones among them, trained
+on 1,968: 0.824 (support vector machine on hand-made features) and 0.884 (a network trained for it;
+Deitsch et al., Solar Energy 185 (2019)).
 """,
 }
 WHAT = {

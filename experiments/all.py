@@ -3,6 +3,7 @@
     python experiments/all.py                      # everything
     python experiments/all.py transfer optimizers  # these alone
     python experiments/all.py benchmarks           # those in experiments/benchmarks/
+    python experiments/all.py compare_imagenet     # more than an hour: only where it is asked for
 
 What a script prints is shown where it failed; then the exit code is 1, and the others are made all
 the same. The benchmarks are made only where they are asked for: what they measure is this machine.
@@ -28,6 +29,8 @@ NOT_SCRIPTS = ("__init__", "all", "common", "injuries", "pictures", "timing", "t
 NEEDS = dict.fromkeys(
     ("decoupling_settings", "gatys", "imagenet", "probe", "tables", "textures"), FILTERS
 )
+# Of those that are made only where they are named.
+LONG = ("compare_imagenet",)
 
 
 def _scripts(folder: str) -> tuple[str, ...]:
@@ -49,7 +52,7 @@ def main(names: list[str]) -> int:
             return 2
     chosen = [
         script
-        for name in names or SCRIPTS
+        for name in names or (name for name in SCRIPTS if name not in LONG)
         for script in (BENCHMARKS if name == "benchmarks" else (name,))
     ]
     width = max(map(len, chosen))

@@ -182,6 +182,8 @@ def main() -> None:
     layers, held_out = metrics["network"]["layers"], metrics["compare"]["held_out"]
     text = f"""# Gram against means
 
+With ImageNet's filters: [six pairs](compare_imagenet.md).
+
 Made by `python experiments/compare.py`. Network: VGG-19 with calibrated random filters, softplus,
 average pooling, seed {metrics["seed"]}; {", ".join(layers)} are used, {", ".join(held_out)} held
 out. The lift runs with tolerance {metrics["tolerance"]:g}; what descends a loss gets as many

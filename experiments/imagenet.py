@@ -3,8 +3,9 @@
     DECOUPLE_IMAGENET_VGG16=FILE python experiments/imagenet.py
 
 FILE holds VGG-16's ImageNet convolutions in Keras's layout (`vgg16_weights_tf_dim_ordering_tf_
-kernels_notop.h5`). Writes `reports/imagenet.md`, after every run what is known by then, and the
-panel of the first. One run at a time, each with all cores, as a user's would be.
+kernels_notop.h5`). Writes `reports/imagenet.md`, after every run what is known by then, the
+panel of the first, and the results with these filters in `README.md`. One run at a time, each with
+all cores, as a user's would be.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from experiments.common import (
     CORES,
     FILTERS,
     REPORTS,
+    ROOT,
     drawn_wall,
+    fill,
     imagenet_network,
     markdown_table,
     measured,
@@ -38,6 +41,17 @@ TWO_LAYERS = (
     *(WALL, "retina", "ihc", "camera"),
 )
 THREE_LAYERS = ("astronaut", "coffee", "chelsea", "rocket", "brick", WALL)
+# Of each of five layers some directions; of all their channels it takes half an hour a picture.
+FIVE_LAYERS = ("astronaut", "coffee", "chelsea", "rocket")
+DIRECTIONS = "mask.directions=4"
+# {table: its settings}.
+SELF_TRANSFERS = {
+    "two": ("layers=2", "image.size=150"),
+    "three": ("layers=3", "image.size=128"),
+    "five": ("layers=5", "image.size=128", DIRECTIONS),
+}
+# Lines of README's table: which table, and which of its lines.
+HEADLINES = (("two", 0), ("two", 1), ("two", 2), ("three", 0), ("five", 0))
 # Source, target, size in pixels; two dark sources and two dark targets among them.
 PAIRS = (
     *(("coffee", "chelsea", 96), ("rocket", "coffee", 96), ("coffee", "rocket", 128)),
@@ -52,6 +66,7 @@ TRANSFERS = [
     *("source", "target", "pixels", "largest feature MSE, of the feature's mean square", "passes"),
     *("seconds", "seconds of the check", "given back"),
 ]
+COMMAND = "+experiment=self_transfer network=vgg16 network.weights=FILE"
 CHECK = "noisify_result"
 
 
@@ -107,15 +122,14 @@ def timed(
 def main() -> int:
     """Run all, write the report."""
     network = imagenet_network()
-    tables: dict[str, list[list[str]]] = {"two": [], "three": [], "pairs": []}
+    tables: dict[str, list[list[str]]] = {**{name: [] for name in SELF_TRANSFERS}, "pairs": []}
 
     def told(table: str, line: list[str]) -> None:
         tables[table].append(line)
         write(tables)
 
-    def self_transfer(table: str, picture: str, source: str, size: int) -> None:
-        layers = 2 if table == "two" else 3
-        settings = (f"source={source}", f"layers={layers}", f"image.size={size}")
+    def self_transfer(table: str, picture: str, source: str) -> None:
+        settings = (f"source={source}", *SELF_TRANSFERS[table])
         keep = {"panel.png": NAME} if table == "two" and not tables["two"] else {}
         metrics, seconds = timed("+experiment=self_transfer", *network, *settings, keep=keep)
         failed = [picture, "no result", *["–"] * 3, f"{seconds:.0f}", "–", "–"]
@@ -131,13 +145,31 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         wall = Path(folder) / "wall.png"
         dc.save(drawn_wall(150), wall)
-        for table, pictures, size in (("two", TWO_LAYERS, 150), ("three", THREE_LAYERS, 128)):
+        for table, pictures in zip(
+            SELF_TRANSFERS, (TWO_LAYERS, THREE_LAYERS, FIVE_LAYERS), strict=True
+        ):
             for picture in pictures:
                 source = str(wall) if picture == WALL else f"sample:{picture}"
-                self_transfer(table, picture, source, size)
+                self_transfer(table, picture, source)
         for pair in PAIRS:
             transfer(*pair)
+    fill(ROOT / "README.md", "results with ImageNet's filters", headlines(tables))
     return 0
+
+
+def headlines(tables: dict[str, list[list[str]]]) -> str:
+    """README's table."""
+    rows = []
+    for table, number in HEADLINES:
+        picture, psnr, differing, *_, seconds, _, _ = tables[table][number]
+        layers, size, *few = SELF_TRANSFERS[table]
+        settings = [f"source=sample:{picture}", layers, size, *few]
+        told = f"{picture}, {size.partition('=')[2]} px"
+        count = layers.partition("=")[2] + (", 4 directions of each" if few else "")
+        command = f"python -m decouple.run {COMMAND} {' '.join(settings)}"
+        rows.append([told, count, psnr, differing, seconds, f"`{command}`"])
+    header = ["self-transfer of", "layers", "PSNR (dB)", "values that differ in 8 bits", "seconds"]
+    return markdown_table([*header, "command"], rows)
 
 
 def write(tables: dict[str, list[list[str]]]) -> None:
@@ -167,6 +199,15 @@ through a layer; it is found on the way out, and each step is solved as exactly 
         source=sample:NAME layers=3 image.size=128
 
 {markdown_table(HEADER, tables["three"])}
+## Self-transfer, five layers, four directions of each, 128 px
+
+    python -m decouple.run +experiment=self_transfer network=vgg16 network.weights=FILE \\
+        source=sample:NAME {" ".join(SELF_TRANSFERS["five"])}
+
+Of each layer's means the four combinations are moved that the picture moves most. All means of five
+layers take half an hour a picture ([limits](../README.md#limits)).
+
+{markdown_table(HEADER, tables["five"])}
 ## Transfer, three layers
 
     python -m decouple.run +experiment=transfer network=vgg16 network.weights=FILE \\

@@ -89,6 +89,8 @@ def main() -> None:
         plots = {}
     text = f"""# Self-transfer
 
+With ImageNet's filters: [two, three and five layers](imagenet.md).
+
 Made by `python experiments/self_transfer.py`. Network: VGG-19 with calibrated random filters,
 softplus, average pooling; the lift in symmetric steps, tolerance {metrics["tolerance"]:g} (an RMS
 error, in units of the image's range), seed {metrics["seed"]}. Pictures: scikit-image's samples.

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from decouple.report import style
 
+# Names of a line of the legend.
+_A_LINE = 5
+
 Place = tuple[float, float]
 """SSIM to the target, more of which is better; Gram distance to the source, less of which is."""
 
@@ -54,15 +57,18 @@ def draw_trade_off(
     columns : panels side by side
     """
     rows = -(-len(panels) // columns)
-    width, height = style.PAGE_INCHES, 1.9 + 2.7 * rows
+    names = len(next(iter(panels.values()))[0]) + 1  # and the target
+    lines = -(-names // _A_LINE)
+    width, top = style.PAGE_INCHES, 0.67 + 0.25 * lines
+    height = 0.98 + top + 2.7 * rows
     with style.context():
         figure = style.new_figure(width, height)
         style.put_title(figure, "How much style for how much structure")
         style.put_caption(figure, style.wrapped(caption, width - 0.2))
         grid = figure.subplots(rows, columns, sharey=rows == 1, squeeze=False)
-        edges = {"bottom": 1.0 / height, "top": 1 - 0.92 / height}
-        gaps = {"wspace": 0.06} if rows == 1 else {"wspace": 0.2, "hspace": 0.4}
-        figure.subplots_adjust(left=0.08, right=0.98, **edges, **gaps)
+        edges = {"bottom": 1.0 / height, "top": 1 - top / height}
+        gaps = {"wspace": 0.06} if rows == 1 else {"wspace": 0.24, "hspace": 0.28}
+        figure.subplots_adjust(left=0.11, right=0.98, **edges, **gaps)
         for axes, (title, (methods, target)) in zip(grid.flat, panels.items(), strict=False):
             for name, series in methods.items():
                 colour = style.PALETTE[series.colour]
@@ -81,6 +87,8 @@ def draw_trade_off(
             axes.axhline(target, color="#777777", linestyle="--", label="the target")
             axes.set_yscale("log")
             axes.set_title(title)
+        for axes in grid.flat[len(panels) :]:
+            axes.set_axis_off()
         for axes in grid[-1]:
             axes.set_xlabel("SSIM to the target")
         for axes in grid[:, 0]:
@@ -91,6 +99,6 @@ def draw_trade_off(
             labels,
             loc="upper left",
             bbox_to_anchor=(0.0, 1 - 0.3 / height),
-            ncols=len(labels),
+            ncols=min(len(labels), _A_LINE),
         )
         style.save_figure(figure, path)

@@ -75,6 +75,9 @@ def main() -> None:
     measured("+experiment=mix", *COMMON, *GRID, keep={"mix.png": f"{NAME}_mix"})
     text = f"""# Transfers
 
+With ImageNet's filters: [figures](imagenet.md#transfer-three-layers), [pictures, and a grid of
+mixes](compare_imagenet.md).
+
 Made by `python experiments/transfer.py`. Network: VGG-19 with calibrated random filters, softplus,
 average pooling, {LAYERS} layers; the lift in symmetric steps, seed {metrics["seed"]}. Pictures:
 scikit-image's samples.

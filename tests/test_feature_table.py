@@ -216,6 +216,27 @@ def test_what_does_not_control_its_error_is_not_held_against_itself(
     )
 
 
+def test_of_each_layer_a_few_directions_the_same_for_all_pictures(tmp_path: Path) -> None:
+    words = (f"source={folder_of(tmp_path / 'photos', 2)}", "layers=2", "table.checked=0")
+    place = ran(tmp_path / "run", *QUICK, *words, "mask.directions=3")
+    table = dc.read_table(place)
+    assert table.status == ("ok", "ok")
+    assert {layer: own.shape for layer, own in table.raw.items()} == {ONE: (2, 3), TWO: (2, 3)}
+    net = dc.ChannelMeans(dc.vgg19(weights="calibrated", last=TWO), layers=2)
+    ready = dc.prepare(net, size=(16, 16), directions=3)
+    image = dc.load(tmp_path / "photos" / "1.png", 16, "crop").pixels
+    raw = ready.extractor.split(ready.extractor.measure(image.astype(np.float64)))
+    for layer, own in table.raw.items():
+        np.testing.assert_array_equal(own[1], raw[layer])
+    about = json.loads((place / "table.json").read_text(encoding="utf-8"))
+    assert about["channels"] == {ONE: [0, 1, 2], TWO: [0, 1, 2]}
+    assert len(about["combined_channels"][ONE]) > 3
+    before = (place / "table.csv").read_bytes()
+    picture(tmp_path / "photos" / "2.png", 2)
+    ran(place, f"resume={place}")
+    assert (place / "table.csv").read_bytes().startswith(before)
+
+
 def test_shards_together_are_the_table_of_one_run(photos: Path, run_dir: Path) -> None:
     words = (f"source={photos}", "layers=2", "table.checked=0")
     shards = [ran(photos.parent / f"shard{k}", *QUICK, *words, f"shard={k}/2") for k in (1, 2)]

@@ -106,10 +106,6 @@ def trade_off(source: str, target: str) -> tuple[Points, str]:
 
 def draw(pairs: dict[tuple[str, str], Points], made: str) -> None:
     """Style against structure, a panel for each pair."""
-    caption = (
-        f"{made}; {PASSES} passes a point. Along a curve the content term's share of the initial "
-        f"gradient goes from {SHARES[0]:g} to {SHARES[-1]:g}. Better is lower and further right."
-    )
     panels = {}
     for (source, target), seen in pairs.items():
         methods = {
@@ -117,7 +113,9 @@ def draw(pairs: dict[tuple[str, str], Points], made: str) -> None:
             for method, look in LOOKS.items()
         }
         panels[f"{source} on {target}"] = methods, seen["target"][0][1]
-    draw_trade_off(REPORTS / f"{NAME}_trade_off.png", panels, caption)
+    draw_trade_off(
+        REPORTS / f"{NAME}_trade_off.png", panels, f"{made}; {PASSES} passes a point", SHARES
+    )
 
 
 def trade_off_table(pairs: dict[tuple[str, str], Points]) -> str:

@@ -168,10 +168,6 @@ def draw_sheet(found: Mapping[Pair, list[Point]], side: float = 1.2) -> None:
 
 def draw(found: Mapping[Pair, list[Point]], made_with: str) -> None:
     """Style against structure, a panel for each pair."""
-    caption = (
-        f"{made_with}. Along a curve the content term's share of the initial gradient goes from "
-        f"{SHARES[0]:g} to {SHARES[-1]:g}. Better is lower and further right."
-    )
     panels = {}
     for (source, target), points in found.items():
         methods = {
@@ -181,7 +177,7 @@ def draw(found: Mapping[Pair, list[Point]], made_with: str) -> None:
         }
         (own,) = _places(points, "target")
         panels[f"{source} on {target}"] = methods, own[1]
-    draw_trade_off(REPORTS / f"{NAME}.png", panels, caption, columns=3)
+    draw_trade_off(REPORTS / f"{NAME}.png", panels, made_with, SHARES, columns=3)
 
 
 def _places(points: Iterable[Point], method: str) -> tuple[Place, ...]:

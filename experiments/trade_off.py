@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,8 @@ def beaten(place: Place, others: Iterable[Place]) -> bool:
 def draw_trade_off(
     path: Path,
     panels: Mapping[str, tuple[Mapping[str, Series], float]],
-    caption: str,
+    made: str,
+    shares: Sequence[float],
     columns: int = 2,
 ) -> None:
     """Style against structure.
@@ -53,9 +54,14 @@ def draw_trade_off(
     ----------
     path : of the figure
     panels : {title: ({method: its images}, the target's own distance)}
-    caption : below
+    made : with what, for the caption
+    shares : of the content term, along a curve
     columns : panels side by side
     """
+    caption = (
+        f"{made}. Along a curve the content term's share of the initial gradient goes from "
+        f"{shares[0]:g} to {shares[-1]:g}. Better is lower and further right."
+    )
     rows = -(-len(panels) // columns)
     names = len(next(iter(panels.values()))[0]) + 1  # and the target
     lines = -(-names // _A_LINE)

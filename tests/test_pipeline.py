@@ -78,7 +78,8 @@ def test_what_the_front_page_reports_holds_here(metrics: dict) -> None:
     """Its self-transfers met the tolerance and changed no 8-bit value; so did this small one."""
     from experiments.self_transfer import HEADER, NAME, TWO_LAYERS, row
 
-    assert f"(reports/{NAME}.png)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    front = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"(reports/{NAME}.md)" in front
     page = (ROOT / "reports" / f"{NAME}.md").read_text(encoding="utf-8").split("## Five layers")[0]
     rows = [line.strip("|").split("|") for line in page.splitlines() if line.startswith("| ")]
     reported = [[cell.strip() for cell in line] for line in rows[2:]]
@@ -87,6 +88,13 @@ def test_what_the_front_page_reports_holds_here(metrics: dict) -> None:
     for cells in (*reported, row("coffee", metrics)):
         assert float(cells[psnr]) >= 80  # the default tolerance
         assert cells[differing] == "0 %"
+    # With both networks' filters.
+    shown = [line.split(" | ") for line in front.splitlines() if "| `python -m" in line]
+    results = [cells for cells in shown if "+experiment=self_transfer" in cells[-1]]
+    assert {"network.weights=FILE" in cells[-1] for cells in results} == {True, False}
+    for _, _, psnr_db, differ, *_ in results:
+        assert float(psnr_db) >= 80
+        assert differ == "0 %"
 
 
 @pytest.mark.slow

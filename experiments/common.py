@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import decouple as dc
-from decouple.pipeline.state import has_ended
 from decouple.record.metrics import read_metrics
 from decouple.run import main as command_line
 
@@ -84,6 +83,8 @@ def made(run_dir: Path, *words: str) -> dict[str, Any]:
     ------
     RuntimeError : it failed.
     """
+    from decouple.pipeline.state import has_ended  # loads TensorFlow, and most need no `made`
+
     if not has_ended(run_dir):
         there = (run_dir / "config.yaml").exists()
         code = command_line([f"resume={run_dir}"] if there else [*words, f"run_dir={run_dir}"])

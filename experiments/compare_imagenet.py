@@ -93,11 +93,9 @@ class Point(NamedTuple):
     path: Path
 
     @property
-    def place(self) -> Place | None:
-        """Structure and distance, see `trade_off.Place`; None without an image."""
-        if self.row["ssim"] is None:
-            return None
-        return self.row["ssim"], self.row["gram_distance_held_out"]
+    def made(self) -> bool:
+        """Whether there is an image."""
+        return self.row["ssim"] is not None
 
 
 def points_of(source: str, target: str, size: int, runs: Path) -> list[Point]:
@@ -142,7 +140,7 @@ def images_of(points: Iterable[Point]) -> dict[str, Path]:
     titles = ["target", "source", *DESCENTS.values(), *(one.name for one in reversed(SETTINGS))]
     files: dict[str, Path] = {}
     for point in points:
-        if point.place is not None:
+        if point.made:
             files.setdefault(point.method, point.path)
     return {title: files[title] for title in titles if title in files}
 
@@ -171,25 +169,29 @@ def draw(found: Mapping[Pair, list[Point]], made_with: str) -> None:
     panels = {}
     for (source, target), points in found.items():
         methods = {
-            name: Series(_places(points, name), *look, f"{SHARES[-1]:g}" * (name in SHORT))
+            name: Series(places(points, name), *look, f"{SHARES[-1]:g}" * (name in SHORT))
             for name, look in LOOKS.items()
-            if _places(points, name)
+            if places(points, name)
         }
-        (own,) = _places(points, "target")
+        (own,) = places(points, "target")
         panels[f"{source} on {target}"] = methods, own[1]
     draw_trade_off(REPORTS / f"{NAME}.png", panels, made_with, SHARES, columns=3)
 
 
-def _places(points: Iterable[Point], method: str) -> tuple[Place, ...]:
-    return tuple(p.place for p in points if p.method == method and p.place is not None)
+def places(points: Iterable[Point], *methods: str, distance: str = GRAM) -> tuple[Place, ...]:
+    """Structure and distance of the images that some methods made."""
+    return tuple(
+        (point.row["ssim"], point.row[distance])
+        for point in points
+        if point.method in methods and point.made
+    )
 
 
 def unbeaten(points: Iterable[Point], method: str, distance: str) -> bool:
     """Whether no descent has as much structure and as little of a distance as a method."""
-    points = [point for point in points if point.row["ssim"] is not None]
-    own = [point for point in points if point.method == method]
-    others = [(p.row["ssim"], p.row[distance]) for p in points if p.method in SHORT]
-    return bool(own) and not beaten((own[0].row["ssim"], own[0].row[distance]), others)
+    points = list(points)
+    own = places(points, method, distance=distance)
+    return bool(own) and not beaten(own[0], places(points, *SHORT, distance=distance))
 
 
 def verdict(found: Mapping[Pair, list[Point]]) -> str:
@@ -200,14 +202,13 @@ def verdict(found: Mapping[Pair, list[Point]]) -> str:
             sum(unbeaten(points, setting.name, key) for points in found.values())
             for key in (GRAM, MEANS)
         ]
-        wins = sum(
-            beaten(descent, _places(points, setting.name))
+        wins = [
+            beaten(descent, places(points, setting.name))
             for points in found.values()
-            for name in SHORT
-            for descent in _places(points, name)
-        )
-        of = sum(len(_places(points, name)) for points in found.values() for name in SHORT)
-        rows.append([setting.name, *(f"{n} of {len(found)}" for n in counts), f"{wins} of {of}"])
+            for descent in places(points, *SHORT)
+        ]
+        told = (*(f"{n} of {len(found)}" for n in counts), f"{sum(wins)} of {len(wins)}")
+        rows.append([setting.name, *told])
     header = ["decoupled transfer", "Gram, held out", "means, held out", "descents that it beats"]
     return markdown_table(header, rows)
 
@@ -215,7 +216,7 @@ def verdict(found: Mapping[Pair, list[Point]]) -> str:
 def in_words(found: Mapping[Pair, list[Point]]) -> str:
     """What the pairs have in common, and where transfers lose."""
     made_by = [
-        [p for p in points if p.place and p.method not in ("source", "target")]
+        [p for p in points if p.made and p.method not in ("source", "target")]
         for points in found.values()
     ]
     nearest = [min(points, key=lambda point: point.row[GRAM]).method for points in made_by]
@@ -264,7 +265,7 @@ def write(found: Mapping[Pair, list[Point]], size: int) -> None:
         f"{point.method} on {source} and {target}: {point.row.get('failure')}"
         for (source, target), points in found.items()
         for point in points
-        if point.place is None
+        if not point.made
     ]
     every = " Every method ended with a picture." if not missing else ""
     failed = "".join(f"- No picture: {line}\n" for line in missing)
@@ -322,7 +323,7 @@ def main() -> None:
     numbers = options.pairs or range(len(PAIRS))
     found = {PAIRS[n]: points_of(*PAIRS[n], options.size, options.runs) for n in numbers}
     for pair, points in found.items():
-        print(*pair, *(f"{p.method} {p.share} {p.place}" for p in points), sep="\n  ")
+        print(*pair, *(f"{p.method} {p.share} {places([p], p.method)}" for p in points), sep="\n  ")
     if options.pairs is None:
         grid = options.runs / f"mix_{options.size}"
         made(grid, *MIX, *imagenet_network(), *FEW.settings, f"image.size={options.size}")

@@ -43,12 +43,11 @@ TWO_LAYERS = (
 THREE_LAYERS = ("astronaut", "coffee", "chelsea", "rocket", "brick", WALL)
 # Of each of five layers some directions; of all their channels it takes half an hour a picture.
 FIVE_LAYERS = ("astronaut", "coffee", "chelsea", "rocket")
-DIRECTIONS = "mask.directions=4"
-# {table: its settings}.
+# {table: (its pictures, its settings)}.
 SELF_TRANSFERS = {
-    "two": ("layers=2", "image.size=150"),
-    "three": ("layers=3", "image.size=128"),
-    "five": ("layers=5", "image.size=128", DIRECTIONS),
+    "two": (TWO_LAYERS, ("layers=2", "image.size=150")),
+    "three": (THREE_LAYERS, ("layers=3", "image.size=128")),
+    "five": (FIVE_LAYERS, ("layers=5", "image.size=128", "mask.directions=4")),
 }
 # Lines of README's table: which table, and which of its lines.
 HEADLINES = (("two", 0), ("two", 1), ("two", 2), ("three", 0), ("five", 0))
@@ -128,8 +127,7 @@ def main() -> int:
         tables[table].append(line)
         write(tables)
 
-    def self_transfer(table: str, picture: str, source: str) -> None:
-        settings = (f"source={source}", *SELF_TRANSFERS[table])
+    def self_transfer(table: str, picture: str, *settings: str) -> None:
         keep = {"panel.png": NAME} if table == "two" and not tables["two"] else {}
         metrics, seconds = timed("+experiment=self_transfer", *network, *settings, keep=keep)
         failed = [picture, "no result", *["–"] * 3, f"{seconds:.0f}", "–", "–"]
@@ -145,12 +143,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         wall = Path(folder) / "wall.png"
         dc.save(drawn_wall(150), wall)
-        for table, pictures in zip(
-            SELF_TRANSFERS, (TWO_LAYERS, THREE_LAYERS, FIVE_LAYERS), strict=True
-        ):
+        for table, (pictures, settings) in SELF_TRANSFERS.items():
             for picture in pictures:
-                source = str(wall) if picture == WALL else f"sample:{picture}"
-                self_transfer(table, picture, source)
+                source = wall if picture == WALL else f"sample:{picture}"
+                self_transfer(table, picture, f"source={source}", *settings)
         for pair in PAIRS:
             transfer(*pair)
     fill(ROOT / "README.md", "results with ImageNet's filters", headlines(tables))
@@ -162,7 +158,7 @@ def headlines(tables: dict[str, list[list[str]]]) -> str:
     rows = []
     for table, number in HEADLINES:
         picture, psnr, differing, *_, seconds, _, _ = tables[table][number]
-        layers, size, *few = SELF_TRANSFERS[table]
+        _, (layers, size, *few) = SELF_TRANSFERS[table]
         settings = [f"source=sample:{picture}", layers, size, *few]
         told = f"{picture}, {size.partition('=')[2]} px"
         count = layers.partition("=")[2] + (", 4 directions of each" if few else "")
@@ -202,7 +198,7 @@ through a layer; it is found on the way out, and each step is solved as exactly 
 ## Self-transfer, five layers, four directions of each, 128 px
 
     python -m decouple.run +experiment=self_transfer network=vgg16 network.weights=FILE \\
-        source=sample:NAME {" ".join(SELF_TRANSFERS["five"])}
+        source=sample:NAME {" ".join(SELF_TRANSFERS["five"][1])}
 
 Of each layer's means the four combinations are moved that the picture moves most. All means of five
 layers take half an hour a picture ([limits](../README.md#limits)).

@@ -1,4 +1,4 @@
-"""Style against structure as a figure and in a sentence: what comparisons of methods share."""
+"""Style against structure, as a figure, and who has more of both: what comparisons share."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class Projected:
         tangent = self._tangent(motion)
         try:
             tangent.centre(image)
-            image = self._restored(tangent, image)
+            image = tangent.restored(image)
             first = tangent.loss(image)[0]
         except LinAlgError:  # the held features cannot be moved
             return Moved(image, StopReason.UNREACHABLE, 0)
@@ -126,15 +126,6 @@ class Projected:
         else:
             self._space_by_space(tangent, image, watch)
         return ended(watch)
-
-    @staticmethod
-    def _restored(tangent: _Free, image: np.ndarray) -> np.ndarray:
-        """With the held features at their targets, or where they are if these are too far away."""
-        try:
-            return tangent.retract(image)
-        except LinAlgError:  # a layer before it ended far from its threshold
-            tangent.hold(image)
-            return image
 
     @staticmethod
     def _step_by_step(
@@ -194,8 +185,9 @@ class _Free:
     def centre(self, image: np.ndarray) -> None:
         """Take the directions that are open at an image (H, W, 3)."""
 
-    def hold(self, image: np.ndarray) -> None:
-        """Hold the held features where an image (H, W, 3) has them."""
+    def restored(self, image: np.ndarray) -> np.ndarray:
+        """As `retract`; where the targets are too far away, the features are held as they are."""
+        return image
 
     def retract(self, image: np.ndarray) -> np.ndarray:
         """The image with the held features restored."""
@@ -260,10 +252,13 @@ class _ChannelTangent(_Free):
             self.factor = Factor.at(self.held, self.point, ridge)
             self.worn = False
 
-    def hold(self, image: np.ndarray) -> None:
-        """See `_Free.hold`."""
-        self.targets = self.held.measure(image)
-        self.last = None
+    def restored(self, image: np.ndarray) -> np.ndarray:
+        """See `_Free.restored`."""
+        try:
+            return self.retract(image)
+        except LinAlgError:  # a layer before it ended far from its threshold
+            self.targets = self.held.measure(image)
+            return image
 
     def _centred(self) -> tuple[Point, Factor]:
         if self.point is None or self.factor is None:

@@ -68,13 +68,13 @@ def _network(inputs: Inputs, prepared: Prepared | None) -> dict[str, Any]:
             layer: {"used": int(alive.sum()), "of": int(alive.size)}
             for layer, alive in extractor.alive.items()
         },
-        **_directions(inputs, prepared),
+        **_directions(prepared),
     }
 
 
-def _directions(inputs: Inputs, prepared: Prepared | None) -> dict[str, Any]:
+def _directions(prepared: Prepared | None) -> dict[str, Any]:
     """How many combinations of a layer's features are moved, where it is not they themselves."""
-    if prepared is None or inputs.config.mask.directions is None:
+    if prepared is None or prepared.extractor is prepared.channels:
         return {}
     moved = prepared.extractor
     return {"directions": dict(zip(moved.layers, moved.sizes, strict=True))}

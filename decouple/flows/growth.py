@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _CHANGE = 3e-3
 # Of a step, the largest bend that is told from a larger one.
 _LARGEST_BEND = 0.8
+# Of the logarithm of growth: nothing comes back long before, and its square is a number still.
+_MOST = 300.0
 # Pixels on a side of a place, and how large a change must be there, of the largest anywhere.
 _WINDOW, _NOTICEABLE = 5, 1e-3
 # A change at the place where it grows most reaches over some pixels: its size is about so many
@@ -164,4 +166,4 @@ class Growth:
         rest = 1 / (1 - min(bend, _LARGEST_BEND))
         taken = self.taken - 2 * once + 2 * rest * twice
         unit = float(np.abs(taken).max())
-        return Growth(taken / unit, self.log + math.log(unit), bend)
+        return Growth(taken / unit, min(self.log + math.log(unit), _MOST), bend)

@@ -72,15 +72,16 @@ def _dots(
     value_of: Callable[[Mapping[str, Any]], float | None],
     log: bool = False,
 ) -> None:
+    largest = 0.0
     for place, row in enumerate(rows):
         value = value_of(row)
         if value is None:
             continue
+        largest = max(largest, value)
         colour = _COLOURS.get(row["method"].split(":")[0], style.PALETTE["black"])
         axes.plot(max(value, _MSE_FLOOR) if log else value, place, "o", color=colour, markersize=6)
     if log:
         axes.set_xscale("log")
     else:
-        axes.set_xlim(left=0)
-        axes.margins(x=0.08)
+        axes.set_xlim(0, 1.08 * largest or 1.0)  # whole, the dot at the right edge
     axes.set_xlabel(title)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -76,3 +78,11 @@ def test_the_bend_is_that_of_what_the_features_do_not_see(extractor, here, round
     growth = Growth(directions[:, most].reshape(x0.shape))
     bend = growth.after(one, end, change, multipliers, factor, rounds).bend
     assert bend == pytest.approx(largest, rel=0.03)
+
+
+def test_what_has_grown_beyond_all_numbers_is_told_by_one(step):
+    *taken, matrix = step
+    vast = dataclasses.replace(Growth.none(taken[2].shape), log=1e4)
+    growth = vast.after(*taken, Factor(matrix, taken[2].size))
+    assert growth.of_errors > 1e100
+    assert np.isfinite(growth.of_errors**2)

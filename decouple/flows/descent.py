@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +12,9 @@ from decouple.flows.motion import Motion, Moved, Tell
 from decouple.flows.optimizers import Lbfgs, Loss, Optimizer
 from decouple.flows.stop import StopReason
 from decouple.flows.stopping import StopRules, Watch
+
+if TYPE_CHECKING:
+    from decouple.features.features import Features
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,36 @@ class Gradient:
     def move(self, image: np.ndarray, motion: Motion, tell: Tell) -> Moved:
         """Carry out a motion; see `Flow.move`."""
         extractor, target = motion.extractor, motion.end
-        weights = layer_weights(motion)
+        weights, seen = layer_weights(motion), Seen(extractor)
 
         def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
             features, gradient = extractor.squared_error(x, target, weights)
+            seen.keep(x, features)
             return float(weights @ np.square(features - target)), gradient
 
-        return descended(image, loss, self.optimizer, watched(motion, self.stop, tell))
+        return descended(image, loss, self.optimizer, watched(motion, self.stop, tell, seen))
+
+
+class Seen:
+    """The features at the image whose loss was had last: who looks there needs no pass."""
+
+    def __init__(self, extractor: Features) -> None:
+        self._extractor = extractor
+        self._last: tuple[np.ndarray, np.ndarray] | None = None
+
+    def keep(self, image: np.ndarray, features: np.ndarray) -> None:
+        """Of an image (H, W, 3) the features (C,)."""
+        self._last = image.copy(), features
+
+    def at(self, image: np.ndarray) -> np.ndarray:
+        """Features (C,) of an image; measured, where it is another, which is not counted."""
+        if self._last is not None and np.array_equal(self._last[0], image):
+            return self._last[1]
+        passes = self._extractor.passes
+        spent = passes.count
+        features = self._extractor.measure(image)
+        passes.count = spent  # looking is not descending
+        return features
 
 
 def layer_weights(motion: Motion, active_only: bool = False) -> np.ndarray:
@@ -68,19 +96,28 @@ def layer_weights(motion: Motion, active_only: bool = False) -> np.ndarray:
     return np.repeat([*shares, 1.0 / sizes[-1]], sizes)
 
 
-def watched(motion: Motion, stop: StopRules, tell: Tell) -> Watch:
-    """A watch over a motion that reports features at every look."""
-    extractor = motion.extractor
-    before = extractor.passes.count
+def watched(
+    motion: Motion,
+    stop: StopRules,
+    tell: Tell,
+    seen: Seen,
+    enough: Callable[[np.ndarray], bool] | None = None,
+) -> Watch:
+    """A watch over a motion that reports features at every look.
+
+    Parameters
+    ----------
+    seen : is told of the features at every image whose loss is had
+    enough : see `Watch`
+    """
+    passes = motion.extractor.passes
+    before = passes.count
 
     def look(fraction: float, image: np.ndarray) -> None:
-        spent = extractor.passes.count
-        features = extractor.measure(image)
-        extractor.passes.count = spent  # looking is not descending
         motion.show(image)
-        tell(fraction, features)
+        tell(fraction, seen.at(image))
 
-    return Watch(stop.of(motion.stage), lambda: extractor.passes.count - before, look)
+    return Watch(stop.of(motion.stage), lambda: passes.count - before, look, enough)
 
 
 def descended(image: np.ndarray, loss: Loss, optimizer: Optimizer, watch: Watch) -> Moved:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from decouple.flows.descent import descended, watched
+from decouple.features.likeness import relative_mse
+from decouple.flows.descent import Seen, descended, watched
 from decouple.flows.motion import Motion, Moved, Tell
 from decouple.flows.optimizers import Lbfgs, Optimizer
 from decouple.flows.preconditioner import Factor
 from decouple.flows.stop import StopReason
-from decouple.flows.stopping import StopRule, StopRules
+from decouple.flows.stopping import Scale, StopRule, StopRules
 
 # Of the trace of K, relative to the layers' squares. From noise to grass, behind two layers of
 # calibrated filters, many of which are nearly dead on grass, 1e-2 took 49 passes to a hundredth of
@@ -56,13 +57,16 @@ class Matching:
     Attributes
     ----------
     optimizer : how far to go at a time
-    stop : when to end before the motion's tolerance is met; of `loss` and `scale` nothing is asked
+    stop : when to end before the motion's tolerance is met; of `loss` nothing is asked
+    enough : relative squared distance of the features, mean over the layers of
+        ‖f − end‖² / ‖end‖², below which it ends, too; in units of `stop.scale`
     """
 
     optimizer: Optimizer = field(default_factory=lambda: Lbfgs(memory=20))
     stop: StopRules = field(
         default_factory=lambda: StopRules(StopRule(max_iterations=500, stagnation=5e-3))
     )
+    enough: float = 0.0
     name: str = "matching"
 
     @property
@@ -77,10 +81,11 @@ class Matching:
     def move(self, image: np.ndarray, motion: Motion, tell: Tell) -> Moved:
         """Carry out a motion, which must have a factor near by; see `Flow.move`."""
         assert motion.nearby is not None
-        extractor, factor = motion.extractor, motion.nearby()
+        extractor, factor, seen = motion.extractor, motion.nearby(), Seen(motion.extractor)
 
         def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
             point = extractor.linearize(x)
+            seen.keep(x, point.features)
             residual = motion.end - point.features
             solved = factor.solve(residual)
             gradient = extractor.vjp(point, -2 * solved / factor.pixels)
@@ -88,5 +93,18 @@ class Matching:
 
         rounding = factor.rounding(motion.end, extractor.epsilon)
         least = max(motion.tolerance, rounding) ** 2
-        rule = replace(self.stop.of(motion.stage), loss=least, scale="absolute")
-        return descended(image, loss, self.optimizer, watched(motion, StopRules(rule), tell))
+        told = self.stop.of(motion.stage)
+        rule = replace(told, loss=least, scale="absolute")
+
+        def far(features: np.ndarray) -> float:
+            layers = relative_mse(extractor, features, motion.end).values()
+            return sum(layers) / len(layers)
+
+        initial = Scale.named(told.scale) is Scale.INITIAL
+        limit = self.enough * (far(extractor.measure(image)) if initial else 1.0)
+
+        def enough(x: np.ndarray) -> bool:
+            return far(seen.at(x)) < limit
+
+        watch = watched(motion, StopRules(rule), tell, seen, enough)
+        return descended(image, loss, self.optimizer, watch)

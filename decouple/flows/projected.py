@@ -11,7 +11,7 @@ from scipy.linalg import LinAlgError
 
 from decouple.errors import ConfigError, NamedChoice
 from decouple.flows.anderson import Anderson
-from decouple.flows.descent import ended, layer_weights, watched
+from decouple.flows.descent import Seen, ended, layer_weights, watched
 from decouple.flows.motion import Motion, Moved, Tell
 from decouple.flows.optimizers import KerasOptimizer, Lbfgs, Optimizer
 from decouple.flows.preconditioner import Factor
@@ -35,6 +35,8 @@ _WORN_ITERATIONS = 6
 # part of two held gradients in which they differ (shifted CholeskyQR: Fukaya et al., SIAM J. Sci.
 # Comput. 42, 2020). What it leaves is for the repetition to take off.
 _RIDGE = 10
+# Of a step from which the held features cannot be restored, at most.
+_HALVINGS = 10
 # L-BFGS learns curvature on one tangent space; then it moves on to the next.
 _ITERATIONS_A_TANGENT_SPACE = 20
 
@@ -111,8 +113,8 @@ class Projected:
 
     def move(self, image: np.ndarray, motion: Motion, tell: Tell) -> Moved:
         """Carry out a motion; see `Flow.move`."""
-        watch = watched(motion, self.stop, tell)
         tangent = self._tangent(motion)
+        watch = watched(motion, self.stop, tell, tangent.seen)
         try:
             tangent.centre(image)
             image = tangent.restored(image)
@@ -137,7 +139,7 @@ class Projected:
         gradient = tangent.loss(image)[1]
         try:
             while watch.reason is None:
-                image = tangent.retract(descent.step(image, gradient))
+                image = tangent.stepped(image, descent.step(image, gradient))
                 tangent.centre(image)
                 loss, gradient = tangent.loss(image)
                 watch.step(loss, image)
@@ -180,6 +182,7 @@ class _Free:
     def __init__(self, motion: Motion) -> None:
         self.motion, self.extractor = motion, motion.extractor
         self.weights = layer_weights(motion, active_only=True)
+        self.seen = Seen(motion.extractor)
         self.worn = False
 
     def centre(self, image: np.ndarray) -> None:
@@ -193,9 +196,14 @@ class _Free:
         """The image with the held features restored."""
         return image
 
+    def stepped(self, image: np.ndarray, ahead: np.ndarray) -> np.ndarray:
+        """As `retract` of `ahead`, or of what lies nearer to `image`, at which the centre is."""
+        return self.retract(ahead)
+
     def loss(self, image: np.ndarray) -> tuple[float, np.ndarray]:
         """The active layer's MSE and its gradient along the open directions."""
         features, gradient = self.extractor.squared_error(image, self.motion.end, self.weights)
+        self.seen.keep(image, features)
         return float(self.weights @ np.square(features - self.motion.end)), gradient
 
 
@@ -208,6 +216,7 @@ class _LayerTangent(_Free):
         """See `_Free.loss`."""
         extractor = self.extractor
         point = extractor.linearize(image)
+        self.seen.keep(image, point.features)
         pull = 2 * layer_weights(self.motion) * (point.features - self.motion.end)
         edges = np.cumsum([0, *extractor.sizes])
         gradients = []
@@ -260,6 +269,22 @@ class _ChannelTangent(_Free):
             self.targets = self.held.measure(image)
             return image
 
+    def stepped(self, image: np.ndarray, ahead: np.ndarray) -> np.ndarray:
+        """See `_Free.stepped`: an optimizer's rate knows nothing of how curved {held} is.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError : not even from next to the image can they be restored.
+        """
+        for _ in range(_HALVINGS):
+            try:
+                return self.retract(ahead)
+            except LinAlgError:
+                ahead = (image + ahead) / 2
+        self.worn = True
+        self.centre(image)
+        return self.retract(ahead)
+
     def _centred(self) -> tuple[Point, Factor]:
         if self.point is None or self.factor is None:
             raise RuntimeError("no centre yet")
@@ -295,6 +320,7 @@ class _ChannelTangent(_Free):
         x = self.retract(image)
         extractor, end = self.extractor, self.motion.end
         here = extractor.linearize(x)
+        self.seen.keep(x, here.features)
         difference = here.features - end
         gradient = extractor.vjp(here, 2 * self.weights * difference)
         _, held_here = extractor.part(here, self.depth)

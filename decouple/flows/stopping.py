@@ -110,6 +110,7 @@ class Watch:
     rule : when to end
     passes : how many passes through the network the descent has taken so far
     look : told (share of the iterations, image) at every look
+    enough : whether an image that is looked at (H, W, 3) may be the last, whatever its loss
 
     Attributes
     ----------
@@ -123,8 +124,10 @@ class Watch:
         rule: StopRule,
         passes: Callable[[], int],
         look: Callable[[float, np.ndarray], None],
+        enough: Callable[[np.ndarray], bool] | None = None,
     ) -> None:
         self.rule, self._passes, self._look = rule, passes, look
+        self._enough = enough or (lambda _: False)
         self.reason: StopReason | None = None
         self.iterations = 0
         self.threshold: float | None = None
@@ -214,7 +217,7 @@ class Watch:
             return True
         self._keep(loss, image)
         # No loss is below a share of nothing.
-        if loss < self.threshold or loss == 0:
+        if loss < self.threshold or loss == 0 or self._enough(image):
             self.reason = StopReason.REACHED
             self._look(1.0, image)
             return True

@@ -5,7 +5,7 @@ A maker is begun once for a run, and makes an image for each seed, in a run of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
@@ -18,6 +18,7 @@ from decouple.experiments.gatys import STATISTICS
 from decouple.experiments.synthesize import MATCH, NESTED
 from decouple.flows import Optimizer, StopRule, StopRules
 from decouple.flows.matching import Matching
+from decouple.flows.preconditioner import Factor
 from decouple.gatys import Objective, Statistic, Weighted, optimize, texture
 from decouple.gatys.scales import number_of_scales, scaled, scales
 from decouple.images.noise import noise_image, noise_start
@@ -33,7 +34,10 @@ from decouple.stages import (
     Matched,
     Reference,
     StageError,
+    example_saves,
     match,
+    matching_factor,
+    middle,
     noise_reference,
     prepare,
 )
@@ -115,7 +119,20 @@ def forecast(inputs: Inputs) -> Forecast | Untold:
     objective = _objective(inputs, inputs.source)
     image = start(inputs, inputs.config.seed)
     one = of_objective(inputs, objective, *descent(inputs), scale_count(inputs), image)
-    return replace(one, passes=count * one.passes, seconds=count * one.seconds)
+    whole = replace(one, passes=count * one.passes, seconds=count * one.seconds)
+    for share in _shares_of_examples(inputs):
+        count = inputs.extractor.size
+        seconds = share * count * one.seconds / max(one.passes, 1)
+        whole = replace(whole, passes=whole.passes + count, seconds=whole.seconds + seconds)
+    return whole
+
+
+def _shares_of_examples(inputs: Inputs) -> Iterator[float]:
+    """Of the pixels of an image, what is looked at of the source where its K is formed."""
+    for scale in scales(scale_count(inputs)) if inputs.config.synthesize.method == MATCH else ():
+        (height, width), source = scaled(inputs.size, scale), _at(inputs.source, scale)
+        if example_saves(inputs.extractor, source, 3 * height * width):
+            yield middle(source).size / (3 * inputs.size[0] * inputs.size[1])
 
 
 # From coarse to fine: descents of a statistic's distance, and means matched.
@@ -168,21 +185,27 @@ def _matched(run: Run) -> Maker:
     """Images whose means are the source's in all layers at once, or as near as they came."""
     inputs, (how, rule) = run.inputs, descent(run.inputs)
     extractor, tolerance = inputs.extractor, inputs.config.tolerance
-    flow = Matching(how, StopRules(rule))
+    flow = Matching(how, StopRules(rule), enough=rule.loss)
 
     @cache  # K is formed once for all images
-    def known_at(scale: float) -> tuple[Mapping[str, np.ndarray], Reference]:
-        wanted = extractor.split(extractor.measure(_at(inputs.source, scale)))
-        return wanted, noise_reference(extractor, scaled(inputs.size, scale), _REFERENCE_SEED)
+    def known_at(
+        scale: float,
+    ) -> tuple[Mapping[str, np.ndarray], Reference, Callable[[], Factor]]:
+        source, size = _at(inputs.source, scale), scaled(inputs.size, scale)
+        wanted = extractor.measure(source)
+        reference = noise_reference(extractor, size, _REFERENCE_SEED)
+        nearby = matching_factor(extractor, wanted, reference, 3 * size[0] * size[1], source)
+        return extractor.split(wanted), reference, nearby
 
     def make(name: str, seed: int) -> Made:
         with run.method(name, inputs.flow) as one:  # of features; what moves them is recorded here
             one.record(flow={"name": MATCH}, stepper=asdict(flow.optimizer), tolerance=tolerance)  # type: ignore[call-overload]
 
             def step(image: np.ndarray, scale: float, stage: str) -> np.ndarray:
-                wanted, reference = known_at(scale)
+                wanted, reference, nearby = known_at(scale)
                 done = as_near(
-                    *(image, extractor, wanted, reference, flow, tolerance, stage, one.observer)
+                    *(image, extractor, wanted, reference, flow, tolerance, stage, one.observer),
+                    nearby,
                 )
                 one.recorder.add_stages(done.trace)
                 return done.image

@@ -139,6 +139,14 @@ class TestChannels:
         assert net.mean_square(after - before)[ONE] <= 1e-10
         assert net.mean_square(after - end)[TWO] < net.mean_square(before - end)[TWO]
 
+    def test_a_step_from_which_there_is_no_way_back_is_shortened(self, motion, first):
+        """A learning rate knows nothing of how curved the held features are."""
+        moved = flow(KerasOptimizer("adam", 30.0), max_iterations=3).move(first, motion, Told())
+        assert (moved.stop_reason, moved.steps) == (StopReason.STEP_LIMIT, 3)
+        net = motion.extractor
+        assert net.mean_square(net.measure(moved.image) - motion.end)[ONE] <= 1e-10
+        assert 0 < rms(moved.image - first) < 30
+
     @pytest.mark.parametrize("name", SCHEMES)
     def test_dead_held_channels_are_an_error_that_tells(self, calibrated_weights, image, name):
         """A channel without a gradient cannot be projected off."""

@@ -7,9 +7,19 @@ from scipy.optimize import minimize
 from decouple import cache
 from decouple.errors import ImageError
 from decouple.features import Features
+from decouple.features.likeness import relative_mse
 from decouple.flows import Lift, Motion, StopReason, stepper
+from decouple.flows.matching import Matching
 from decouple.flows.preconditioner import Factor, factor_cost
-from decouple.stages import StageError, match, noise_image, noise_reference, noisify
+from decouple.images import Fit, load
+from decouple.stages import (
+    StageError,
+    match,
+    matching_factor,
+    noise_image,
+    noise_reference,
+    noisify,
+)
 
 SIZE = (24, 32)
 
@@ -112,6 +122,53 @@ class TestMatch:
         before = two.passes.count
         match(image, two, reference.features, reference)
         assert two.passes.count - before <= 50
+
+    def test_looking_at_its_features_takes_no_pass(self, two, photograph, monkeypatch):
+        """They are known where the loss is."""
+        image, reference = photograph(*SIZE), noise_reference(two, SIZE)
+        measured, own = [], type(two).measure
+
+        def noted(self, x):
+            measured.append(x)
+            return own(self, x)
+
+        monkeypatch.setattr(type(two), "measure", noted)
+        done = match(image, two, reference.features, reference)
+        assert done.trace.steps > 10
+        assert len(measured) <= 3  # of the start, and where it ended
+
+    def test_it_ends_where_its_features_are_near_enough(self, two, photograph):
+        image, reference = photograph(48, 48), noise_reference(two, (48, 48))
+        done = match(image, two, reference.features, reference, Matching(enough=1e-4))
+        assert done.trace.stop_reason is StopReason.REACHED
+        wanted = reference.vector(two)
+        far = np.mean([*relative_mse(two, two.measure(done.image), wanted).values()])
+        assert 1e-6 < far < 1e-4
+
+    def test_from_noise_to_a_texture_an_example_saves_passes(self, two):
+        """Of the descent alone: what K at the example takes is known."""
+        texture = load("sample:gravel", 48, Fit.CROP).pixels.astype(np.float64)
+        start = noise_image(48, 48, 3)
+        reference, wanted = noise_reference(two, (48, 48)), two.measure(texture)
+        spent = {}
+        for example in (None, texture[:24, :24]):
+            nearby = matching_factor(two, wanted, reference, texture.size, example)
+            nearby()
+            before = two.passes.count
+            features, flow = two.split(wanted), Matching(enough=1e-5)
+            done = match(start, two, features, reference, flow, nearby=nearby)
+            assert done.trace.stop_reason is StopReason.REACHED
+            spent[example is None] = two.passes.count - before
+        assert spent[False] < 0.6 * spent[True]
+
+    def test_an_example_that_would_cost_more_is_not_looked_at(self, two, grained):
+        texture = grained(48, 48)
+        reference, wanted = noise_reference(two, (48, 48)), two.measure(texture)
+        alone, beside = (
+            matching_factor(two, wanted, reference, texture.size, example)()
+            for example in (None, texture)
+        )
+        np.testing.assert_array_equal(alone.lower, beside.lower)
 
     @pytest.mark.slow
     def test_l_bfgs_is_not_there_after_as_many_passes(self, two, photograph):

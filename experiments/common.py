@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,10 +19,11 @@ from decouple.run import main as command_line
 
 if TYPE_CHECKING:  # it would load TensorFlow, which most scripts need in other processes only
     from decouple.flows.lift import Stepper
+    from decouple.networks.chain import Chain
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "reports"
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 FILTERS = "DECOUPLE_IMAGENET_VGG16"
 """The variable that names a file of VGG-16's ImageNet convolutions, in Keras's layout."""
 
@@ -44,6 +45,50 @@ def imagenet_weights() -> str:
 def imagenet_network() -> tuple[str, str]:
     """The settings of VGG-16 with those filters; SystemExit as `imagenet_weights`."""
     return "network=vgg16", f"network.weights={imagenet_weights()}"
+
+
+class Filters(NamedTuple):
+    """A network that a page shows, by whose filters it has.
+
+    name : whose filters they are
+    figures : behind the names of its figures
+    """
+
+    name: str
+    network: str
+    weights: str
+    figures: str
+
+    @property
+    def title(self) -> str:
+        """What the page's section is called."""
+        return self.name[0].upper() + self.name[1:]
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Of the command line."""
+        return f"network={self.network}", f"network.weights={self.weights}"
+
+    @property
+    def by_hand(self) -> str:
+        """Those, as a reader types them, for whom FILE holds ImageNet's."""
+        named = self.weights if self is CALIBRATED else "FILE"
+        return f"network={self.network} network.weights={named}"
+
+    def chain(self, layers: int, **options: Any) -> Chain:
+        """The network itself, up to the first convolution of that block."""
+        network = getattr(dc, self.network)
+        return network(weights=self.weights, last=f"block{layers}_conv1", **options)
+
+
+CALIBRATED = Filters("calibrated random filters", "vgg19", "calibrated", "")
+
+
+def all_filters() -> list[Filters]:
+    """ImageNet's first, where `FILTERS` names a file; then calibrated random ones."""
+    if not os.environ.get(FILTERS):
+        return [CALIBRATED]
+    return [Filters("ImageNet's filters", "vgg16", imagenet_weights(), "_imagenet"), CALIBRATED]
 
 
 def run(run_dir: Path, *settings: str) -> Path:
@@ -115,9 +160,9 @@ def self_transfer_psnr(
     ----------
     image : (H, W, 3), RGB, nominally in [0, 1]; the noise reference has its size
     """
-    reference = dc.noise_reference(extractor, image.shape[:2], seed)
+    ready = dc.prepare(extractor, image, seed=seed)
     try:
-        done = dc.round_trip(image, extractor, reference, dc.Lift(stepper))
+        done = dc.round_trip(image, ready.extractor, ready.reference, dc.Lift(stepper))
     except dc.StageError as error:
         print(error)
         return None

@@ -173,8 +173,8 @@ def main() -> None:
     """Run, write the report."""
     sections, compared = zip(*(section(*pair) for pair in PAIRS), strict=True)
     traded, made = {}, ""
-    for *pair, _ in PAIRS:
-        traded[tuple(pair)], made = trade_off(*pair)
+    for source, target, _ in PAIRS:
+        traded[source, target], made = trade_off(source, target)
     draw(traded, made)
     metrics = compared[0]
     layers, held_out = metrics["network"]["layers"], metrics["compare"]["held_out"]

@@ -1,22 +1,32 @@
 """The thesis's gradient descent, projected descents and the lift on the same picture.
 
-    python experiments/compare_flows.py
+    [DECOUPLE_IMAGENET_VGG16=FILE] python experiments/compare_flows.py
 
-Self-transfer through two layers at 96 px, at equal budgets of network passes. Writes
-`reports/compare_flows.md` and its figure.
+Self-transfer through two layers at 96 px, at equal budgets of network passes, with calibrated
+filters; and with ImageNet's, where FILE holds VGG-16's in Keras's layout. Writes
+`reports/compare_flows.md` and its figures.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run from any folder
 
-from experiments.common import REPORTS, markdown_table, measured, span
+from experiments.common import (
+    FILTERS,
+    REPORTS,
+    Filters,
+    all_filters,
+    markdown_table,
+    measured,
+    span,
+)
 
 NAME = "compare_flows"
-SETTINGS = ("+experiment=compare_flows", "network.weights=calibrated", "image.size=96")
+SETTINGS = ("+experiment=compare_flows", "image.size=96")
 PICTURE = "astronaut"
 # The lift, each descent with its best optimizer, and the most usual optimizer; all the others
 # are in optimizers.py and in the experiment's own default.
@@ -45,46 +55,61 @@ def line(row: dict) -> list[str]:
     ]
 
 
-def main() -> None:
-    """Run, write the report."""
+def section(filters: Filters) -> str:
+    """Run with these filters; what the page says of them."""
     methods = f"compare_flows.methods=[{','.join(METHODS)}]"
+    figure = NAME + filters.figures
     metrics = measured(
-        *SETTINGS, f"source=sample:{PICTURE}", methods, keep={"compare_flows.png": NAME}
+        *(*SETTINGS, *filters.settings, f"source=sample:{PICTURE}", methods),
+        keep={"compare_flows.png": figure},
     )
-    compare, size = metrics["compare_flows"], metrics["image"]
+    compare, size, network = metrics["compare_flows"], metrics["image"], metrics["network"]
 
     def psnr(method: str | None = None) -> str:
         """Of one method, or of all but the lift."""
         rows = {row["method"]: row["psnr_db"] for row in compare["rows"]}
         return span([rows[method]] if method else (rows[m] for m in METHODS if m != LIFT))
 
+    return f"""## {filters.title}
+
+{named(network)}, seed {metrics["seed"]}; {PICTURE}, {size["width"]}×{size["height"]} px; budget:
+{compare["passes_per_layer"]} passes a stage and layer. With every optimizer, by hand:
+
+    python -m decouple.run {" ".join(SETTINGS)} {filters.by_hand}
+
+{markdown_table(HEADER, [line(row) for row in compare["rows"]])}
+![Dots: PSNR, MSE of active and of held layers, passes]({figure}.png)
+
+The lift's picture comes back with {psnr(LIFT)} dB, the descents' with {psnr()} dB.
+"""
+
+
+def named(network: dict[str, Any]) -> str:
+    """What a network is, from a run's metrics."""
+    kind = f"{network['activation']} and {network['pooling']} pooling".replace("_", " ")
+    return f"{network['name']} ({network['weights']}), {kind}"
+
+
+def main() -> None:
+    """Run, write the report."""
     text = f"""# Flows compared
 
-Made by `python experiments/compare_flows.py`. With every optimizer, by hand:
+Made by `{FILTERS}=FILE python experiments/{NAME}.py`.
 
-    python -m decouple.run {" ".join(SETTINGS)}
-
-Self-transfer through two layers (VGG-19, calibrated random filters, softplus, average pooling,
-seed {metrics["seed"]}): the image goes out to the noise's features and back to its own. Every
-method that descends a loss gets as many network passes in each stage and layer as the lift in
+Self-transfer through two layers: the image goes out to the noise's features and back to its own.
+Every method that descends a loss gets as many network passes in each stage and layer as the lift in
 symmetric steps took there on average, and ends earlier where its loss falls below 1e-8. *Active
 layers' MSE* and *held layers' MSE* are the largest at the ends of the stages. *Excursion recovered*
 is 1 for the same picture and 0 for one as far away as the noisified one was; negative where the
 way back led farther away still. Seconds are of one run on a machine with few cores and only a
 hint.
 
-{PICTURE.capitalize()}, {size["width"]}×{size["height"]} px; budget:
-{compare["passes_per_layer"]} passes a stage and layer.
-
-{markdown_table(HEADER, [line(row) for row in compare["rows"]])}
-![Dots: PSNR, MSE of active and of held layers, passes]({NAME}.png)
-
-How to read it: the lift's picture comes back with {psnr(LIFT)} dB, the descents' with {psnr()} dB.
 Where a descent arrives depends on its optimizer, not only on the features, so that the picture need
 not come back even where these are met and held. A high PSNR of a method that missed its features (a
 large active MSE) only says that the picture was hardly moved. The lift goes the same way out and
 back.
-"""
+
+{chr(10).join(map(section, all_filters()))}"""
     (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")
     print(text)
 

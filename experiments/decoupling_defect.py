@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run from any 
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 
 import decouple as dc
 from decouple.features.features import Features
@@ -159,7 +160,7 @@ def _draw(defects: dict[Key, DecouplingDefect], caption: str) -> None:
         style.save_figure(figure, REPORTS / f"{NAME}.png")
 
 
-def _draw_matrix(axes: Axes, defect: DecouplingDefect) -> object:
+def _draw_matrix(axes: Axes, defect: DecouplingDefect) -> AxesImage:
     """The part above the diagonal: rows i from the first layer, columns j from the second."""
     matrix = defect.matrix()[:-1, 1:]
     shown = axes.imshow(matrix, cmap="cividis_r", vmin=0, vmax=1)

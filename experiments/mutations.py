@@ -52,9 +52,14 @@ from experiments.common import REPORTS, markdown_table
 from experiments.injuries import FAULTS, Ending, Subject, of_bytes, of_json, of_yaml
 
 SMALL = ("network.weights=calibrated", "image.size=16")
-CUT = ("+experiment=self_transfer", "layers=2", "tolerance=1e-2", *SMALL)
+CUT: tuple[str, ...] = ("+experiment=self_transfer", "layers=2", "tolerance=1e-2", *SMALL)
 CUT += ("checkpoint.every_seconds=0",)
-STYLE = ("+experiment=gatys_course", "layers=1", "gatys.content.layers=[block1_conv1]", *SMALL)
+STYLE: tuple[str, ...] = (
+    "+experiment=gatys_course",
+    "layers=1",
+    "gatys.content.layers=[block1_conv1]",
+    *SMALL,
+)
 STYLE += ("target=sample:coffee", "stop.max_iterations=2")
 DONE = ("+experiment=self_transfer", "layers=1", "flow=gradient", "stop.max_iterations=3", *SMALL)
 LAYER = "block1_conv1"
@@ -116,7 +121,7 @@ def _resumed(folder: Path) -> Iterator[Subject]:
             told = Inputs.of(compose_checked([f"resume={folder}"]), silent)
         if what_is_known(told) != whole:
             return Ending.WRONG
-        own, was = (settings(OmegaConf.to_container(one.config)) for one in (told, inputs))
+        own, was = (_settings(one.config) for one in (told, inputs))
         changed = {key for key in own | was if own.get(key) != was.get(key)}
         # Files may be named otherwise: by then their digests have been compared.
         changed -= files_of(told.config).keys()
@@ -180,12 +185,18 @@ def _verified(folder: Path) -> Iterator[Subject]:
         yield Subject(f"{file}, verify=", folder, file, injuries.get(file, of_bytes), read)
 
 
+def _settings(config: DictConfig) -> dict[str, Any]:
+    held = OmegaConf.to_container(config)
+    assert isinstance(held, dict)
+    return settings({str(key): value for key, value in held.items()})
+
+
 # What is kept beside the runs.
 
 
 def _cache(place: Path) -> Subject:
     """An archive in the cache."""
-    folder, made = place / "cache", {"a/b": np.arange(5.0), "c": np.float32([[1.5, 2.5]])}
+    folder, made = place / "cache", {"a/b": np.arange(5.0), "c": np.array([[1.5, 2.5]], np.float32)}
 
     def found(make: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
         with mock.patch.dict(os.environ, DECOUPLE_CACHE=str(folder)):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run from any folder
@@ -60,15 +61,15 @@ def main() -> None:
     noise = dc.noise_image(SIZE, SIZE, SEED)
     picture = dc.load(f"sample:{PICTURE}", size=SIZE, fit="crop").pixels
     least = MaskConfig.min_slope
-    extractors, dead, rows = {}, {}, []
-    for network, chain in networks().items():
+    chains, rows = networks(), []
+    dead: dict[tuple[str, str], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+    for network, chain in chains.items():
         extractor = dc.ChannelMeans(chain, LAYERS)
-        extractors[network] = extractor
         means = dc.noise_reference(extractor, (SIZE, SIZE), SEED).features
-        on_noise, on_picture = (extractor.mean_slopes(image) for image in (noise, picture))
+        on_noise, on_picture = (extractor.mean_slopes(image) or {} for image in (noise, picture))
         for layer, v in means.items():
             still = [slopes[layer] <= least for slopes in (on_noise, on_picture)]
-            dead[network, layer] = v, *still
+            dead[network, layer] = v, still[0], still[1]
             counts = [*map(np.count_nonzero, still), np.count_nonzero(still[0] | still[1])]
             values = [f"{x:.3f}" for x in (v.mean(), v.min(), v.max())]
             rows.append([network, layer, str(v.size), *values, *map(str, counts)])
@@ -77,21 +78,21 @@ def main() -> None:
         figure = picture_grid([Picture("the noise image", noise)], 1, caption)
         style.save_figure(figure, REPORTS / f"{NAME}_image.png")
     last = extractor.layers[-1]
-    _draw_means(last, {k: dead[k, last] for k in extractors}, least, extractors)
-    _draw_maps(next(iter(extractors.values())), noise)
-    _write(rows, last, {k: dead[k, last][1:] for k in extractors}, least, extractors)
+    _draw_means(last, {k: dead[k, last] for k in chains}, least, chains)
+    _draw_maps(next(iter(chains.values())), extractor.layers, noise)
+    _write(rows, last, {k: dead[k, last][1:] for k in chains}, least, chains)
 
 
 def _draw_means(
     layer: str,
     means: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
     least: float,
-    extractors: dict[str, dc.ChannelMeans],
+    chains: dict[str, dc.Chain],
 ) -> None:
     with style.context():
         width, height = style.PAGE_INCHES, 1.2 + 2.5 * len(means)
         figure = style.new_figure(width, height)
-        text = "\n".join(f"{k}: {described(e.network)}." for k, e in extractors.items())
+        text = "\n".join(f"{k}: {described(chain)}." for k, chain in chains.items())
         lines = style.wrapped(text, width - 0.2)
         style.put_caption(figure, lines)
         style.put_title(figure, f"Channel means of noise, {layer}")
@@ -129,13 +130,13 @@ def _draw_stems(axes: Axes, v: np.ndarray, still: np.ndarray) -> None:
         axes.legend(loc="upper right", ncols=2)
 
 
-def _draw_maps(extractor: dc.ChannelMeans, noise: np.ndarray) -> None:
+def _draw_maps(chain: dc.Chain, layers: Sequence[str], noise: np.ndarray) -> None:
     """A row for each layer, a column for each of a few channels, taken at equal distances."""
-    activations = extractor.network.forward(noise[None], extractor.layers)
+    activations = chain.forward(noise[None], layers)
     with style.context():
         width, height = style.PAGE_INCHES, 1.28 * len(activations) + 1.1
         figure = style.new_figure(width, height)
-        style.put_caption(figure, style.wrapped(described(extractor.network), width - 0.2))
+        style.put_caption(figure, style.wrapped(described(chain), width - 0.2))
         style.put_title(figure, "Feature maps of noise")
         grid = figure.subplots(len(activations), MAPS)
         figure.subplots_adjust(
@@ -146,7 +147,7 @@ def _draw_maps(extractor: dc.ChannelMeans, noise: np.ndarray) -> None:
             wspace=0.08,
             hspace=0.28,
         )
-        for line, layer, activation in zip(grid, extractor.layers, activations, strict=True):
+        for line, layer, activation in zip(grid, layers, activations, strict=True):
             maps = activation.numpy()[0]
             channels = np.linspace(0, maps.shape[2] - 1, MAPS).round().astype(int)
             highest = np.percentile(maps[..., channels], BRIGHTEST)
@@ -171,14 +172,14 @@ def _write(
     layer: str,
     still: dict[str, tuple[np.ndarray, np.ndarray]],
     least: float,
-    extractors: dict[str, dc.ChannelMeans],
+    chains: dict[str, dc.Chain],
 ) -> None:
     counts = "; ".join(
         f"{network}: {np.count_nonzero(on_noise)} on the noise, {np.count_nonzero(on_picture)} on "
         f"{PICTURE}, of {on_noise.size}"
         for network, (on_noise, on_picture) in still.items()
     )
-    captions = "\n".join(f"- {name}: {described(e.network)}" for name, e in extractors.items())
+    captions = "\n".join(f"- {name}: {described(chain)}" for name, chain in chains.items())
     text = f"""# The noise reference
 
 Made by `{FILTERS}=FILE python experiments/{NAME}.py`:

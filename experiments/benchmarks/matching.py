@@ -1,12 +1,14 @@
 """`dc.match` against Newton's steps and plain L-BFGS, to reach the noise's features in all layers.
 
-    python experiments/benchmarks/matching.py [pixels a side:layers, 128:2 128:5 256:2 256:5]
+    [DECOUPLE_IMAGENET_VGG16=FILE] python experiments/benchmarks/matching.py [pixels:layers ...]
 
 The same photograph and network; all end when the MSE is at most 1e-6 in each layer. `dc.match` is
 L-BFGS in the metric of K at the noise; plain L-BFGS descends the sum of the layers' MSEs. Timed
 turn about in one process; printed, and written to `reports/matching.md`, are passes, times, and
 their ratios. K at the noise, which the first two start from, belongs to the network and the size
-(up to 128 px) and is kept on the disk: what forming it costs stands beside.
+(up to 128 px) and is kept on the disk: what forming it costs stands beside. Then textures from
+noise, with K at the noise alone and at the texture, too; and with features measured anew at every
+look, as they had been. With ImageNet's filters where FILE holds VGG-16's in Keras's layout.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from unittest import mock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from any folder
@@ -24,8 +27,18 @@ import numpy as np
 from scipy.optimize import minimize
 
 import decouple as dc
+from decouple.flows.descent import Seen
+from decouple.flows.matching import Matching
+from decouple.flows.stopping import StopRule, StopRules
+from decouple.stages import matching_factor
 from experiments.benchmarks.timing import turn_about
-from experiments.common import REPORTS, markdown_table
+from experiments.common import (
+    FILTERS,
+    REPORTS,
+    Filters,
+    all_filters,
+    markdown_table,
+)
 
 PICTURES = ("astronaut", "coffee")
 MSE, ROUNDS = 1e-6, 1
@@ -48,6 +61,13 @@ HEADER = [
     "match (s)",
     "K at the noise, once (s)",
 ]
+TEXTURES = ("brick", "grass")
+# Of textures, where most of what can be reached has been: see `Matching.enough`.
+ENOUGH = 1e-5
+TEXTURE_HEADER = [
+    *("filters", "texture", "pixels", "layers", "K at the noise: passes", "with the texture's"),
+    *("K at the texture: passes", "time, K at the noise / both", "time, features measured / known"),
+]
 
 
 class _Reached(Exception):
@@ -56,36 +76,53 @@ class _Reached(Exception):
 
 def main(*asked: str) -> None:
     """Measure and write."""
-    cases = [tuple(map(int, case.split(":"))) for case in asked or CASES]
+    cases = [
+        (int(size), int(depth)) for size, _, depth in (c.partition(":") for c in asked or CASES)
+    ]
     deepest = max(depth for _, depth in cases)
     chain = dc.vgg19(weights="calibrated", last=f"block{deepest}_conv1")
-    os.environ["DECOUPLE_CACHE"] = "off"  # the factor is to be formed, and timed
     rows = []
     for size, depth in cases:
         extractor = dc.ChannelMeans(chain, layers=depth)
         reference = dc.noise_reference(extractor, (size, size), seed=0)
         began = time.perf_counter()
-        reference.factor(extractor, depth, 3 * size**2)
+        with mock.patch.dict(os.environ, DECOUPLE_CACHE="off"):  # it is to be formed, and timed
+            reference.factor(extractor, depth, 3 * size**2)
         formed = time.perf_counter() - began
         for picture in PICTURES:
             image = dc.load(f"sample:{picture}", size=size, fit="crop").pixels.astype(float)
             row = _row(extractor, reference, image)
             rows.append([picture, f"{size}×{size}", str(depth), *row, f"{formed:.1f}"])
             print(" ".join(rows[-1]), flush=True)
+    textures = [
+        _texture(filters, size, depth, picture)
+        for filters in all_filters()
+        for size, depth in cases
+        # Of a smaller one K at the texture is not looked at.
+        if size**2 >= 2 * 128**2
+        for picture in TEXTURES
+    ]
     text = f"""# Reaching given features
 
-Made by `python experiments/benchmarks/matching.py {" ".join(asked or CASES)}`: VGG-19, calibrated
-random filters, softplus, average pooling. All layers are moved to the noise's means at once, by
-`dc.match` (L-BFGS in the metric of K at noise of at most 128 px), by Newton steps of the lift, with
-K as preconditioner, and by SciPy's L-BFGS on the sum of the layers' MSEs, until each layer's MSE is
-at most {MSE:g}. Newton's last step usually lands far below. Times are of one round after a first,
-turn about in one process.
+Made by `{FILTERS}=FILE python experiments/benchmarks/matching.py {" ".join(asked or CASES)}`:
+VGG-19, calibrated random filters, softplus, average pooling. All layers are moved to the noise's
+means at once, by `dc.match` (L-BFGS in the metric of K at noise of at most 128 px), by Newton steps
+of the lift, with K as preconditioner, and by SciPy's L-BFGS on the sum of the layers' MSEs, until
+each layer's MSE is at most {MSE:g}. Newton's last step usually lands far below. Times are of one
+round after a first, turn about in one process.
 
 {markdown_table(HEADER, rows)}
 
 Times differ by more than passes do where Newton steps, since an evaluation computes all activations
 and slopes anew, which a pass along them need not.
-"""
+
+## Textures from noise
+
+Until the relative squared distance of the means is at most {ENOUGH:g}, mean over the layers, or 500
+iterations. *K at the texture* is formed at no more than 128 × 128 of its pixels, and its time is in
+the ratio. *Features measured*: at every look, as they were until they were known from the loss.
+
+{markdown_table(TEXTURE_HEADER, textures)}"""
     (REPORTS / "matching.md").write_text(text, encoding="utf-8")
 
 
@@ -129,6 +166,47 @@ def _row(extractor: dc.ChannelMeans, reference: dc.Reference, image: np.ndarray)
         f"{timed['lbfgs'].median / timed['match'].median:.1f}",
         f"{timed['match'].median:.2f}",
     ]
+
+
+class _Measuring(Seen):
+    """Features measured at every look."""
+
+    def keep(self, image: np.ndarray, features: np.ndarray) -> None:
+        """Nothing."""
+
+
+def _texture(filters: Filters, size: int, depth: int, picture: str) -> list[str]:
+    """A line of the second table."""
+    extractor = dc.ChannelMeans(filters.chain(depth), depth)
+    texture = dc.load(f"sample:{picture}", size=size, fit="crop").pixels.astype(float)
+    start, wanted = dc.noise_image(size, size, 1), extractor.measure(texture)
+    reference, features = dc.noise_reference(extractor, (size, size)), extractor.split(wanted)
+    reference.normal_matrix(extractor, depth, texture.size)  # is kept on the disk
+    flow = Matching(stop=StopRules(StopRule(max_iterations=500, stagnation=0)), enough=ENOUGH)
+    passes = {}
+
+    def made(name: str, example: np.ndarray | None, seen: type[Seen] = Seen) -> None:
+        before = extractor.passes.count
+        nearby = matching_factor(extractor, wanted, reference, texture.size, example)
+        with mock.patch("decouple.flows.matching.Seen", seen), suppress(dc.StageError):
+            dc.match(start, extractor, features, reference, flow, nearby=nearby)
+        passes[name] = extractor.passes.count - before
+
+    ways = {
+        "noise": lambda: made("noise", None),
+        "both": lambda: made("both", texture),
+        "measured": lambda: made("measured", texture, _Measuring),
+    }
+    timed = {name: way.median for name, way in turn_about(ways, ROUNDS).items()}
+    of_matrix = extractor.size
+    row = [
+        *(filters.name, picture, f"{size}×{size}", str(depth), str(passes["noise"])),
+        *(str(passes["both"] - of_matrix), str(of_matrix)),
+        f"{timed['noise'] / timed['both']:.1f}",
+        f"{timed['measured'] / timed['both']:.2f}",
+    ]
+    print(" ".join(row), flush=True)
+    return row
 
 
 if __name__ == "__main__":

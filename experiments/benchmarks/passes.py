@@ -22,7 +22,9 @@ import tensorflow as tf
 
 import decouple as dc
 from decouple.errors import NamedChoice
+from decouple.features import Extractor
 from decouple.networks.architecture import Conv
+from decouple.networks.chain import Chain
 from experiments.benchmarks.timing import Timed, matrix_products, operations, turn_about
 from experiments.common import FILTERS, REPORTS, markdown_table
 
@@ -66,7 +68,7 @@ def _words(choice: NamedChoice) -> str:
     return choice.value.replace("_", " ")
 
 
-def _measured(extractor: dc.ChannelMeans, image: np.ndarray) -> list[list[str]]:
+def _measured(extractor: Extractor, image: np.ndarray) -> list[list[str]]:
     point = extractor.linearize(image)
     tangent = np.random.default_rng(0).normal(size=image.shape) * 1e-3
     cotangent = np.ones(extractor.size)
@@ -90,7 +92,9 @@ def _measured(extractor: dc.ChannelMeans, image: np.ndarray) -> list[list[str]]:
     products, of_product = matrix_products(extractor.dtype)
     timed = turn_about({**{name: run for name, (run, _) in passes.items()}, **products}, ROUNDS)
     rate = of_product / min(timed[name].least for name in products)
-    work = operations(extractor.network, image.shape[0] * image.shape[1])
+    chain = extractor.network
+    assert isinstance(chain, Chain)
+    work = operations(chain, image.shape[0] * image.shape[1])
     bare = timed["bare convolutions"]
     lines = []
     for name, (_, count) in passes.items():
@@ -103,16 +107,17 @@ def _measured(extractor: dc.ChannelMeans, image: np.ndarray) -> list[list[str]]:
     return lines
 
 
-def _bare(extractor: dc.ChannelMeans, shape: tuple[int, ...], batch: int) -> Callable[[], object]:
+def _bare(extractor: Extractor, shape: tuple[int, ...], batch: int) -> Callable[[], object]:
     """The convolutions alone, each on numbers of its own."""
     height, width, channels = shape
-    inputs, kernels = [], []
-    for layer in extractor.network.layers:
+    inputs, kernels, chain = [], [], extractor.network
+    assert isinstance(chain, Chain)
+    for layer in chain.layers:
         if not isinstance(layer, Conv):
             height, width = height // 2, width // 2
             continue
         inputs.append(tf.random.normal((batch, height, width, channels), dtype=extractor.dtype))
-        kernels.append(tf.constant(extractor.network.weights.kernels[layer.name], extractor.dtype))
+        kernels.append(tf.constant(chain.weights.kernels[layer.name], extractor.dtype))
         channels = layer.filters
 
     @tf.function

@@ -58,11 +58,14 @@ def main(size: int = 128, layers: int = 4, turns: int = 3) -> None:
     )
     wanted[:held] = 0.0
 
+    def limit(_first: float, _last: float) -> int:
+        return LIMIT
+
     def solved() -> step.Solved:
         solver = step.StepSolver(extractor, MEMORY)
         start = factor.solve(wanted)
         moved = image + extractor.vjp(point, start)
-        return solver.solve(image, wanted, factor, TOLERANCE, LIMIT, lambda _begin: (start, moved))
+        return solver.solve(image, wanted, factor, TOLERANCE, limit, lambda _begin: (start, moved))
 
     seconds: dict[str, list[float]] = {name: [] for name in WAYS}
     found: dict[str, step.Solved] = {}

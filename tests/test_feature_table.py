@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 
 import decouple as dc
+from decouple.devices import placed
 from decouple.features import Extractor
-from decouple.pipeline import feature_table
+from decouple.pipeline import table_accuracy
 from decouple.record.feature_rows import NAME, FeatureRows
 from decouple.run import main
 
@@ -129,7 +130,7 @@ def test_steps_are_solved_as_exactly_as_features_ask_for_or_it_is_said(
 ) -> None:
     """Features that change with the steps by more than may be ask for finer ones."""
     asked: list[float] = []
-    held, features = dc.read_table(run_dir), feature_table._features
+    held, features = dc.read_table(run_dir), table_accuracy.features_of
 
     def changing(run: Any, pixels: np.ndarray, following: float) -> Any:
         asked.append(following)
@@ -137,7 +138,7 @@ def test_steps_are_solved_as_exactly_as_features_ask_for_or_it_is_said(
         off = {layer: values * (1 + worst * following) for layer, values in own.values.items()}
         return dataclasses.replace(own, values=off)
 
-    monkeypatch.setattr(feature_table, "_features", changing)
+    monkeypatch.setattr(table_accuracy, "features_of", changing)
     words = (*QUICK, "layers=2", "table.checked=0", f"source={photos}")
     worst = 10.0
     finer = dc.read_table(ran(tmp_path / "finer", *words))
@@ -158,7 +159,7 @@ def test_a_picture_that_does_not_settle_does_not_make_all_steps_finer(
 ) -> None:
     """Of one that is nearly flat features depend on the very way, however exact the steps are."""
     photos = folder_of(tmp_path / "photos", 2)
-    features, ways = feature_table._features, itertools.count()
+    features, ways = table_accuracy.features_of, itertools.count()
     flat = dc.load(photos / "1.png", 16, "crop").pixels
 
     def changing(run: Any, pixels: np.ndarray, following: float) -> Any:
@@ -167,7 +168,7 @@ def test_a_picture_that_does_not_settle_does_not_make_all_steps_finer(
         off = {layer: v * (1 + following / 2 + erratic) for layer, v in own.values.items()}
         return dataclasses.replace(own, values=off)
 
-    monkeypatch.setattr(feature_table, "_features", changing)
+    monkeypatch.setattr(table_accuracy, "features_of", changing)
     words = (*QUICK, "layers=2", "table.checked=0", f"source={photos}")
     about = dc.read_table(ran(tmp_path / "run", *words)).about
     assert next(ways) > 2
@@ -179,7 +180,7 @@ def test_steps_are_as_exact_as_nearly_all_pictures_ask_for(
 ) -> None:
     """Of a folder of which few are tried: the largest error of all is not among theirs."""
     photos = folder_of(tmp_path / "photos", 12)
-    features, seen = feature_table._features, dict[bytes, float]()
+    features, seen = table_accuracy.features_of, dict[bytes, float]()
 
     def changing(run: Any, pixels: np.ndarray, following: float) -> Any:
         own = features(run, pixels, 1e-2)
@@ -187,7 +188,7 @@ def test_steps_are_as_exact_as_nearly_all_pictures_ask_for(
         off = {layer: v * (1 + worst * following) for layer, v in own.values.items()}
         return dataclasses.replace(own, values=off)
 
-    monkeypatch.setattr(feature_table, "_features", changing)
+    monkeypatch.setattr(table_accuracy, "features_of", changing)
     words = (*QUICK, "layers=2", "table.checked=0", f"source={photos}")
     found = dc.read_table(ran(tmp_path / "run", *words)).about["following"]
     assert len(seen) == 12
@@ -223,7 +224,8 @@ def test_of_each_layer_a_few_directions_the_same_for_all_pictures(tmp_path: Path
     assert table.status == ("ok", "ok")
     assert {layer: own.shape for layer, own in table.raw.items()} == {ONE: (2, 3), TWO: (2, 3)}
     net = dc.ChannelMeans(dc.vgg19(weights="calibrated", last=TWO), layers=2)
-    ready = dc.prepare(net, size=(16, 16), directions=3)
+    with placed("auto"):  # as the command line: by one thread of linear algebra
+        ready = dc.prepare(net, size=(16, 16), directions=3)
     image = dc.load(tmp_path / "photos" / "1.png", 16, "crop").pixels
     raw = ready.extractor.split(ready.extractor.measure(image.astype(np.float64)))
     for layer, own in table.raw.items():

@@ -35,11 +35,11 @@ def imagenet_weights() -> str:
     ------
     SystemExit : after one line, with code 2: it names none.
     """
-    weights = os.environ.get(FILTERS, "")
-    if not Path(weights).is_file():
+    weights = Path(os.environ.get(FILTERS, ""))
+    if not weights.is_file():
         print(f"error: {FILTERS} must name a file of VGG-16's ImageNet filters", file=sys.stderr)
         raise SystemExit(2)
-    return weights
+    return str(weights.resolve())
 
 
 def imagenet_network() -> tuple[str, str]:
@@ -121,8 +121,12 @@ def measured(*settings: str, keep: Mapping[str, str] | None = None) -> dict[str,
         return read_metrics(run_dir)
 
 
-def made(run_dir: Path, *words: str) -> dict[str, Any]:
-    """Run the command line in this process, or go on with what is there; its metrics.
+def made(run_dir: Path, *words: str, apart: bool = False) -> dict[str, Any]:
+    """Run the command line, or go on with what is there; its metrics.
+
+    Parameters
+    ----------
+    apart : in a process of its own, whose memory is this run's alone
 
     Raises
     ------
@@ -130,9 +134,15 @@ def made(run_dir: Path, *words: str) -> dict[str, Any]:
     """
     from decouple.pipeline.state import has_ended  # loads TensorFlow, and most need no `made`
 
+    run_dir = run_dir.resolve()
     if not has_ended(run_dir):
         there = (run_dir / "config.yaml").exists()
-        code = command_line([f"resume={run_dir}"] if there else [*words, f"run_dir={run_dir}"])
+        given = [f"resume={run_dir}"] if there else [*words, f"run_dir={run_dir}"]
+        if apart:
+            command = [sys.executable, "-m", "decouple.run", *given]
+            code = subprocess.run(command, check=False, cwd=ROOT).returncode
+        else:
+            code = command_line(given)
         if code != 0:
             raise RuntimeError(f"{run_dir}: exit code {code}")
     return read_metrics(run_dir)

@@ -40,8 +40,8 @@ SETTINGS = (
     *("stop.noisify_source.check_every=5", "stop.impose.check_every=5"),
 )
 # Where the rates that are the defaults here, chosen for calibrated filters, are no rates for
-# ImageNet's, whose gradients are larger by orders of magnitude: the best of two or three tried.
-# SGD diverges at ten times the thesis's own, which is in the first line.
+# ImageNet's, whose gradients are larger by orders of magnitude. SGD has the thesis's own, which is
+# in the first line.
 TRAINED_RATES = {"adadelta": 1.0, "adagrad": 0.1, "ftrl": 0.1}
 STEPS = {"noisify_source": "out", "impose": "back"}
 HEADER = ["optimizer", "learning rate", "passes until the threshold", "PSNR (dB)", "seconds"]
@@ -141,18 +141,17 @@ def main() -> None:
 Made by `{FILTERS}=FILE python experiments/{NAME}.py`: the astronaut at {SIZE} px, two layers, the
 thesis's ReLU and max pooling, gradient descent of the sum of the feature MSEs, at most {LIMIT}
 iterations a stage and layer. The first row is the thesis's own rate of 5e-4, chosen for ImageNet's
-filters and {LIMIT * 100:,} iterations. The other rates are the defaults of the optimizers here
+filters and 50,000 iterations. The other rates are the defaults of the optimizers here
 (decouple/flows/optimizers.py), chosen with calibrated filters; with ImageNet's those of
-{", ".join(TRAINED_RATES)} are others, and SGD, which diverges at ten times the thesis's rate, has
-the first row alone. One panel a step, one curve a layer; the thesis drew its
-losses so.
+{", ".join(TRAINED_RATES)} are others, and SGD has the first row alone. One panel a step, one curve
+a layer; the thesis drew its losses so.
 
 What both show:
 
-- A picture that is hardly moved comes back whatever the method.
-- Imposing block2_conv1 seldom meets its threshold: the thesis's code pulls block1_conv1 to its own
-  features at the same time, which were taken off before block2_conv1's turn, and an image near by
-  need not have both. The last row holds it at the reference instead, as the thesis's text has it.
+- Imposing block2_conv1 meets its threshold in the last row alone: the thesis's code pulls
+  block1_conv1 to its own features at the same time, which were taken off before block2_conv1's
+  turn, and an image near by need not have both. The last row holds it at the reference instead, as
+  the thesis's text has it.
 - Meeting a threshold says little about the way back, since where the picture goes depends on the
   optimizer.
 

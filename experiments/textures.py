@@ -1,16 +1,16 @@
 """Textures out of noise with ImageNet's filters: nine sources, by Gram matrices and by means.
 
-    DECOUPLE_IMAGENET_VGG16=FILE python experiments/textures.py [pixels a side, 256]
+    DECOUPLE_IMAGENET_VGG16=FILE python experiments/textures.py [pixels a side] [--runs FOLDER]
+    DECOUPLE_IMAGENET_VGG16=FILE python experiments/textures.py --ways Gram    # no page yet
 
-FILE holds VGG-16's ImageNet convolutions in Keras's layout. Writes `reports/textures.md`, after
-every run what is known by then, and the gallery. One run at a time, each with all cores.
+FILE holds VGG-16's ImageNet convolutions in Keras's layout. Writes `reports/textures.md` and the
+gallery; a run that FOLDER has is not made again.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
-import tempfile
-import time
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -23,15 +23,13 @@ from scipy.ndimage import gaussian_filter
 
 import decouple as dc
 from decouple.images import resized
-from decouple.record.metrics import read_metrics
 from experiments.common import (
-    CORES,
     FILTERS,
     REPORTS,
     drawn_wall,
     imagenet_network,
+    made,
     markdown_table,
-    run,
 )
 
 NAME = "textures"
@@ -47,7 +45,11 @@ class Way(NamedTuple):
 
 WAYS = (
     Way("Gram", ("synthesize.method=gram",), "descent of Gram matrices"),
-    Way("means", ("synthesize.method=match",), "`match`, the means of all layers at once"),
+    Way(
+        "means",
+        ("synthesize.method=match",),
+        "`match`, the means of all layers at once, to a thousandth",
+    ),
 )
 # Textures on a line of the gallery.
 ABREAST = 3
@@ -102,42 +104,51 @@ def _leaves(size: int) -> np.ndarray:
     return np.clip(gaussian_filter(image, (0.7, 0.7, 0)), 0, 1)
 
 
-def main(size: int = 256) -> int:
+def main() -> int:
     """Run all, write the report."""
-    network = imagenet_network()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("size", nargs="?", type=int, default=256, help="of a side, in pixels")
+    parser.add_argument("--runs", type=Path, default=Path("runs") / NAME)
+    parser.add_argument("--ways", nargs="+", choices=[way.name for way in WAYS])
+    options = parser.parse_args()
+    network, size = imagenet_network(), options.size
     rows: dict[str, dict[str, dict[str, float]]] = {}
     pictures: dict[str, dict[str, np.ndarray]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for number, (texture, pixels) in enumerate(sources(size).items()):
-            path = Path(folder) / f"{number}.png"
+    runs = options.runs.resolve() / f"{size}px"
+    runs.mkdir(parents=True, exist_ok=True)
+    for number, (texture, pixels) in enumerate(sources(size).items()):
+        path = runs / f"{number}.png"
+        if not path.exists():
             dc.save(pixels, path)
-            rows[texture], pictures[texture] = {}, {"source": pixels}
-            for way in WAYS:
-                began = time.perf_counter()
-                sizes = (f"image.size={size}", f"output.size={size}", f"source={path}")
-                run_dir = Path(folder) / f"{number}_{way.name}"
-                run(run_dir, "+experiment=synthesize", *network, *sizes, *way.settings)
-                metrics = read_metrics(run_dir)
-                rows[texture] |= judged(way, metrics, time.perf_counter() - began)
-                pictures[texture][way.name] = dc.load(run_dir / "images" / "result.png").pixels
-                write(rows, size)
-            draw(pictures)
+        rows[texture], pictures[texture] = {}, {"source": pixels}
+        for way in WAYS:
+            if way.name not in (options.ways or way.name):
+                continue
+            sizes = (f"image.size={size}", f"output.size={size}", f"source={path}")
+            run_dir = runs / f"{number}_{way.name}"
+            given = ("+experiment=synthesize", *network, *sizes, *way.settings)
+            metrics = made(run_dir, *given, apart=True)
+            rows[texture] |= judged(way, metrics)
+            pictures[texture][way.name] = dc.load(run_dir / "images" / "result.png").pixels
+    if not options.ways:
+        write(rows, size, metrics["numerics"]["threads"])
+        draw(pictures)
     return 0
 
 
-def judged(way: Way, metrics: dict[str, Any], seconds: float) -> dict[str, dict[str, float]]:
+def judged(way: Way, metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
     """{row: {judge: value}} of a run: its image's, and of the first way the references'."""
     rows = {row["method"]: row for row in metrics["judges"]["rows"]}
     kept = {key: rows["seed_0"][key] for key in JUDGES}
-    kept |= {"seconds": seconds, "memory": metrics["peak_memory_bytes"] / 2**30}
+    kept |= {"seconds": metrics["seconds"], "memory": metrics["peak_memory_bytes"] / 2**30}
     told = {way.name: kept}
     if way is WAYS[0]:
         told |= {name: row for name, row in rows.items() if name not in ("seed_0", "source")}
     return told
 
 
-def write(rows: dict[str, dict[str, dict[str, float]]], size: int) -> None:
-    """Write the page with what is known."""
+def write(rows: dict[str, dict[str, dict[str, float]]], size: int, cores: int) -> None:
+    """The page."""
     names = [way.name for way in WAYS]
     done = {texture: own for texture, own in rows.items() if all(name in own for name in names)}
     references = list(dict.fromkeys(n for own in done.values() for n in own if n not in names))
@@ -183,8 +194,8 @@ image.size={size} output.size={size}` makes them, with `synthesize.method=gram` 
 Medians over {len(done)} textures. *Gram, squared* is ‖G − A‖² / ‖A‖² and *means*
 ‖m − m₀‖ / ‖m₀‖, of statistics per position, mean over the layers with equal weights, measured by
 the network that made the texture; *held out* the same of layers that nobody optimized. Seconds are
-those of the whole command, alone on a machine with {CORES} cores; GiB the most memory that
-it held. The left half of a source against its right half is how near two pieces of one texture are.
+those of the run on {cores} core{"s" if cores > 1 else ""} of its own; GiB the most memory that it
+held. The left half of a source against its right half is how near two pieces of one texture are.
 
 {markdown_table(columns, summary)}
 Squared Gram distance, layers used, and seconds, each:
@@ -201,10 +212,10 @@ def draw(pictures: dict[str, dict[str, np.ndarray]]) -> None:
     for axis in axes.flat:
         axis.set_axis_off()
     places = iter(axes.flat)
-    for texture, made in pictures.items():
+    for texture, shown in pictures.items():
         for name in columns:
             axis = next(places)
-            axis.imshow(np.clip(made[name], 0, 1), interpolation="none")
+            axis.imshow(np.clip(shown[name], 0, 1), interpolation="none")
             axis.set_title(texture if name == "source" else name, fontsize=7, pad=2)
     figure.subplots_adjust(0.005, 0.005, 0.995, 0.95, 0.03, 0.12)
     figure.savefig(REPORTS / f"{NAME}.png", dpi=160)
@@ -212,4 +223,4 @@ def draw(pictures: dict[str, dict[str, np.ndarray]]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])))
+    sys.exit(main())

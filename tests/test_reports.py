@@ -55,6 +55,9 @@ def test_all_goes_on_after_a_script_that_fails(
         "good",
         "in",
     ]
+    assert every.main(["--at-once", "2", "good", "bad", "good"]) == 1
+    lines = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert lines == ["good", "bad", "good", "in"]  # in their order, whichever ends first
     assert every.main(["god"]) == 2
     assert "did you mean 'good'" in capsys.readouterr().err
 
@@ -77,10 +80,10 @@ def test_what_needs_a_file_is_left_out_without_it(
 ) -> None:
     from experiments import all as every
 
-    monkeypatch.setattr(every, "SCRIPTS", ("imagenet",))
+    monkeypatch.setattr(every, "SCRIPTS", ("gatys",))
     monkeypatch.delenv("DECOUPLE_IMAGENET_VGG16", raising=False)
     assert every.main([]) == 0
     said = capsys.readouterr()
     assert "left out: DECOUPLE_IMAGENET_VGG16 is not set" in said.out
-    assert every.main(["imagenet"]) == 1  # asked for by name
+    assert every.main(["gatys"]) == 1  # asked for by name
     assert "must name a file of VGG-16's ImageNet filters" in capsys.readouterr().err

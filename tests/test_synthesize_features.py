@@ -181,7 +181,7 @@ def test_a_plan_of_what_moves_features(method, said, capsys) -> None:
         ("nested", ["synthesize.scales=2"], "synthesize.scales= has no meaning"),
         ("nested", ["optimizer.memory=5"], "optimizer.memory= has no meaning with synth"),
         ("nested", ["stop.max_iterations=9"], "stop.max_iterations= has no meaning"),
-        ("match", ["stop.loss=1e-3"], "no meaning with synthesize.method=match"),
+        ("match", ["stop.loss=0"], "loss=0"),
         ("match", ["tolerance=0"], "tolerance=0"),
         ("match", ["layers=3", "output.size=8"], "have 192 values, too few for the 448 features"),
         ("nested", ["layers=3", "output.size=[8,16]"], "output.size: 16x8 px have 384 values"),

@@ -58,7 +58,7 @@ def idle(config: DictConfig) -> dict[str, str]:
     """What only other methods use; and nested features belong to noise, at no other size."""
     method = config.synthesize.method
     unused = {
-        MATCH: ("stop.loss", "stop.scale"),  # `tolerance` says where it ends
+        MATCH: (),
         NESTED: ("optimizer", "stop", "synthesize.scales"),
     }.get(method, ("tolerance",))
     return dict.fromkeys(unused, f"synthesize.method={method}")

@@ -216,8 +216,11 @@ class Watch:
                 self._keep(*self._unseen)
             return True
         self._keep(loss, image)
+        enough = self._enough(image)
+        if enough:  # which an image of a smaller loss need not be
+            self._best = (loss, image.copy())
         # No loss is below a share of nothing.
-        if loss < self.threshold or loss == 0 or self._enough(image):
+        if loss < self.threshold or loss == 0 or enough:
             self.reason = StopReason.REACHED
             self._look(1.0, image)
             return True

@@ -77,9 +77,9 @@ def _measured(extractor: Extractor, image: np.ndarray) -> list[list[str]]:
     there = last.linearize(image)
     batch = len(next(last.jacobian_rows(there)))
     passes: dict[str, tuple[Callable[[], object], int]] = {
-        "bare convolutions": (_bare(extractor, image.shape, 1), 1),
+        "bare convolutions": (bare_convolutions(extractor, image.shape, 1), 1),
         f"bare convolutions, {batch} at a time": (
-            _bare(extractor, image.shape, batch),
+            bare_convolutions(extractor, image.shape, batch),
             batch,
         ),
         "measure": (lambda: extractor.measure(image), 1),
@@ -107,7 +107,9 @@ def _measured(extractor: Extractor, image: np.ndarray) -> list[list[str]]:
     return lines
 
 
-def _bare(extractor: Extractor, shape: tuple[int, ...], batch: int) -> Callable[[], object]:
+def bare_convolutions(
+    extractor: Extractor, shape: tuple[int, ...], batch: int
+) -> Callable[[], object]:
     """The convolutions alone, each on numbers of its own."""
     height, width, channels = shape
     inputs, kernels, chain = [], [], extractor.network

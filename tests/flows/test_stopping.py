@@ -15,11 +15,14 @@ def picture(value):
 class Watched:
     """A watch whose passes are set by hand and whose looks are kept."""
 
-    def __init__(self, first=1.0, **rule):
+    def __init__(self, first=1.0, enough=None, **rule):
         self.passes = 0
         self.looks = []
         self.watch = Watch(
-            StopRule(**rule), lambda: self.passes, lambda s, x: self.looks.append((s, x[0, 0, 0]))
+            StopRule(**rule),
+            lambda: self.passes,
+            lambda s, x: self.looks.append((s, x[0, 0, 0])),
+            enough,
         )
         self.over = self.watch.begin(first, picture(0))
 
@@ -91,6 +94,14 @@ class TestBest:
         watch = Watch(StopRule(), lambda: 0, lambda _s, _x: None)
         with pytest.raises(RuntimeError):
             watch.best  # noqa: B018
+
+
+class TestEnough:
+    def test_the_image_that_is_enough_is_the_last_whatever_its_loss(self):
+        watched = Watched(enough=lambda image: image[0, 0, 0] == 3)
+        assert watched.steps(0.5, 0.2, 0.8, 0.1) is StopReason.REACHED
+        assert watched.watch.iterations == watched.best == 3
+        assert watched.looks[-1] == (1.0, 3)
 
 
 class TestLimits:

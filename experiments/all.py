@@ -1,21 +1,33 @@
 """Every figure and table of `reports/`, one script after another, and how long each took.
 
-    python experiments/all.py                      # everything
+    python experiments/all.py                      # all but the long ones
     python experiments/all.py transfer optimizers  # these alone
     python experiments/all.py benchmarks           # those in experiments/benchmarks/
-    python experiments/all.py compare_imagenet     # more than an hour: only where it is asked for
+    python experiments/all.py --at-once 2          # two at a time, each on half of the cores
+    python experiments/all.py compare_imagenet     # one of those below, only where it is asked for
 
-What a script prints is shown where it failed; then the exit code is 1, and the others are made all
-the same. The benchmarks are made only where they are asked for: what they measure is this machine.
+Those that take more than a quarter of an hour each, with ImageNet's filters, are made only where
+they are named: compare_imagenet, imagenet, metamers, probe, tables, textures.
+
+Two at a time take less time in all, and each script more: times on their pages are then those of
+fewer cores. What a script prints is shown where it failed; then the exit code is 1, and the others
+are made all the same. The benchmarks are made only where they are asked for: what they measure is
+this machine.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from queue import Queue
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run from any folder
 
@@ -30,7 +42,12 @@ NEEDS = dict.fromkeys(
     ("decoupling_settings", "gatys", "imagenet", "probe", "tables", "textures"), FILTERS
 )
 # Of those that are made only where they are named.
-LONG = ("compare_imagenet",)
+LONG = ("compare_imagenet", "imagenet", "metamers", "probe", "tables", "textures")
+_CORES = (
+    sorted(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity")
+    else list(range(os.cpu_count() or 1))
+)
 
 
 def _scripts(folder: str) -> tuple[str, ...]:
@@ -43,8 +60,15 @@ def _scripts(folder: str) -> tuple[str, ...]:
 SCRIPTS, BENCHMARKS = _scripts("."), _scripts("benchmarks")
 
 
-def main(names: list[str]) -> int:
-    """Run the scripts called `names`, all by default; the exit code."""
+def main(words: list[str]) -> int:
+    """Run the scripts that are named, all but the long ones by default; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*")
+    parser.add_argument(
+        *("-j", "--at-once"), type=int, default=1, help="so many scripts, each on its own cores"
+    )
+    options = parser.parse_args(words)
+    names, at_once = options.names, max(1, min(options.at_once, len(_CORES)))
     known = (*SCRIPTS, "benchmarks", *BENCHMARKS)
     for name in names:
         if name not in known:
@@ -57,27 +81,51 @@ def main(names: list[str]) -> int:
     ]
     width = max(map(len, chosen))
     failed, start = 0, time.perf_counter()
-    for name in chosen:
-        print(f"{name:<{width}}  ", end="", flush=True)
-        if name not in names and not os.environ.get(NEEDS.get(name, "PATH")):
-            print(f"left out: {NEEDS[name]} is not set", flush=True)
-            continue
-        began = time.perf_counter()
+    free: Queue[list[int]] = Queue()
+    for share in range(at_once):
+        free.put(_CORES[share::at_once])
+    with ThreadPoolExecutor(at_once) as pool:
+        for name, done in zip(chosen, pool.map(partial(_made, names, free), chosen), strict=True):
+            print(f"{name:<{width}}  {done.said}", flush=True)
+            if done.output is not None:
+                failed += 1
+                print(done.output, file=sys.stderr, flush=True)
+    print(f"{'in all':<{width}}  {duration(time.perf_counter() - start)}")
+    return 1 if failed else 0
+
+
+class _Done(NamedTuple):
+    """What became of a script, in a word or two, and what it printed where it failed."""
+
+    said: str
+    output: str | None = None
+
+
+def _made(names: list[str], free: Queue[list[int]], name: str) -> _Done:
+    """Run a script on cores that are free."""
+    if name not in names and not os.environ.get(NEEDS.get(name, "PATH")):
+        return _Done(f"left out: {NEEDS[name]} is not set")
+    cores, began = free.get(), time.perf_counter()
+    try:
         done = subprocess.run(
-            [sys.executable, HERE / f"{name}.py"],
+            [*_pinned(cores), sys.executable, HERE / f"{name}.py"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
             check=False,
         )
-        took = duration(time.perf_counter() - began)
-        print(took if done.returncode == 0 else f"{took}  FAILED", flush=True)
-        if done.returncode != 0:
-            failed += 1
-            print(done.stdout, file=sys.stderr, flush=True)
-    print(f"{'in all':<{width}}  {duration(time.perf_counter() - start)}")
-    return 1 if failed else 0
+    finally:
+        free.put(cores)
+    took = duration(time.perf_counter() - began)
+    return _Done(took) if done.returncode == 0 else _Done(f"{took}  FAILED", done.stdout)
+
+
+def _pinned(cores: list[int]) -> list[str]:
+    """What a command begins with that is to run on a part of all cores."""
+    if len(cores) == len(_CORES) or not shutil.which("taskset"):
+        return []
+    return ["taskset", "--cpu-list", ",".join(map(str, cores))]
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from experiments.common import (
     imagenet_network,
     made,
     markdown_table,
+    slim,
 )
 
 NAME = "textures"
@@ -219,6 +220,7 @@ def draw(pictures: dict[str, dict[str, np.ndarray]]) -> None:
             axis.set_title(texture if name == "source" else name, fontsize=7, pad=2)
     figure.subplots_adjust(0.005, 0.005, 0.995, 0.95, 0.03, 0.12)
     figure.savefig(REPORTS / f"{NAME}.png", dpi=160)
+    slim(REPORTS / f"{NAME}.png")
     plt.close(figure)
 
 

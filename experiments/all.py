@@ -4,10 +4,10 @@
     python experiments/all.py transfer optimizers  # these alone
     python experiments/all.py benchmarks           # those in experiments/benchmarks/
     python experiments/all.py --at-once 2          # two at a time, each on half of the cores
-    python experiments/all.py compare_imagenet     # one of those below, only where it is asked for
+    python experiments/all.py compare_imagenet     # a long one
 
-Those that take more than a quarter of an hour each, with ImageNet's filters, are made only where
-they are named: compare_imagenet, imagenet, metamers, probe, tables, textures.
+Those that take more than a quarter of an hour each with ImageNet's filters, `LONG` below, are made
+only where they are named.
 
 Two at a time take less time in all, and each script more: times on their pages are then those of
 fewer cores. What a script prints is shown where it failed; then the exit code is 1, and the others
@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run from any 
 
 from decouple.errors import unknown_name
 from decouple.record.progress import duration
-from experiments.common import FILTERS
+from experiments.common import CORE_NUMBERS, CORES, FILTERS
 
 HERE = Path(__file__).resolve().parent
 NOT_SCRIPTS = ("__init__", "all", "common", "injuries", "pictures", "timing", "trade_off")
@@ -43,11 +43,6 @@ NEEDS = dict.fromkeys(
 )
 # Of those that are made only where they are named.
 LONG = ("compare_imagenet", "imagenet", "metamers", "probe", "tables", "textures")
-_CORES = (
-    sorted(os.sched_getaffinity(0))
-    if hasattr(os, "sched_getaffinity")
-    else list(range(os.cpu_count() or 1))
-)
 
 
 def _scripts(folder: str) -> tuple[str, ...]:
@@ -68,7 +63,7 @@ def main(words: list[str]) -> int:
         *("-j", "--at-once"), type=int, default=1, help="so many scripts, each on its own cores"
     )
     options = parser.parse_args(words)
-    names, at_once = options.names, max(1, min(options.at_once, len(_CORES)))
+    names, at_once = options.names, max(1, min(options.at_once, CORES))
     known = (*SCRIPTS, "benchmarks", *BENCHMARKS)
     for name in names:
         if name not in known:
@@ -83,7 +78,7 @@ def main(words: list[str]) -> int:
     failed, start = 0, time.perf_counter()
     free: Queue[list[int]] = Queue()
     for share in range(at_once):
-        free.put(_CORES[share::at_once])
+        free.put(CORE_NUMBERS[share::at_once])
     with ThreadPoolExecutor(at_once) as pool:
         for name, done in zip(chosen, pool.map(partial(_made, names, free), chosen), strict=True):
             print(f"{name:<{width}}  {done.said}", flush=True)
@@ -123,7 +118,7 @@ def _made(names: list[str], free: Queue[list[int]], name: str) -> _Done:
 
 def _pinned(cores: list[int]) -> list[str]:
     """What a command begins with that is to run on a part of all cores."""
-    if len(cores) == len(_CORES) or not shutil.which("taskset"):
+    if len(cores) == CORES or not shutil.which("taskset"):
         return []
     return ["taskset", "--cpu-list", ",".join(map(str, cores))]
 

@@ -24,7 +24,12 @@ if TYPE_CHECKING:  # it would load TensorFlow, which most scripts need in other 
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "reports"
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+CORE_NUMBERS = (
+    sorted(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity")
+    else list(range(os.cpu_count() or 1))
+)
+CORES = len(CORE_NUMBERS)
 FILTERS = "DECOUPLE_IMAGENET_VGG16"
 """The variable that names a file of VGG-16's ImageNet convolutions, in Keras's layout."""
 
@@ -41,11 +46,6 @@ def imagenet_weights() -> str:
         print(f"error: {FILTERS} must name a file of VGG-16's ImageNet filters", file=sys.stderr)
         raise SystemExit(2)
     return str(weights.resolve())
-
-
-def imagenet_network() -> tuple[str, str]:
-    """The settings of VGG-16 with those filters; SystemExit as `imagenet_weights`."""
-    return "network=vgg16", f"network.weights={imagenet_weights()}"
 
 
 class Filters(NamedTuple):
@@ -85,11 +85,24 @@ class Filters(NamedTuple):
 CALIBRATED = Filters("calibrated random filters", "vgg19", "calibrated", "")
 
 
+def imagenet() -> Filters:
+    """VGG-16 with ImageNet's; SystemExit as `imagenet_weights`."""
+    return Filters("ImageNet's filters", "vgg16", imagenet_weights(), "_imagenet")
+
+
+def imagenet_network() -> tuple[str, ...]:
+    """The settings of that; SystemExit as `imagenet_weights`."""
+    return imagenet().settings
+
+
 def all_filters() -> list[Filters]:
     """ImageNet's first, where `FILTERS` names a file; then calibrated random ones."""
-    if not os.environ.get(FILTERS):
-        return [CALIBRATED]
-    return [Filters("ImageNet's filters", "vgg16", imagenet_weights(), "_imagenet"), CALIBRATED]
+    return [imagenet(), CALIBRATED] if os.environ.get(FILTERS) else [CALIBRATED]
+
+
+def _command(*words: str) -> list[str]:
+    """`python -m decouple.run` with these words, in a process of its own."""
+    return [sys.executable, "-m", "decouple.run", *words]
 
 
 def run(run_dir: Path, *settings: str) -> Path:
@@ -99,8 +112,7 @@ def run(run_dir: Path, *settings: str) -> Path:
     ------
     subprocess.CalledProcessError : the run failed.
     """
-    command = [sys.executable, "-m", "decouple.run", *settings, f"run_dir={run_dir}"]
-    subprocess.run(command, check=True, cwd=ROOT)
+    subprocess.run(_command(*settings, f"run_dir={run_dir}"), check=True, cwd=ROOT)
     return run_dir
 
 
@@ -140,8 +152,7 @@ def made(run_dir: Path, *words: str, apart: bool = False) -> dict[str, Any]:
         there = (run_dir / "config.yaml").exists()
         given = [f"resume={run_dir}"] if there else [*words, f"run_dir={run_dir}"]
         if apart:
-            command = [sys.executable, "-m", "decouple.run", *given]
-            code = subprocess.run(command, check=False, cwd=ROOT).returncode
+            code = subprocess.run(_command(*given), check=False, cwd=ROOT).returncode
         else:
             code = command_line(given)
         if code != 0:
@@ -187,6 +198,13 @@ def span(values: Iterable[float | None], spec: str = ".1f") -> str:
         return "nothing"
     ends = dict.fromkeys(format(end, spec) for end in (min(known), max(known)))
     return " to ".join(ends)
+
+
+def write_page(name: str, intro: str, sections: Iterable[str]) -> None:
+    """Write a page of `reports/`, and print it: what is said first, and then its sections."""
+    text = "\n".join([intro, *sections])
+    (REPORTS / f"{name}.md").write_text(text, encoding="utf-8")
+    print(text)
 
 
 def slim(picture: Path) -> None:

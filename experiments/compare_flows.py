@@ -17,12 +17,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run from any 
 
 from experiments.common import (
     FILTERS,
-    REPORTS,
     Filters,
     all_filters,
     markdown_table,
     measured,
     span,
+    write_page,
 )
 
 NAME = "compare_flows"
@@ -92,7 +92,7 @@ def named(network: dict[str, Any]) -> str:
 
 def main() -> None:
     """Run, write the report."""
-    text = f"""# Flows compared
+    intro = f"""# Flows compared
 
 Made by `{FILTERS}=FILE python experiments/{NAME}.py`.
 
@@ -108,10 +108,8 @@ Where a descent arrives depends on its optimizer, not only on the features, so t
 not come back even where these are met and held. A high PSNR of a method that missed its features (a
 large active MSE) only says that the picture was hardly moved. The lift goes the same way out and
 back.
-
-{chr(10).join(map(section, all_filters()))}"""
-    (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")
-    print(text)
+"""
+    write_page(NAME, intro, map(section, all_filters()))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from experiments.common import (
     markdown_table,
     measured,
     slim,
+    write_page,
 )
 
 NAME = "interpolation"
@@ -73,7 +74,7 @@ frame's left half from its right half is {halves["between"]:.2g} between the end
 
 def main() -> None:
     """Run, write the report."""
-    text = f"""# From one texture to another
+    intro = f"""# From one texture to another
 
 Made by `{FILTERS}=FILE python experiments/{NAME}.py`. The features of three layers go along the
 straight line from brick's to gravel's. *Features*: each frame comes from the one before by the
@@ -84,10 +85,8 @@ the weighted mean of both pictures' Gram matrices. *From the line*: how far the 
 it, in units of its length. *Halves*: of an image's left half from its right half, how alike two
 pieces of it are; squared Gram distance, means, sliced Wasserstein distance of activations, and
 spectrum.
-
-{chr(10).join(map(section, all_filters()))}"""
-    (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")
-    print(text)
+"""
+    write_page(NAME, intro, map(section, all_filters()))
 
 
 if __name__ == "__main__":

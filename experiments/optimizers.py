@@ -29,6 +29,7 @@ from experiments.common import (
     markdown_table,
     run,
     span,
+    write_page,
 )
 
 NAME = "optimizers"
@@ -136,7 +137,7 @@ def section(filters: Filters) -> str:
 
 def main() -> None:
     """Run all, draw, write."""
-    text = f"""# Optimizers against the thesis's thresholds
+    intro = f"""# Optimizers against the thesis's thresholds
 
 Made by `{FILTERS}=FILE python experiments/{NAME}.py`: the astronaut at {SIZE} px, two layers, the
 thesis's ReLU and max pooling, gradient descent of the sum of the feature MSEs, at most {LIMIT}
@@ -154,10 +155,8 @@ What both show:
   the thesis's text has it.
 - Meeting a threshold says little about the way back, since where the picture goes depends on the
   optimizer.
-
-{chr(10).join(map(section, all_filters()))}"""
-    (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")
-    print(text)
+"""
+    write_page(NAME, intro, map(section, all_filters()))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from experiments.common import (
     markdown_table,
     self_transfer_psnr,
     span,
+    write_page,
 )
 
 SIZE, LAYERS, SEED = 48, 2, 0
@@ -75,17 +76,15 @@ def main() -> None:
         found = measure(filters)
         _draw(found)
         sections.append(_section(found))
-    text = f"""# Order of convergence of the round trip
+    intro = f"""# Order of convergence of the round trip
 
 Made by `{FILTERS}=FILE python experiments/{NAME}.py`: PSNR (dB) of self-transfer through two layers
 with so many RK4 steps in each stage and layer. A method of order four whose steps are small enough
 for that to show gains {FOURTH_ORDER:.1f} dB by a halving of the step. With ReLU and max pooling the
 means have piecewise constant gradients: pixels slide along the kinks, which smaller steps do not
 undo. Symmetric steps are their own inverse, however large.
-
-{chr(10).join(sections)}"""
-    (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")
-    print(text)
+"""
+    write_page(NAME, intro, sections)
 
 
 def measure(filters: Filters) -> Found:

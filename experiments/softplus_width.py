@@ -32,6 +32,7 @@ from experiments.common import (
     markdown_table,
     self_transfer_psnr,
     span,
+    write_page,
 )
 
 NAME = "softplus_width"
@@ -98,14 +99,12 @@ def main() -> None:
         _draw(found)
         said = _calibrated(found) if filters is CALIBRATED else _trained(found)
         sections.append(_section(found) + said)
-    text = f"""# Width of softplus, and pooling
+    intro = f"""# Width of softplus, and pooling
 
 Made by `{FILTERS}=FILE python experiments/{NAME}.py`: PSNR (dB) of self-transfer. The width is in
 standard deviations of each layer's pre-activations; ReLU is softplus of width 0.
-
-{chr(10).join(sections)}"""
-    (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")
-    print(text)
+"""
+    write_page(NAME, intro, sections)
 
 
 def measure(found: Looked) -> None:

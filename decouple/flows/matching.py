@@ -100,8 +100,7 @@ class Matching:
             layers = relative_mse(extractor, features, motion.end).values()
             return sum(layers) / len(layers)
 
-        initial = Scale.named(told.scale) is Scale.INITIAL
-        limit = self.enough * (far(extractor.measure(image)) if initial else 1.0)
+        limit = self.enough * Scale.named(told.scale).unit(far(motion.start))
 
         def enough(x: np.ndarray) -> bool:
             return far(seen.at(x)) < limit

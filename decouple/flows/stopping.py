@@ -24,6 +24,10 @@ class Scale(NamedChoice):
     ABSOLUTE = "absolute"
     INITIAL = "initial"
 
+    def unit(self, first: float) -> float:
+        """What a threshold is multiplied by, where it was `first` at the start."""
+        return first if self is Scale.INITIAL else 1.0
+
 
 @dataclass
 class StopRule:
@@ -172,8 +176,7 @@ class Watch:
 
     def begin(self, loss: float, image: np.ndarray) -> bool:
         """Look at the start; True if the descent has nothing to do."""
-        scale = loss if Scale.named(self.rule.scale) is Scale.INITIAL else 1.0
-        self.threshold = self.rule.loss * scale
+        self.threshold = self.rule.loss * Scale.named(self.rule.scale).unit(loss)
         self._best = (loss, image)
         return self._judge(loss, image)
 

@@ -121,9 +121,9 @@ def forecast(inputs: Inputs) -> Forecast | Untold:
     one = of_objective(inputs, objective, *descent(inputs), scale_count(inputs), image)
     whole = replace(one, passes=count * one.passes, seconds=count * one.seconds)
     for share in _shares_of_examples(inputs):
-        count = inputs.extractor.size
-        seconds = share * count * one.seconds / max(one.passes, 1)
-        whole = replace(whole, passes=whole.passes + count, seconds=whole.seconds + seconds)
+        rows = inputs.extractor.size
+        seconds = share * rows * one.seconds / max(one.passes, 1)
+        whole = replace(whole, passes=whole.passes + rows, seconds=whole.seconds + seconds)
     return whole
 
 

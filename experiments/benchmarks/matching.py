@@ -64,7 +64,7 @@ HEADER = [
     "K at the noise, once (s)",
 ]
 # Of smaller ones K at the texture is not looked at.
-TEXTURES, TEXTURE_SIZE, TEXTURE_LAYERS = ("brick", "grass"), 256, (2,)
+TEXTURES, TEXTURE_SIZE, TEXTURE_LAYERS = ("brick", "grass"), 256, 2
 # Of textures, where most of what can be reached has been: see `Matching.enough`.
 ENOUGH = 1e-5
 TEXTURE_HEADER = [
@@ -98,9 +98,8 @@ def main(*asked: str) -> None:
             rows.append([picture, f"{size}×{size}", str(depth), *row, f"{formed:.1f}"])
             print(" ".join(rows[-1]), flush=True)
     textures = [
-        _texture(filters, TEXTURE_SIZE, depth, picture)
+        _texture(filters, TEXTURE_SIZE, TEXTURE_LAYERS, picture)
         for filters in all_filters()
-        for depth in TEXTURE_LAYERS
         for picture in TEXTURES
     ]
     text = f"""# Reaching given features

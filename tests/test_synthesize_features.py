@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from decouple import images
 from decouple.features import ChannelMeans
 from decouple.networks import vgg19
+from decouple.pipeline.texture_makers import scales_of
 from decouple.record.folder import RunFolder
 from decouple.record.verification import compare_runs
 from decouple.run import main
@@ -139,6 +141,22 @@ def test_means_are_matched_from_coarse_to_fine_and_to_a_tolerance(tmp_path) -> N
     assert main([*MATCHED, "tolerance=0.03", "synthesize.scales=2", f"run_dir={folder}"]) == 0
     stages = [(row["stage"], row["stop_reason"]) for row in read(folder)["stages"]]
     assert stages == [("scale_1_seed_0", "reached"), ("match_seed_0", "reached")]
+
+
+@pytest.mark.parametrize(
+    ("method", "size", "source", "scales"),
+    [
+        ("match", (256, 300), (256, 256), [0.25, 0.5, 1.0]),
+        ("match", (256, 300), (120, 256), [1.0]),  # a quarter of it would tell of nothing
+        ("match", (120, 300), (256, 256), [1.0]),
+        ("gram", (256, 300), (256, 256), [1.0]),
+        ("nested", (512, 512), (512, 512), [1.0]),
+    ],
+)
+def test_means_are_matched_from_coarse_to_fine_by_themselves(method, size, source, scales) -> None:
+    config = SimpleNamespace(synthesize=SimpleNamespace(method=method, scales="auto"))
+    inputs = SimpleNamespace(config=config, size=size, source=np.zeros((*source, 3)))
+    assert scales_of(inputs) == scales
 
 
 def test_a_matched_texture_is_the_same_alone_and_after_a_cut(

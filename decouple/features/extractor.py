@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -208,6 +208,15 @@ class Extractor(Features):
             self._batch(image), self._full(target, np.float64), self._full(weights, np.float64)
         )
         return features.numpy()[0][self._kept], gradient.numpy()[0].astype(np.float64)
+
+    def gradient(
+        self, image: np.ndarray, cotangent: Callable[[np.ndarray], np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """See `Features.gradient`; what secants need to know of the image is not held."""
+        self.passes.count += 1
+        every, linearization = self._programs["derivative"](self._batch(image))
+        features = every.numpy()[0][self._kept]
+        return features, self.vjp(Linear(image.shape, linearization), cotangent(features))
 
     def part(self, point: Point, count: int) -> tuple[Extractor, Point]:
         """The extractor of the first `count` layers, linearized at the same image: no pass."""

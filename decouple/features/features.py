@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -252,8 +252,19 @@ class Features(ABC):
         self, image: np.ndarray, target: np.ndarray, weights: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Features (C,) at an image, and the gradient (H, W, 3) of Σ w (f − target)² there."""
+        return self.gradient(image, lambda features: 2 * weights * (features - target))
+
+    def gradient(
+        self, image: np.ndarray, cotangent: Callable[[np.ndarray], np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Features (C,) at an image, and the gradient (H, W, 3) there of a function of them.
+
+        Parameters
+        ----------
+        cotangent : from features to the function's gradient, both (C,)
+        """
         point = self.linearize(image)
-        return point.features, self.vjp(point, 2 * weights * (point.features - target))
+        return point.features, self.vjp(point, cotangent(point.features))
 
     def vjp_batch(self, point: Linear, cotangents: np.ndarray) -> np.ndarray:
         """Jᵀλ, (B, H, W, 3), for λ of shape (B, C)."""

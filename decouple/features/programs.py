@@ -44,6 +44,10 @@ def compiled(
         kept = () if statistic.linear else tuple(activations)
         return concatenated(activations), (linearization, kept), at
 
+    def derivative(images: tf.Tensor) -> tuple[tf.Tensor, _Map]:
+        features, linear, _ = linearize(images)
+        return features, linear
+
     def jvp(linear: _Map, tangents: tf.Tensor) -> tf.Tensor:
         linearization, at = linear
         return changes(at, network.jvp(linearization, tangents, layers))
@@ -58,7 +62,7 @@ def compiled(
     def squared_error(
         images: tf.Tensor, target: tf.Tensor, weights: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        features, linear, _ = linearize(images)
+        features, linear = derivative(images)
         cotangents = tf.cast(2 * weights * (features - target), network.dtype)
         return features, vjp(linear, cotangents)
 
@@ -85,6 +89,7 @@ def compiled(
     return {
         "forward": _program(forward, input_signature=[images]),
         "linearize": _program(linearize, input_signature=[images]),
+        "derivative": _program(derivative, input_signature=[images]),
         "squared_error": _program(squared_error, input_signature=[images, values, values]),
         **{passes.__name__: Direct(passes) for passes in (secant, jvp, vjp, rows)},
     }

@@ -84,12 +84,18 @@ class Matching:
         extractor, factor, seen = motion.extractor, motion.nearby(), Seen(motion.extractor)
 
         def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
-            point = extractor.linearize(x)
-            seen.keep(x, point.features)
-            residual = motion.end - point.features
-            solved = factor.solve(residual)
-            gradient = extractor.vjp(point, -2 * solved / factor.pixels)
-            return float(residual @ solved) / factor.pixels, gradient
+            value = np.nan
+
+            def downhill(features: np.ndarray) -> np.ndarray:
+                nonlocal value
+                residual = motion.end - features
+                solved = factor.solve(residual)
+                value = float(residual @ solved) / factor.pixels
+                return -2 * solved / factor.pixels
+
+            features, gradient = extractor.gradient(x, downhill)
+            seen.keep(x, features)
+            return value, gradient
 
         rounding = factor.rounding(motion.end, extractor.epsilon)
         least = max(motion.tolerance, rounding) ** 2

@@ -2,47 +2,66 @@
 
 A small image takes up the style's large shapes, which at full size lie beyond what the network's
 layers see at once (Gatys et al. 2017, arXiv 1611.07865, section 6); each scale begins where the
-one before ended. The factor √2 between two of them and the shortest side of 128 px are those of
-crowsonkb/style-transfer-pytorch.
+one before ended.
 """
 
 from __future__ import annotations
 
 import math
-
-FACTOR = math.sqrt(2)
-# Shorter sides in pixels: from where on scales are used by themselves, and of the coarsest then.
-FROM_SIDE, COARSEST_SIDE = 512, 128
+from typing import NamedTuple
 
 
-def number_of_scales(setting: int | str, side: int) -> int:
-    """How many sizes an image goes through, its own included.
+class Pyramid(NamedTuple):
+    """How far apart an image's sizes are, and how many there are by themselves.
 
-    >>> [number_of_scales("auto", side) for side in (511, 512, 724, 1024)]
-    [1, 5, 6, 7]
-    >>> number_of_scales(3, 64)
-    3
-
-    Parameters
+    Attributes
     ----------
-    setting : that number, or `auto`: 1 below 512 px, else as many as keep the coarsest at 128
-    side : the image's shorter side in pixels
+    factor : from one to the next
+    from_side : shorter side in pixels from which on there are several by themselves
+    coarsest_side : that of the coarsest then, at least
     """
-    if setting != "auto":
-        return int(setting)
-    if side < FROM_SIDE:
-        return 1
-    # A hair's breadth more, as √2 is rounded.
-    return 1 + math.floor(math.log(side / COARSEST_SIDE, FACTOR) + 1e-3)
+
+    factor: float
+    from_side: int
+    coarsest_side: int
+
+    def number(self, setting: int | str, side: int) -> int:
+        """How many sizes an image goes through, its own included.
+
+        >>> [STYLE.number("auto", side) for side in (511, 512, 724, 1024)]
+        [1, 5, 6, 7]
+        >>> [MATCHED.number("auto", side) for side in (127, 128, 256, 512)]
+        [1, 2, 3, 4]
+        >>> STYLE.number(3, 64)
+        3
+
+        Parameters
+        ----------
+        setting : that number, or `auto`
+        side : the image's shorter side in pixels
+        """
+        if setting != "auto":
+            return int(setting)
+        if side < self.from_side:
+            return 1
+        # A hair's breadth more, as a root is rounded.
+        return 1 + math.floor(math.log(side / self.coarsest_side, self.factor) + 1e-3)
+
+    def scales(self, count: int) -> list[float]:
+        """The sizes, in units of the image's own, coarse to fine; the last is 1.
+
+        >>> [round(scale, 3) for scale in STYLE.scales(4)]
+        [0.354, 0.5, 0.707, 1.0]
+        """
+        return [self.factor**-k for k in reversed(range(count))]
 
 
-def scales(count: int) -> list[float]:
-    """The sizes, in units of the image's own, coarse to fine; the last is 1.
-
-    >>> [round(scale, 3) for scale in scales(4)]
-    [0.354, 0.5, 0.707, 1.0]
-    """
-    return [FACTOR**-k for k in reversed(range(count))]
+# Of descents of a loss. Factor and coarsest side are those of crowsonkb/style-transfer-pytorch.
+STYLE = Pyramid(math.sqrt(2), 512, 128)
+# Of means that are matched: where it begins so, a wall of bricks at 256 px (ImageNet's filters,
+# five layers) is after 60 iterations where it was after 200, and the coarser ones take as long as
+# thirty; a factor of √2 would take as many iterations at each of twice as many sizes.
+MATCHED = Pyramid(2.0, 128, 64)
 
 
 def scaled(shape: tuple[int, ...], scale: float) -> tuple[int, int]:

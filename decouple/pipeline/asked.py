@@ -13,7 +13,7 @@ from decouple.experiments.gatys import STARTS
 from decouple.features import Features
 from decouple.flow_kinds import FLOWS
 from decouple.flows import Flow
-from decouple.gatys.scales import number_of_scales, scaled, scales
+from decouple.gatys.scales import STYLE, scaled
 from decouple.images.listing import ListedPicture, listed
 from decouple.images.locating import SAMPLE_PREFIX
 from decouple.images.noise import noise_image
@@ -95,10 +95,10 @@ def check_scales(
     picture: images.LoadedImage,
 ) -> None:
     """Raise ImageError if nothing is left of a picture at the coarsest scale."""
-    count = number_of_scales(config.gatys.scales, min(target.pixels.shape[:2]))
+    count = STYLE.number(config.gatys.scales, min(target.pixels.shape[:2]))
     try:
         positions = Padding.named(config.network.padding).least
-        arch.check_size(layer, *scaled(picture.pixels.shape, scales(count)[0]), positions)
+        arch.check_size(layer, *scaled(picture.pixels.shape, STYLE.scales(count)[0]), positions)
     except ImageError as error:
         raise ImageError(f"gatys.scales={count}: {error}, or fewer scales") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,6 @@ from decouple.flow_kinds import FLOWS
 from decouple.flows import Flow, Optimizer, StopRule
 from decouple.flows.cost import EVALUATION, Task, passes_of_descent
 from decouple.gatys import Objective
-from decouple.gatys.scales import scales
 from decouple.pipeline.inputs import Inputs
 from decouple.record.progress import duration
 from decouple.registry import function_at
@@ -123,16 +122,16 @@ def of_objective(
     objective: Objective,
     how: Optimizer,
     rule: StopRule,
-    count: int,
+    scales: Sequence[float],
     image: np.ndarray | None = None,
 ) -> Forecast:
-    """Passes and time of descending an objective, at so many scales; by default the target."""
+    """Passes and time of descending an objective, at these scales; by default the target."""
     passes = passes_of_descent(rule, how)
     timed = tf.constant((inputs.target if image is None else image)[None], inputs.chain.dtype)
     evaluation = _timed(lambda: objective.loss_and_gradient(timed)[1].numpy())
     # A pass takes as long as the image has pixels.
-    weight = sum(scale**2 for scale in scales(count))
-    return Forecast(round(count * passes), weight * passes * evaluation / EVALUATION, True)
+    weight = sum(scale**2 for scale in scales)
+    return Forecast(round(len(scales) * passes), weight * passes * evaluation / EVALUATION, True)
 
 
 def of_passes(inputs: Inputs, passes: int, bound: bool) -> Forecast:

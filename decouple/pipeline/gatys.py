@@ -13,7 +13,7 @@ import numpy as np
 from decouple.features.distances import KINDS, layer_statistics, mean_statistics
 from decouple.flows import KerasOptimizer, Optimizer, StopReason, StopRule
 from decouple.gatys import Objective, Optimized, State, optimize
-from decouple.gatys.scales import number_of_scales
+from decouple.gatys.scales import STYLE
 from decouple.parsing import optimizer_of, stop_rules
 from decouple.pipeline.forecast import Forecast, of_objective
 from decouple.pipeline.inputs import Inputs
@@ -43,7 +43,8 @@ def gatys(run: Run) -> None:
 def forecast(inputs: Inputs) -> Forecast:
     """Passes and time, at most."""
     objective = plain_objective(inputs, inputs.config.gatys.style.statistic)
-    return of_objective(inputs, objective, *_descent(inputs))
+    how, rule, count = _descent(inputs)
+    return of_objective(inputs, objective, how, rule, STYLE.scales(count))
 
 
 def _descent(inputs: Inputs) -> tuple[Optimizer, StopRule, int]:
@@ -52,7 +53,7 @@ def _descent(inputs: Inputs) -> tuple[Optimizer, StopRule, int]:
     return (
         optimizer_of(config.optimizer),
         stop_rules(config.stop, inputs.weights).common,
-        number_of_scales(config.gatys.scales, min(inputs.target.shape[:2])),
+        STYLE.number(config.gatys.scales, min(inputs.target.shape[:2])),
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from decouple import images
 from decouple.flows import Optimizer, StopRule
 from decouple.gatys import optimize
-from decouple.gatys.scales import scaled, scales
+from decouple.gatys.scales import STYLE, scaled
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.objective import objective_of, start_image
 from decouple.pipeline.running import Run
@@ -33,7 +33,7 @@ def warm_start(
     (H, W, 3) float64 of the target's shape; None where there is no coarser scale.
     """
     image: np.ndarray | None = None
-    for number, scale in enumerate(scales(count)[:-1], start=1):
+    for number, scale in enumerate(STYLE.scales(count)[:-1], start=1):
         one = _at(run.inputs, scale)
         objective, _ = objective_of(one, statistic, start_image(one))
         x = start_image(one) if image is None else _enlarged(image, one.target.shape, how)

@@ -10,14 +10,14 @@ import numpy as np
 
 from decouple import images
 from decouple.errors import ImageError
-from decouple.gatys.scales import scaled, scales
+from decouple.gatys.scales import scaled
 from decouple.images.locating import SAMPLE_PREFIX
 from decouple.judges import READING_OF_LAYERS, READING_OF_PIXELS, Judges, diversity, of_halves
 from decouple.networks.padding import Padding
 from decouple.pipeline.asked import layers_of
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.running import Run
-from decouple.pipeline.texture_makers import Made, check_values, maker, scale_count, start
+from decouple.pipeline.texture_makers import Made, check_values, maker, scales_of, start
 from decouple.record.table import write_table
 from decouple.report.textures import plot_crops
 from decouple.stages import checked_image
@@ -65,7 +65,7 @@ def check_sizes(inputs: Inputs) -> None:
     ImageError : in one line, which.
     """
     checked_image(inputs.source, inputs.extractor)
-    arch, count = inputs.chain.architecture, scale_count(inputs)
+    arch, coarsest = inputs.chain.architecture, scales_of(inputs)[0]
     deepest = arch.resolve_layers([*inputs.extractor.layers, *_held_out(inputs)])[-1]
     stride = inputs.chain.until(inputs.extractor.layers[-1]).stride
     if inputs.chain.padding is Padding.CIRCULAR and any(side % stride for side in inputs.size):
@@ -76,10 +76,10 @@ def check_sizes(inputs: Inputs) -> None:
         )
     for what, shape, layer in (
         ("output.size", inputs.size, deepest),
-        ("the coarsest output", scaled(inputs.size, scales(count)[0]), inputs.extractor.layers[-1]),
+        ("the coarsest output", scaled(inputs.size, coarsest), inputs.extractor.layers[-1]),
         (
             "the coarsest source",
-            scaled(inputs.source.shape, scales(count)[0]),
+            scaled(inputs.source.shape, coarsest),
             inputs.extractor.layers[-1],
         ),
     ):

@@ -5,7 +5,7 @@ A maker is begun once for a run, and makes an image for each seed, in a run of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
@@ -20,7 +20,7 @@ from decouple.flows import Optimizer, StopRule, StopRules
 from decouple.flows.matching import Matching
 from decouple.flows.preconditioner import Factor
 from decouple.gatys import Objective, Statistic, Weighted, optimize, texture
-from decouple.gatys.scales import number_of_scales, scaled, scales
+from decouple.gatys.scales import MATCHED, STYLE, scaled
 from decouple.images.noise import noise_image, noise_start
 from decouple.parsing import optimizer_of, stop_rules
 from decouple.pipeline.forecast import Forecast, Untold, of_objective, of_walks
@@ -32,19 +32,20 @@ from decouple.record.forms import Array, Plain
 from decouple.stages import (
     DecoupledFeatures,
     Matched,
-    Reference,
+    MatchingFactors,
     StageError,
-    example_saves,
     match,
-    matching_factor,
-    middle,
     noise_reference,
     prepare,
+    share_of_example,
 )
 
 Rows = Sequence[Mapping[str, Any]]
 """Of `stages[]`."""
 
+# Of the relative squared distance of the means, where they are matched: what is left to a finer
+# image's descent anyway.
+_ENOUGH_TO_BEGIN_WITH = 1e-4
 # Of the noise whose features, or whose K, all images share, whichever are made together.
 _REFERENCE_SEED = 0
 
@@ -88,11 +89,15 @@ def start(inputs: Inputs, seed: int, size: tuple[int, int] | None = None) -> np.
     return noise_start(inputs.config.synthesize.start, size or inputs.size, seed, inputs.source)
 
 
-def scale_count(inputs: Inputs) -> int:
-    """How many sizes an image goes through, coarse to fine."""
-    if inputs.config.synthesize.method == NESTED:
-        return 1
-    return number_of_scales(inputs.config.synthesize.scales, min(inputs.size))
+def scales_of(inputs: Inputs) -> list[float]:
+    """The sizes that an image goes through, in units of its own, coarse to fine."""
+    method, asked = inputs.config.synthesize.method, inputs.config.synthesize.scales
+    if method == NESTED:
+        return [1.0]
+    if method == MATCH:  # the source is made smaller with it
+        side = min(*inputs.size, *inputs.source.shape[:2])
+        return MATCHED.scales(MATCHED.number(asked, side))
+    return STYLE.scales(STYLE.number(asked, min(inputs.size)))
 
 
 def check_values(inputs: Inputs) -> None:
@@ -118,21 +123,15 @@ def forecast(inputs: Inputs) -> Forecast | Untold:
         return of_walks(inputs, lambda _: walks)
     objective = _objective(inputs, inputs.source)
     image = start(inputs, inputs.config.seed)
-    one = of_objective(inputs, objective, *descent(inputs), scale_count(inputs), image)
+    one = of_objective(inputs, objective, *descent(inputs), scales_of(inputs), image)
     whole = replace(one, passes=count * one.passes, seconds=count * one.seconds)
-    for share in _shares_of_examples(inputs):
+    if inputs.config.synthesize.method == MATCH:
         rows = inputs.extractor.size
+        share = share_of_example(inputs.extractor, inputs.source, image.size)
         seconds = share * rows * one.seconds / max(one.passes, 1)
-        whole = replace(whole, passes=whole.passes + rows, seconds=whole.seconds + seconds)
+        passes = whole.passes + (rows if share else 0)
+        whole = replace(whole, passes=passes, seconds=whole.seconds + seconds)
     return whole
-
-
-def _shares_of_examples(inputs: Inputs) -> Iterator[float]:
-    """Of the pixels of an image, what is looked at of the source where its K is formed."""
-    for scale in scales(scale_count(inputs)) if inputs.config.synthesize.method == MATCH else ():
-        (height, width), source = scaled(inputs.size, scale), _at(inputs.source, scale)
-        if example_saves(inputs.extractor, source, 3 * height * width):
-            yield middle(source).size / (3 * inputs.size[0] * inputs.size[1])
 
 
 # From coarse to fine: descents of a statistic's distance, and means matched.
@@ -145,7 +144,7 @@ def _finer(
 
     `step` is given the image, the scale and a name, `stage` for the last of them.
     """
-    sizes = scales(scale_count(inputs))
+    sizes = scales_of(inputs)
     image: np.ndarray | None = None
     for number, scale in enumerate(sizes, start=1):
         size = scaled(inputs.size, scale)
@@ -186,25 +185,27 @@ def _matched(run: Run) -> Maker:
     inputs, (how, rule) = run.inputs, descent(run.inputs)
     extractor, tolerance = inputs.extractor, inputs.config.tolerance
     flow = Matching(how, StopRules(rule), enough=rule.loss)
+    coarse = replace(flow, enough=max(rule.loss, _ENOUGH_TO_BEGIN_WITH))
+    reference = noise_reference(extractor, inputs.size, _REFERENCE_SEED)
+    values = 3 * inputs.size[0] * inputs.size[1]
+    # Textures have much the same K at all scales.
+    factors = MatchingFactors(extractor, reference, inputs.source, values)
 
     @cache  # K is formed once for all images
-    def known_at(
-        scale: float,
-    ) -> tuple[Mapping[str, np.ndarray], Reference, Callable[[], Factor]]:
-        source, size = _at(inputs.source, scale), scaled(inputs.size, scale)
+    def known_at(scale: float) -> tuple[Mapping[str, np.ndarray], Callable[[], Factor]]:
+        source, (height, width) = _at(inputs.source, scale), scaled(inputs.size, scale)
         wanted = extractor.measure(source)
-        reference = noise_reference(extractor, size, _REFERENCE_SEED)
-        nearby = matching_factor(extractor, wanted, reference, 3 * size[0] * size[1], source)
-        return extractor.split(wanted), reference, nearby
+        return extractor.split(wanted), factors.to(wanted, 3 * height * width)
 
     def make(name: str, seed: int) -> Made:
         with run.method(name, inputs.flow) as one:  # of features; what moves them is recorded here
             one.record(flow={"name": MATCH}, stepper=asdict(flow.optimizer), tolerance=tolerance)  # type: ignore[call-overload]
 
             def step(image: np.ndarray, scale: float, stage: str) -> np.ndarray:
-                wanted, reference, nearby = known_at(scale)
+                wanted, nearby = known_at(scale)
+                by = flow if scale == 1 else coarse
                 done = as_near(
-                    *(image, extractor, wanted, reference, flow, tolerance, stage, one.observer),
+                    *(image, extractor, wanted, reference, by, tolerance, stage, one.observer),
                     nearby,
                 )
                 one.recorder.add_stages(done.trace)

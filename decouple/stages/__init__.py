@@ -6,12 +6,12 @@ from decouple.stages.defect import Change, DecouplingDefect, decoupling_defect
 from decouple.stages.impose import Imposed, impose
 from decouple.stages.interpolate import Frame, interpolate
 from decouple.stages.layerwise import DecoupledFeatures, StageError, checked_image
-from decouple.stages.match import Matched, example_saves, match, matching_factor
+from decouple.stages.match import Matched, MatchingFactors, match, share_of_example
 from decouple.stages.metamers import Metamer, metamer
 from decouple.stages.mixing import mix, weighted_mean
 from decouple.stages.noisify import Noisified, noisify
 from decouple.stages.prepare import Prepared, prepare
-from decouple.stages.reference import Reference, middle, noise_reference
+from decouple.stages.reference import Reference, noise_reference
 from decouple.stages.retrace import Retraced, distances, impose_retraced
 from decouple.stages.round_trip import RoundTrip, round_trip
 
@@ -22,6 +22,7 @@ __all__ = [
     "Frame",
     "Imposed",
     "Matched",
+    "MatchingFactors",
     "Metamer",
     "Noisified",
     "Prepared",
@@ -33,19 +34,17 @@ __all__ = [
     "checked_image",
     "decoupling_defect",
     "distances",
-    "example_saves",
     "impose",
     "impose_retraced",
     "interpolate",
     "match",
-    "matching_factor",
     "metamer",
-    "middle",
     "mix",
     "noise_image",
     "noise_reference",
     "noisify",
     "prepare",
     "round_trip",
+    "share_of_example",
     "weighted_mean",
 ]

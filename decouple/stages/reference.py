@@ -128,12 +128,6 @@ class Reference:
         return extractor.join(self.features)
 
 
-def middle(image: np.ndarray) -> np.ndarray:
-    """Of an image (H, W, 3) as much as K of means is formed at: no more than 128 × 128 pixels."""
-    top, left = (max(side - _LONGEST, 0) // 2 for side in image.shape[:2])
-    return image[top : top + _LONGEST, left : left + _LONGEST]
-
-
 def noise_reference(
     extractor: Features,
     size: tuple[int, int],

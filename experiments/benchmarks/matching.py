@@ -32,7 +32,7 @@ from decouple.flows.descent import Seen
 from decouple.flows.matching import Matching
 from decouple.flows.preconditioner import Factor
 from decouple.flows.stopping import StopRule, StopRules
-from decouple.stages import matching_factor
+from decouple.stages import MatchingFactors
 from experiments.benchmarks.timing import turn_about
 from experiments.common import (
     FILTERS,
@@ -120,7 +120,7 @@ and slopes anew, which a pass along them need not.
 ## Textures from noise
 
 Until the relative squared distance of the means is at most {ENOUGH:g}, mean over the layers, or 500
-iterations. *K at the texture* is formed at no more than 128 × 128 of its pixels, and its time is in
+iterations. *K at the texture* is formed at no more than 64 × 64 of its pixels, and its time is in
 the ratio. *Features measured*: at every look, as they were until they were known from the loss.
 
 {markdown_table(TEXTURE_HEADER, textures)}"""
@@ -194,15 +194,17 @@ def _texture(filters: Filters, size: int, depth: int, picture: str) -> list[str]
     reference.normal_matrix(extractor, depth, texture.size)  # is kept on the disk
     flow = Matching(stop=StopRules(StopRule(max_iterations=500, stagnation=0)), enough=ENOUGH)
     passes = {}
-    known = matching_factor(extractor, wanted, reference, texture.size, texture)
+    known = MatchingFactors(extractor, reference, texture, texture.size).to(wanted, texture.size)
     known()
-    alone = matching_factor(extractor, wanted, reference, texture.size)
+    alone = MatchingFactors(extractor, reference).to(wanted, texture.size)
 
     def made(
         name: str, nearby: Callable[[], Factor] | None = None, seen: type[Seen] = Seen
     ) -> None:
         before = extractor.passes.count
-        nearby = nearby or matching_factor(extractor, wanted, reference, texture.size, texture)
+        if nearby is None:
+            factors = MatchingFactors(extractor, reference, texture, texture.size)
+            nearby = factors.to(wanted, texture.size)
         with mock.patch("decouple.flows.matching.Seen", seen), suppress(dc.StageError):
             dc.match(start, extractor, features, reference, flow, nearby=nearby)
         passes[name] = extractor.passes.count - before

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from decouple.errors import ConfigError, ImageError
-from decouple.features import ChannelMeans
+from decouple.features import ChannelMeans, LayerStatistics
 from decouple.features import features as general
 from tests.features.rows import ONE, TWO, jacobian
 
@@ -230,6 +230,23 @@ class TestSquaredError:
         net.squared_error(pink(10, 12), zeros, zeros + 1)
         assert net.passes.count == 4
         assert net._programs["squared_error"].experimental_get_tracing_count() == 1
+
+
+class TestGradient:
+    def test_it_is_what_the_linearization_pulls_back(self, exact, masked, image):
+        for net in (exact, masked):
+            before = net.passes.count
+            features, gradient = net.gradient(image, np.square)
+            assert net.passes.count == before + 2
+            np.testing.assert_array_equal(features, net.measure(image))
+            expected = net.vjp(net.linearize(image), np.square(features))
+            np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-18)
+
+    def test_of_a_statistic_that_is_not_linear(self, chain, image):
+        net = LayerStatistics(chain("block1_conv1", dtype="float64"), 1, "covariance")
+        features, gradient = net.gradient(image, np.square)
+        expected = net.vjp(net.linearize(image), np.square(features))
+        np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-18)
 
 
 class TestPart:

@@ -13,9 +13,9 @@ from decouple.flows.matching import Matching
 from decouple.flows.preconditioner import Factor, factor_cost
 from decouple.images import Fit, load
 from decouple.stages import (
+    MatchingFactors,
     StageError,
     match,
-    matching_factor,
     noise_image,
     noise_reference,
     noisify,
@@ -152,7 +152,8 @@ class TestMatch:
         reference, wanted = noise_reference(two, (48, 48)), two.measure(texture)
         spent = {}
         for example in (None, texture[:24, :24]):
-            nearby = matching_factor(two, wanted, reference, texture.size, example)
+            factors = MatchingFactors(two, reference, example, texture.size)
+            nearby = factors.to(wanted, texture.size)
             nearby()
             before = two.passes.count
             features, flow = two.split(wanted), Matching(enough=1e-5)
@@ -165,7 +166,7 @@ class TestMatch:
         texture = grained(48, 48)
         reference, wanted = noise_reference(two, (48, 48)), two.measure(texture)
         alone, beside = (
-            matching_factor(two, wanted, reference, texture.size, example)()
+            MatchingFactors(two, reference, example, texture.size).to(wanted, texture.size)()
             for example in (None, texture)
         )
         np.testing.assert_array_equal(alone.lower, beside.lower)

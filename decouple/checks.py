@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from omegaconf import DictConfig, OmegaConf
 
-from decouple.config import choices
+from decouple.config import choices, own_settings
 from decouple.errors import ConfigError, unknown_name
 from decouple.experiments import Experiment, experiment_named
 from decouple.families import FAMILIES
@@ -34,9 +34,11 @@ def check(config: DictConfig, overridden: Iterable[str] = ()) -> None:
     """
     experiment = experiment_named(config.experiment)
     _check_ranges(config)
+    untyped = own_settings()
     for name, words in choices().items():
         value = OmegaConf.select(config, name)
-        if value not in (None, *words):
+        # Of settings without a type null is as wrong as another word; others may have to be null.
+        if value not in words and (value is not None or untyped.get(name) is not None):
             raise ConfigError(unknown_name(name, value, words))
     optimizer_of(config.optimizer)
     stop_rules(config.stop, "imagenet")

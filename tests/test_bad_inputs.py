@@ -49,6 +49,10 @@ SETTINGS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "tolerance in words": ([SELF, "tolerance=small"], ["tolerance", "small"]),
     "seed of null": ([SELF, "seed=null"], ["seed"]),
+    "colour of null": (
+        ["+experiment=transfer", "colour=null"],
+        ["colour 'None'", "source, target, matched"],
+    ),
     "seed too large": ([SELF, "seed=1e400"], ["seed"]),
     "source of null": ([SELF, "source=null"], ["source"]),
     "source of a list": ([SELF, "source=[a,b]"], ["source"]),

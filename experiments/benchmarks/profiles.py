@@ -46,10 +46,11 @@ DESCENT, FIGURES, START, REST = "loss and gradient", "figures, pages, files", "s
 PARTS = (
     *(START, COMPILING, CONVOLUTIONS, ELEMENTWISE, K, SOLVES, ANDERSON, DESCENT, FIGURES, REST),
 )
+_PASSES_OF = {"measure": 1, "linearize": 1, "gradient": 1, "secant": 1, "squared_error": 2}
 # Function: what it is counted as; `…` are passes, which are told from their convolutions.
 WATCHED: dict[str, dict[str, Any]] = {
     "decouple.features.extractor:Extractor": dict.fromkeys(
-        ("measure", "linearize", "secant", "vjp_batch", "jvp_batch", "squared_error"), ...
+        (*_PASSES_OF, "vjp_batch", "jvp_batch"), ...
     )
     | {"_rows": K, "estimated_normal_matrix": K},
     "decouple.features.features:Features": {"normal_matrix": K},
@@ -61,7 +62,6 @@ WATCHED: dict[str, dict[str, Any]] = {
     "decouple.pipeline.running:Run": {"draw": FIGURES, "save": FIGURES},
     "decouple.pipeline.recorder:Recorder": {"save": FIGURES, "flush": FIGURES, "close": FIGURES},
 }
-_PASSES_OF = {"measure": 1, "linearize": 1, "secant": 1, "squared_error": 2}
 
 
 class Watch:

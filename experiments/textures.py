@@ -3,8 +3,8 @@
     DECOUPLE_IMAGENET_VGG16=FILE python experiments/textures.py [pixels a side] [--runs FOLDER]
     DECOUPLE_IMAGENET_VGG16=FILE python experiments/textures.py --ways Gram    # no page yet
 
-FILE holds VGG-16's ImageNet convolutions in Keras's layout. Writes `reports/textures.md` and its
-galleries, with both poolings; a run that FOLDER has is not made again.
+FILE holds VGG-16's ImageNet convolutions in Keras's layout. Writes `reports/textures.md` and the
+gallery; a run that FOLDER has is not made again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from scipy.ndimage import gaussian_filter
 import decouple as dc
 from decouple.images import resized
 from experiments.common import (
-    CORES,
     FILTERS,
     REPORTS,
     drawn_wall,
@@ -52,32 +51,8 @@ WAYS = (
         ("synthesize.method=match", "stop.max_iterations=200"),
         "the means of all layers at once, to a thousandth or as near as 200 iterations come",
     ),
-    Way(
-        "covariances",
-        ("synthesize.method=mean_covariance",),
-        "descent of means and covariances",
-    ),
 )
-
-
-class Section(NamedTuple):
-    """What is made with a pooling: the page's title, the setting, and how textures are made."""
-
-    title: str
-    pooling: str
-    ways: tuple[Way, ...]
-
-    @property
-    def figure(self) -> str:
-        """Its gallery's name, without `.png`."""
-        return NAME if self is SECTIONS[0] else f"{NAME}_{self.pooling}"
-
-
-SECTIONS = (
-    Section("Smooth maximum pooling", "smooth_max", WAYS),
-    Section("Average pooling", "average", WAYS[:2]),
-)
-# Textures on a line of a gallery.
+# Textures on a line of the gallery.
 ABREAST = 3
 JUDGES = {
     "gram_squared_distance": "Gram, squared",
@@ -136,45 +111,30 @@ def main() -> int:
     parser.add_argument("size", nargs="?", type=int, default=256, help="of a side, in pixels")
     parser.add_argument("--runs", type=Path, default=Path("runs") / NAME)
     parser.add_argument("--ways", nargs="+", choices=[way.name for way in WAYS])
-    parser.add_argument("--poolings", nargs="+", choices=[one.pooling for one in SECTIONS])
     options = parser.parse_args()
-    folder = options.runs.resolve() / f"{options.size}px"
-    folder.mkdir(parents=True, exist_ok=True)
-    asked = [
-        Section(one.title, one.pooling, ways)
-        for one in SECTIONS
-        if one.pooling in (options.poolings or one.pooling)
-        for ways in [tuple(way for way in one.ways if way.name in (options.ways or way.name))]
-    ]
-    made_of = {section.pooling: textures(section, options.size, folder) for section in asked}
-    if not (options.ways or options.poolings):
-        write([(section, *made_of[section.pooling][:2]) for section in SECTIONS], options.size)
-        for section in SECTIONS:
-            draw(section, made_of[section.pooling][2])
-    return 0
-
-
-def textures(
-    section: Section, size: int, folder: Path
-) -> tuple[dict[str, dict[str, dict[str, float]]], int, dict[str, dict[str, np.ndarray]]]:
-    """What is made of every source: {texture: {row: {judge: value}}}, cores, and the pictures."""
+    network, size = imagenet_network(), options.size
     rows: dict[str, dict[str, dict[str, float]]] = {}
     pictures: dict[str, dict[str, np.ndarray]] = {}
-    cores = CORES
+    runs = options.runs.resolve() / f"{size}px"
+    runs.mkdir(parents=True, exist_ok=True)
     for number, (texture, pixels) in enumerate(sources(size).items()):
-        path = folder / f"{number}.png"
+        path = runs / f"{number}.png"
         if not path.exists():
             dc.save(pixels, path)
         rows[texture], pictures[texture] = {}, {"source": pixels}
-        for way in section.ways:
+        for way in WAYS:
+            if way.name not in (options.ways or way.name):
+                continue
             sizes = (f"image.size={size}", f"output.size={size}", f"source={path}")
-            run_dir = folder / f"{number}_{way.name}_{section.pooling}"
-            settings = (*imagenet_network(), f"network.pooling={section.pooling}", *way.settings)
-            metrics = made(run_dir, "+experiment=synthesize", *settings, *sizes, apart=True)
+            run_dir = runs / f"{number}_{way.name}"
+            given = ("+experiment=synthesize", *network, *sizes, *way.settings)
+            metrics = made(run_dir, *given, apart=True)
             rows[texture] |= judged(way, metrics)
             pictures[texture][way.name] = dc.load(run_dir / "images" / "result.png").pixels
-            cores = metrics["numerics"]["threads"]
-    return rows, cores, pictures
+    if not options.ways:
+        write(rows, size, metrics["numerics"]["threads"])
+        draw(pictures)
+    return 0
 
 
 def judged(way: Way, metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -188,17 +148,16 @@ def judged(way: Way, metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
     return told
 
 
-def tables(
-    section: Section, rows: dict[str, dict[str, dict[str, float]]]
-) -> tuple[list[list[str]], list[list[str]]]:
-    """Medians over the textures, and a line for each."""
-    names = [way.name for way in section.ways]
-    references = list(dict.fromkeys(n for own in rows.values() for n in own if n not in names))
+def write(rows: dict[str, dict[str, dict[str, float]]], size: int, cores: int) -> None:
+    """The page."""
+    names = [way.name for way in WAYS]
+    done = {texture: own for texture, own in rows.items() if all(name in own for name in names)}
+    references = list(dict.fromkeys(n for own in done.values() for n in own if n not in names))
     others = [name for name in references if name.startswith("another")]
     plain = [name for name in references if name not in others]
 
     def of(name: str, key: str) -> list[float]:
-        found = [own.get(name, {}).get(key) for own in rows.values()]
+        found = [own.get(name, {}).get(key) for own in done.values()]
         return [value for value in found if value is not None]
 
     def line(title: str, which: list[str]) -> list[str]:
@@ -210,61 +169,48 @@ def tables(
             *("–" if not values else f"{median(values):.1f}" for values in costs),
         ]
 
-    summary = [line(name, [name]) for name in (*names, *plain)]
+    summary = [line(name, [name]) for name in names]
+    summary += [line(name, [name]) for name in plain]
     summary += [line("another texture", others)] if others else []
     each = [
         [texture, *(f"{own[name]['gram_squared_distance']:.2g}" for name in names)]
         + [f"{own[name]['means_distance']:.2g}" for name in names]
         + [f"{own[name]['seconds']:.0f}" for name in names]
-        for texture, own in rows.items()
+        for texture, own in done.items()
     ]
-    return summary, each
-
-
-def write(
-    sections: list[tuple[Section, dict[str, dict[str, dict[str, float]]], int]], size: int
-) -> None:
-    """The page."""
+    columns = ["", *JUDGES.values(), "seconds", "GiB"]
+    heads = [f"{name}{what}" for what in (": Gram", ": means", ": seconds") for name in names]
     told = "\n".join(f"- *{way.name}*, `{' '.join(way.settings)}`: {way.told}" for way in WAYS)
-    parts = []
-    for section, rows, cores in sections:
-        summary, each = tables(section, rows)
-        names = [way.name for way in section.ways]
-        heads = [f"{name}{what}" for what in ("", ": means", ": seconds") for name in names]
-        parts.append(f"""## {section.title}
-
-![Sources, and the textures made of them]({section.figure}.png)
-
-Medians over {len(rows)} textures, on {cores} core{"s" if cores > 1 else ""}:
-
-{markdown_table(["", *JUDGES.values(), "seconds", "GiB"], summary)}
-Each texture: squared Gram distance, distance of the means, both of the layers used, and seconds:
-
-{markdown_table(["texture", *heads], each)}""")
     text = f"""# Textures out of noise
 
 Made by `{FILTERS}=FILE python experiments/{NAME}.py {size}`. Network: VGG-16 with the filters that
-were trained on ImageNet, unbiased softplus; the first convolution of each of five blocks, and held
-out the second. From noise with the source's colours, seed 0, {size} px, by
+were trained on ImageNet, unbiased softplus, smooth maximum pooling; the first convolution of each
+of five blocks, and held out the second. From noise with the source's colours, seed 0, {size} px, by
 
 {told}
 
 as `python -m decouple.run +experiment=synthesize source=TEXTURE network=vgg16 network.weights=FILE
-image.size={size} output.size={size}` makes them.
+image.size={size} output.size={size}` makes them. Means go from coarse to fine, so that large shapes
+are much like the source's.
 
-*Gram, squared* is ‖G − A‖² / ‖A‖² and *means* ‖m − m₀‖ / ‖m₀‖, of statistics per position, mean
-over the layers with equal weights, measured by the network that made the texture; *held out* the
-same of layers that nobody optimized. Seconds are those of the whole run, with cores of its own; GiB
-the most memory that it held. The left half of a source against its right half is how near two
-pieces of one texture are.
+![Sources, and the textures made of them]({NAME}.png)
 
-{chr(10).join(parts)}"""
+Medians over {len(done)} textures. *Gram, squared* is ‖G − A‖² / ‖A‖² and *means*
+‖m − m₀‖ / ‖m₀‖, of statistics per position, mean over the layers with equal weights, measured by
+the network that made the texture; *held out* the same of layers that nobody optimized. Seconds are
+those of the run on {cores} core{"s" if cores > 1 else ""} of its own; GiB the most memory that it
+held. The left half of a source against its right half is how near two pieces of one texture are.
+
+{markdown_table(columns, summary)}
+Each texture: squared Gram distance, distance of the means, both of the layers used, and seconds:
+
+{markdown_table(["texture", *heads], each)}"""
     (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")
 
 
-def draw(section: Section, pictures: dict[str, dict[str, np.ndarray]]) -> None:
-    """A gallery: three textures a line, of each its source and what was made of it."""
-    columns = ["source", *(way.name for way in section.ways)]
+def draw(pictures: dict[str, dict[str, np.ndarray]]) -> None:
+    """The gallery: three textures a line, of each its source and what was made of it."""
+    columns = ["source", *(way.name for way in WAYS)]
     across, down = ABREAST * len(columns), -(-len(pictures) // ABREAST)
     figure, axes = plt.subplots(down, across, figsize=(1.3 * across, 1.45 * down), squeeze=False)
     for axis in axes.flat:
@@ -276,8 +222,8 @@ def draw(section: Section, pictures: dict[str, dict[str, np.ndarray]]) -> None:
             axis.imshow(np.clip(shown[name], 0, 1), interpolation="none")
             axis.set_title(texture if name == "source" else name, fontsize=7, pad=2)
     figure.subplots_adjust(0.005, 0.005, 0.995, 0.95, 0.03, 0.12)
-    figure.savefig(REPORTS / f"{section.figure}.png", dpi=160)
-    slim(REPORTS / f"{section.figure}.png")
+    figure.savefig(REPORTS / f"{NAME}.png", dpi=160)
+    slim(REPORTS / f"{NAME}.png")
     plt.close(figure)
 
 

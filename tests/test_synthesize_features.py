@@ -12,7 +12,7 @@ import pytest
 from decouple import images
 from decouple.features import ChannelMeans
 from decouple.networks import vgg19
-from decouple.pipeline.texture_makers import scales_of
+from decouple.pipeline.texture_makers import _with_detail, scales_of
 from decouple.record.folder import RunFolder
 from decouple.record.verification import compare_runs
 from decouple.run import main
@@ -157,6 +157,21 @@ def test_means_are_matched_from_coarse_to_fine_by_themselves(method, size, sourc
     config = SimpleNamespace(synthesize=SimpleNamespace(method=method, scales="auto"))
     inputs = SimpleNamespace(config=config, size=size, source=np.zeros((*source, 3)))
     assert scales_of(inputs) == scales
+
+
+def test_a_larger_image_begins_with_as_much_detail_as_its_source_has() -> None:
+    noise, coarse = noise_image(24, 36, seed=2), np.full((12, 18, 3), 0.5)
+    ramp = np.broadcast_to(np.linspace(0, 1, 48)[:, None, None], (48, 48, 3))
+    found = []
+    for source in (noise_image(48, 48, seed=1), ramp):
+        own = images.resized(source, (24, 24))
+        lost = own - images.resized(images.resized(own, (12, 12)), (24, 24))
+        begun = _with_detail(source, coarse, noise, 0.5)
+        assert begun.shape == noise.shape
+        assert images.rms(begun - 0.5) == pytest.approx(images.rms(lost), rel=1e-5)
+        found.append(images.rms(begun - 0.5))
+    assert found[1] < 0.1 * found[0]
+    assert np.isfinite(_with_detail(ramp, coarse, np.zeros((24, 36, 3)), 0.5)).all()
 
 
 def test_a_matched_texture_is_the_same_alone_and_after_a_cut(

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from decouple.errors import ConfigError
 from decouple.files import expanded
-from decouple.keras_settings import ELSEWHERE, overruled, settings_file
+from decouple.keras_settings import ELSEWHERE, keras_later, overruled, settings_file
 from decouple.plugins import load_of as load_plugins_of
 
 
@@ -55,7 +55,7 @@ def quiet_tensorflow() -> None:
         # Without a home, TensorFlow would make a folder `~` here.
         os.environ.setdefault("KERAS_HOME", str(ELSEWHERE))
     try:
-        with _hidden_unless_it_fails():
+        with _hidden_unless_it_fails(), keras_later():
             import tensorflow as tf
 
             tf.constant(0.0)  # the devices report at the first operation

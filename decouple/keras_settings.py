@@ -11,10 +11,13 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from decouple.errors import ConfigError
@@ -67,15 +70,54 @@ def warn_overruled() -> None:
         warnings.warn(line, stacklevel=3)
 
 
+class _Later(MetaPathFinder, Loader):
+    """Finds Keras where it is, and does not load it."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """That of Keras, with this in its loader's place."""
+        spec = PathFinder.find_spec(name, path) if name == "keras" else None
+        if spec is not None:
+            spec.loader = self
+        return spec
+
+    def exec_module(self, module: ModuleType) -> None:
+        """ImportError, which TensorFlow takes for a Keras that is not installed."""
+        raise ImportError("Keras is loaded where it is used")
+
+
+@contextmanager
+def keras_later() -> Iterator[None]:
+    """TensorFlow, where it is imported within the block, leaves Keras to who uses it first.
+
+    It loads it for the sake of saved models alone. With it come scikit-learn and matplotlib, and
+    together they take as long as the rest of TensorFlow. Where a user has settings of Keras that
+    do not hold here, they are looked at by Keras itself, before anything is begun.
+    """
+    later = _Later()
+    if overruled() is None:
+        sys.meta_path.insert(0, later)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):
+            sys.meta_path.remove(later)
+
+
 @contextmanager
 def keras_as_needed() -> Iterator[Any]:
     """Keras, which makes within the block what it makes by default.
 
     Raises
     ------
-    ConfigError : it was imported before this package, with another backend.
+    ConfigError : it cannot be imported, or was before this package, with another backend.
     """
-    import keras
+    try:
+        import keras
+    except Exception as error:  # of any kind: a setting is refused, or a library missing
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigError(f"Keras does not start: {reason} (it reads {settings_file()})") from error
 
     config = keras.config
     if config.backend() != _NEEDED["backend"]:

@@ -122,6 +122,12 @@ def test_keras_of_another_backend_is_left_alone(monkeypatch: pytest.MonkeyPatch)
     assert "backend jax" in said[0]
 
 
+def test_keras_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keras", None)
+    with pytest.raises(ConfigError, match=r"^Keras does not start: [^\n]+\(it reads [^\n]+\)$"):
+        optimizer("adam").begin((8, 8, 3))
+
+
 @pytest.mark.parametrize("name", OF_USERS)
 def test_settings_hold_again_behind_each_use(name: str) -> None:
     OF_USERS[name]()

@@ -84,6 +84,28 @@ def test_what_tensorflow_does_not_know_is_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "early"), [('{"backend": "tensorflow"}', False), ('{"floatx": "float16"}', True)]
+)
+def test_keras_is_loaded_where_it_is_used(settings: str, early: bool, tmp_path: Path) -> None:
+    (tmp_path / "keras.json").write_text(settings, encoding="utf-8")
+    program = """
+import sys
+from decouple.execution import quiet_tensorflow
+quiet_tensorflow()
+print("keras" in sys.modules, "sklearn" in sys.modules)
+import tensorflow, keras
+print(tensorflow.keras.Model is keras.Model, keras.config.backend())
+"""
+    done = started("", tmp_path, "-c", program, KERAS_HOME=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    before, after = done.stdout.splitlines()
+    assert before.split()[0] == str(early)
+    assert early or before == "False False"
+    assert after == "True tensorflow"
+
+
+@pytest.mark.slow
 def test_what_keras_refuses_costs_one_line(tmp_path: Path) -> None:
     file = tmp_path / "keras.json"
     file.write_text('{"floatx": "float8"}', encoding="utf-8")

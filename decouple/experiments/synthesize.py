@@ -37,8 +37,9 @@ class SynthesizeConfig:
     method: gram, means or mean_covariance, whose distance is descended; match, the means of all
     layers at once; nested, the source's decoupled means put on noise from the last layer to the
     first. start: colours (with the source's mean and covariance of colours), uniform or gaussian.
-    scales: how many sizes to go through, coarse to fine, as `gatys.scales`. held_out: layers that
-    nobody optimizes, at which images are measured.
+    scales: how many sizes to go through, coarse to fine, as `gatys.scales`; with match each is half
+    of the next, and there are several by themselves from 128 px on. held_out: layers that nobody
+    optimizes, at which images are measured.
     """
 
     method: str = "gram"

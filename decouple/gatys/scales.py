@@ -58,9 +58,9 @@ class Pyramid(NamedTuple):
 
 # Of descents of a loss. Factor and coarsest side are those of crowsonkb/style-transfer-pytorch.
 STYLE = Pyramid(math.sqrt(2), 512, 128)
-# Of means that are matched: where it begins so, a wall of bricks at 256 px (ImageNet's filters,
-# five layers) is after 60 iterations where it was after 200, and the coarser ones take as long as
-# thirty; a factor of √2 would take as many iterations at each of twice as many sizes.
+# Of means that are matched: bricks at 256 px (ImageNet's filters, five layers) that begin so are
+# after 60 iterations where they were after 300, and the coarser ones take as long as forty. A
+# factor of √2 would take as many iterations at each of twice as many sizes.
 MATCHED = Pyramid(2.0, 128, 64)
 
 

@@ -60,8 +60,7 @@ def match(
     L-BFGS on their distance in the metric of K at the noise (`flows.matching`) takes fewer passes
     than on the joint loss (`experiments/benchmarks/matching.py`). Where the image's features hardly
     move some of those that are wanted, it ends before the tolerance: from noise to a texture some
-    thousandths of the layers' sizes are left with calibrated filters, one or two hundredths with
-    ImageNet's.
+    thousandths of the layers' sizes are left (`reports/textures.md`).
 
     Parameters
     ----------

@@ -28,7 +28,10 @@ COMMANDS = {
     "python": ["-c", "pass"],
     "`decouple.run --help`": ["-m", "decouple.run", "--help"],
     "`decouple.run` with a misspelt key": ["-m", "decouple.run", "imagesize=64"],
-    "import of TensorFlow": ["-c", "import tensorflow"],
+    "import of TensorFlow, and Keras with it": ["-c", "import tensorflow"],
+    "import of TensorFlow, as a run has it": [
+        *("-c", "from decouple.execution import quiet_tensorflow; quiet_tensorflow()")
+    ],
     "import of decouple, TensorFlow included": ["-c", "import decouple; decouple.vgg19"],
 }
 

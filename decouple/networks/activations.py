@@ -77,7 +77,7 @@ class Activation(NamedChoice):
     def value_at(self, kept: Kept, width: float) -> tf.Tensor:
         """The activation where `kept` is from."""
         if self is Activation.UNBIASED_SOFTPLUS:
-            return tf.constant(width, kept.z.dtype) * kept.softplus * kept.sigma
+            return _unbiased_known(kept.softplus, kept.sigma, tf.constant(width, kept.z.dtype))
         return self.value_of(kept.z, width)
 
     def secant_of(self, kept: Kept, change: tf.Tensor, width: float) -> tuple[tf.Tensor, tf.Tensor]:
@@ -151,6 +151,11 @@ def _unbiased_slope(z: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
 @fused
 def _unbiased_linearized(z: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, ...]:
     return _unbiased_parts(z, width)
+
+
+@fused
+def _unbiased_known(softplus: tf.Tensor, sigma: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    return width * softplus * sigma
 
 
 def _unbiased_parts(z: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, ...]:

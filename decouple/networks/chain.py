@@ -239,8 +239,10 @@ class Chain(Network):
                     taken.append(h)
             else:
                 if store:
-                    routes.append(self.pooling.routes_of(h, level))
-                h = self.pooling.value_of(h, level)
+                    h, route = self.pooling.linearize(h, level)
+                    routes.append(route)
+                else:
+                    h = self.pooling.value_of(h, level)
         return taken, Linearization(tuple(kept.slope for kept in at), tuple(routes)), tuple(at)
 
     def forward(self, images: tf.Tensor, taps: Sequence[str]) -> list[tf.Tensor]:
@@ -299,11 +301,10 @@ class Chain(Network):
             else:
                 # Before a pooling comes a convolution; average pooling leaves its values unused.
                 before = self.activation.value_at(kept, width)
+                after = None
                 if self.pooling is Pooling.MAX:  # it compares values, to the last digit
                     after = self.activation.value_of(kept.z + change, width)
-                else:  # no activation is below 0, but this sum may be by a rounding
-                    after = tf.nn.relu(before + h)
-                h, route = self.pooling.secant_of(before, after, h, level)
+                h, route = self.pooling.secant_of(before, h, level, after)
                 routes.append(route)
         return taken, Linearization(tuple(slopes), tuple(routes))
 

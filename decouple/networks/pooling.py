@@ -102,50 +102,86 @@ def _times_sums_of_powers(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
 
 
 @tf.custom_gradient
-def _smooth_maximum(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], Any]]:
-    """`_SCALE` times the power mean of each window of x, which is nowhere below 0."""
+def _smooth_maximum(x: tf.Tensor, level: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], Any]]:
+    """`_SCALE` times the power mean of each window of x + level, which is nowhere below 0."""
 
-    def gradient(upstream: tf.Tensor) -> tf.Tensor:
-        return pool_vjp(_smooth_routes(x, x), upstream, tf.shape(x))
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None]:
+        return pool_vjp(_smooth_linearized(x, level)[1], upstream, tf.shape(x)), None
 
     # Not recorded: another program would run, whose last bits may differ.
-    return _smooth_value(tf.stop_gradient(x)), gradient
+    return _smooth_value(tf.stop_gradient(x), level), gradient
 
 
 @fused
-def _smooth_value(x: tf.Tensor) -> tf.Tensor:
-    return _SCALE * _power_mean(_corners(x))
+def _smooth_value(x: tf.Tensor, level: tf.Tensor) -> tf.Tensor:
+    return _SCALE * _power_mean(_corners(x + level))
 
 
-def _smooth_routes(before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
-    """The smooth maximum's secant between two inputs, as weights of their differences, times 4.
+# Derivatives and secants take two loops, over windows and over their values: in one, each value
+# would choose among the four corners, and the processor could not take several at a time (2.3 times
+# as long).
+
+
+def _smooth_linearized(x: tf.Tensor, level: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """What `_smooth_maximum` is, and its derivative as weights of the values, times 4."""
+    value, *of_windows = _windows_at(x, level)
+    return value, _routes_at(x, level, *of_windows)
+
+
+@fused
+def _windows_at(x: tf.Tensor, level: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    y = _power_mean(_corners(x + level))
+    return _SCALE * y, *_unit_and_whole(y, y)
+
+
+@fused
+def _routes_at(x: tf.Tensor, level: tf.Tensor, unit: tf.Tensor, whole: tf.Tensor) -> tf.Tensor:
+    raised = x + level
+    return _routes_of_values(raised, raised, unit, whole)
+
+
+def _smooth_secant(before: tf.Tensor, change: tf.Tensor, level: tf.Tensor) -> tf.Tensor:
+    """The smooth maximum's secant, as weights of differences, times 4.
 
     By the chain rule of secants, y_b − y_a = ¼ Σ (b_i − a_i) q(a_i, b_i) / q(y_a, y_b) with
     q(a, b) = (b¹⁶ − a¹⁶) / (b − a), a product of sums: nothing cancels, and where nothing
     changes it is the derivative. q is homogeneous: everything is measured in the larger value.
     """
-    return _routes_of_windows(before, after, *_of_windows(before, after))
+    return _routes_between(before, change, level, *_windows_between(before, change, level))
 
 
-# Two loops, over windows and over their values: in one, each value would choose among the four
-# corners, and the processor could not take several at a time (2.3 times as long).
+def _ends(before: tf.Tensor, change: tf.Tensor, level: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    # No activation is below 0, but this sum may be by a rounding.
+    return before + level, tf.nn.relu(before + change) + level
+
+
 @fused
-def _of_windows(before: tf.Tensor, after: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _windows_between(
+    before: tf.Tensor, change: tf.Tensor, level: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    a, b = _ends(before, change, level)
+    return _unit_and_whole(_power_mean(_corners(a)), _power_mean(_corners(b)))
+
+
+@fused
+def _routes_between(
+    before: tf.Tensor, change: tf.Tensor, level: tf.Tensor, unit: tf.Tensor, whole: tf.Tensor
+) -> tf.Tensor:
+    return _routes_of_values(*_ends(before, change, level), unit, whole)
+
+
+def _unit_and_whole(y_a: tf.Tensor, y_b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Of each window, what its values are measured in, to be divided by, and 1 / q(y_a, y_b)."""
-    y_a, y_b = _power_mean(_corners(before)), _power_mean(_corners(after))
     unit = tf.math.reciprocal_no_nan(tf.maximum(y_a, y_b))
     whole = _times_sums_of_powers(unit * y_a, unit * y_b)
     return unit, _SCALE * tf.math.reciprocal_no_nan(whole)
 
 
-@fused
-def _routes_of_windows(
-    before: tf.Tensor, after: tf.Tensor, unit: tf.Tensor, whole: tf.Tensor
-) -> tf.Tensor:
-    shape, windows = tf.shape(before), tf.shape(unit)
+def _routes_of_values(a: tf.Tensor, b: tf.Tensor, unit: tf.Tensor, whole: tf.Tensor) -> tf.Tensor:
+    shape, windows = tf.shape(a), tf.shape(unit)
     rows, columns = 2 * windows[1], 2 * windows[2]
     square = [windows[0], windows[1], 2, windows[2], 2, windows[3]]
-    a, b = (tf.reshape(x[:, :rows, :columns], square) for x in (before, after))
+    a, b = (tf.reshape(x[:, :rows, :columns], square) for x in (a, b))
     unit, whole = (x[:, :, None, :, None] for x in (unit, whole))
     routes = whole * _times_sums_of_powers(unit * a, unit * b)
     routes = tf.reshape(routes, [windows[0], rows, columns, windows[3]])
@@ -170,44 +206,56 @@ class Pooling(NamedChoice):
         if self is Pooling.L2:
             return tf.sqrt(_mean(tf.square(x)) + _L2_FLOOR)
         if self is Pooling.SMOOTH_MAX:
-            return _smooth_maximum(x + tf.cast(level, x.dtype)) - tf.cast(_SCALE * level, x.dtype)
+            return _smooth_maximum(x, tf.cast(level, x.dtype)) - tf.cast(_SCALE * level, x.dtype)
         return _mean(x)
 
-    def routes_of(self, x: tf.Tensor, level: float = 0.0) -> tf.Tensor:
-        """The derivative of each output with respect to its window, times 4.
+    def linearize(self, x: tf.Tensor, level: float = 0.0) -> tuple[tf.Tensor, tf.Tensor]:
+        """`value_of`, and the derivative of each output with respect to its window, times 4.
 
-        Shape of `x`, or a scalar 1 for average pooling.
+        The latter of the shape of `x`, or a scalar 1 for average pooling.
         """
-        if self is Pooling.MAX:
-            return 4.0 * _first_maximum(x)
-        if self is Pooling.L2:
-            return tf.math.divide_no_nan(x, _upsample(self.value_of(x), tf.shape(x)))
         if self is Pooling.SMOOTH_MAX:
-            raised = x + tf.cast(level, x.dtype)
-            return _smooth_routes(raised, raised)
-        return tf.ones([], x.dtype)
+            value, routes = _smooth_linearized(x, tf.cast(level, x.dtype))
+            return value - tf.cast(_SCALE * level, x.dtype), routes
+        value = self.value_of(x)
+        if self is Pooling.MAX:
+            return value, 4.0 * _first_maximum(x)
+        if self is Pooling.L2:
+            return value, tf.math.divide_no_nan(x, _upsample(value, tf.shape(x)))
+        return value, tf.ones([], x.dtype)
 
     def secant_of(
-        self, before: tf.Tensor, after: tf.Tensor, change: tf.Tensor, level: float = 0.0
+        self,
+        before: tf.Tensor,
+        change: tf.Tensor,
+        level: float = 0.0,
+        after: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """How pooled values change, and routes that take `change` = after - before there.
+        """How pooled values change with `change`, and routes that take it there.
 
-        `change` is exact where the difference has lost digits, and nothing cancels. Max pooling has
-        no such routes that do not jump: for it the difference is a plain one, and the routes are
-        the mean of those at both ends.
+        `change` is exact where the difference of values has lost digits, and nothing cancels. Max
+        pooling has no such routes that do not jump: for it the difference is a plain one, and the
+        routes are the mean of those at both ends.
+
+        Parameters
+        ----------
+        before, change : of the shape (B, H, W, C)
+        level : see `value_of`
+        after : the values afterwards to the last digit, which max pooling compares; by default
+            before + change, and not below 0
         """
-        if self is Pooling.MAX:
-            difference = self.value_of(after) - self.value_of(before)
-            return difference, (self.routes_of(before) + self.routes_of(after)) / 2
-        if self is Pooling.L2:
-            total = self.value_of(after) + self.value_of(before)
-            routes = tf.math.divide_no_nan(before + after, _upsample(total, tf.shape(before)))
-            return pool_jvp(routes, change), routes
         if self is Pooling.SMOOTH_MAX:
-            raised = tf.cast(level, before.dtype)
-            routes = _smooth_routes(before + raised, after + raised)
+            routes = _smooth_secant(before, change, tf.cast(level, before.dtype))
             return pool_jvp(routes, change), routes
-        return _mean(change), self.routes_of(before)
+        if self is Pooling.AVERAGE:
+            return _mean(change), tf.ones([], change.dtype)
+        if after is None:
+            after = tf.nn.relu(before + change)
+        (first, begin), (last, end) = self.linearize(before), self.linearize(after)
+        if self is Pooling.MAX:
+            return last - first, (begin + end) / 2
+        routes = tf.math.divide_no_nan(before + after, _upsample(last + first, tf.shape(before)))
+        return pool_jvp(routes, change), routes
 
 
 def pool_jvp(routes: tf.Tensor, tangent: tf.Tensor) -> tf.Tensor:

@@ -121,6 +121,9 @@ def one(settings: list[str], out: Path) -> None:
     """Run with these settings in this process, watched; write the seconds of the parts."""
     import psutil
 
+    from decouple.execution import quiet_tensorflow
+
+    quiet_tensorflow()  # as a run does, before anything is watched
     watch = Watch()
     for place, functions in WATCHED.items():
         module, _, name = place.partition(":")

@@ -251,10 +251,11 @@ class Pooling(NamedChoice):
             return _mean(change), tf.ones([], change.dtype)
         if after is None:
             after = tf.nn.relu(before + change)
-        (first, begin), (last, end) = self.linearize(before), self.linearize(after)
         if self is Pooling.MAX:
+            (first, begin), (last, end) = self.linearize(before), self.linearize(after)
             return last - first, (begin + end) / 2
-        routes = tf.math.divide_no_nan(before + after, _upsample(last + first, tf.shape(before)))
+        total = self.value_of(after) + self.value_of(before)
+        routes = tf.math.divide_no_nan(before + after, _upsample(total, tf.shape(before)))
         return pool_jvp(routes, change), routes
 
 

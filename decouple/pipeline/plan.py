@@ -7,6 +7,7 @@ import numpy as np
 from decouple.features.features import jacobian_limit
 from decouple.flow_kinds import FLOWS
 from decouple.flows import Lift
+from decouple.flows.anderson import Anderson
 from decouple.flows.symmetric import Symmetric
 from decouple.memory import available_bytes, gib, peak_memory_bytes, resident_bytes
 from decouple.networks.network import Size
@@ -67,8 +68,8 @@ def estimated_peak_bytes(inputs: Inputs) -> int:
         needed += 3 * _DOUBLE * features**2
         if isinstance(inputs.flow, Lift) and isinstance(inputs.flow.stepper, Symmetric):
             needed = max(needed, (arrays * activations + _BEING_MADE * widest) * _DOUBLE)
-            # Kernels, those of the way back, and Anderson acceleration's iterates and residuals.
-            needed += 2 * _DOUBLE * (weights + Symmetric.memory * 3 * pixels)
+            # Kernels, and those of the way back.
+            needed += 2 * _DOUBLE * weights + Anderson.bytes_of(3 * pixels, Symmetric.memory)
     now = resident_bytes() or _RESIDENT
     return int(max(now + needed, peak_memory_bytes() or 0))
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from decouple import images
+from decouple.errors import ImageError
 from decouple.features import ChannelMeans
 from decouple.networks import vgg19
 from decouple.pipeline.texture_makers import _with_detail, scales_of
@@ -150,13 +151,25 @@ def test_means_are_matched_from_coarse_to_fine_and_to_a_tolerance(tmp_path) -> N
         ("match", (256, 300), (120, 256), [1.0]),  # a quarter of it would tell of nothing
         ("match", (120, 300), (256, 256), [1.0]),
         ("gram", (256, 300), (256, 256), [1.0]),
+        ("gram", (512, 600), (512, 512), [2**-2, 2**-1.5, 0.5, 2**-0.5, 1.0]),
+        ("gram", (512, 600), (64, 90), [2**-0.5, 1.0]),  # the layers see 40 px at least
+        ("gram", (512, 600), (32, 32), [1.0]),  # it is refused for itself
         ("nested", (512, 512), (512, 512), [1.0]),
     ],
 )
-def test_means_are_matched_from_coarse_to_fine_by_themselves(method, size, source, scales) -> None:
+def test_textures_go_from_coarse_to_fine_by_themselves(method, size, source, scales) -> None:
+    def check_size(height: int, width: int) -> None:
+        if min(height, width) < 40:
+            raise ImageError("too small")
+
     config = SimpleNamespace(synthesize=SimpleNamespace(method=method, scales="auto"))
-    inputs = SimpleNamespace(config=config, size=size, source=np.zeros((*source, 3)))
-    assert scales_of(inputs) == scales
+    inputs = SimpleNamespace(
+        config=config,
+        size=size,
+        source=np.zeros((*source, 3)),
+        extractor=SimpleNamespace(check_size=check_size),
+    )
+    assert scales_of(inputs) == pytest.approx(scales)
 
 
 def test_a_larger_image_begins_with_as_much_detail_as_its_source_has() -> None:

@@ -28,6 +28,7 @@ from decouple.pipeline.forecast import Forecast, Untold, of_objective, of_walks
 from decouple.pipeline.inputs import Inputs
 from decouple.pipeline.kept import IMAGE, RESULTS
 from decouple.pipeline.running import Run
+from decouple.pipeline.scales import Enlarge, Step, coarse_to_fine
 from decouple.record.compounds import Record, Several, Table
 from decouple.record.forms import Array, Plain
 from decouple.stages import (
@@ -98,7 +99,21 @@ def scales_of(inputs: Inputs) -> list[float]:
     if method == MATCH:  # the source is made smaller with it
         side = min(*inputs.size, *inputs.source.shape[:2])
         return MATCHED.scales(MATCHED.number(asked, side))
-    return STYLE.scales(STYLE.number(asked, min(inputs.size)))
+    scales = STYLE.scales(STYLE.number(asked, min(inputs.size)))
+    if asked != "auto":
+        return scales
+    # The source is made smaller with the image, and may be much smaller than it.
+    seen = [scale for scale in scales if _visible(inputs, scaled(inputs.source.shape, scale))]
+    return seen or [1.0]
+
+
+def _visible(inputs: Inputs, size: tuple[int, int]) -> bool:
+    """Whether all layers can see an image of that size."""
+    try:
+        inputs.extractor.check_size(*size)
+    except ImageError:
+        return False
+    return True
 
 
 def check_values(inputs: Inputs) -> None:
@@ -138,25 +153,13 @@ def forecast(inputs: Inputs) -> Forecast | Untold:
 # From coarse to fine: descents of a statistic's distance, and means matched.
 
 
-def _finer(
-    inputs: Inputs,
-    seed: int,
-    stage: str,
-    step: Callable[[np.ndarray, float, str], np.ndarray],
-    enlarge: Callable[[np.ndarray, float], np.ndarray],
-) -> np.ndarray:
-    """What `step` makes of an image at every scale, the first time of noise.
+def _from_noise(inputs: Inputs, seed: int, enlarge: Enlarge, step: Step, last: str) -> np.ndarray:
+    """From noise through all sizes; see `coarse_to_fine`."""
 
-    `step` is given the image, the scale and a name, `stage` for the last of them; `enlarge` the
-    image as it was at the scale before, and the scale.
-    """
-    sizes = scales_of(inputs)
-    image = start(inputs, seed, scaled(inputs.size, sizes[0]))
-    for number, scale in enumerate(sizes, start=1):
-        if number > 1:
-            image = enlarge(image, scale)
-        image = step(image, scale, stage if number == len(sizes) else f"scale_{number}")
-    return image
+    def begin(scale: float) -> np.ndarray:
+        return start(inputs, seed, scaled(inputs.size, scale))
+
+    return coarse_to_fine(scales_of(inputs), begin, enlarge, step, last)
 
 
 def _descended(run: Run) -> Maker:
@@ -176,10 +179,10 @@ def _descended(run: Run) -> Maker:
                 one.recorder.add_stages(done.trace)
                 return done.image
 
-            image = _finer(
-                *(inputs, seed, "synthesize", step),
-                lambda image, scale: _resized(image, scaled(inputs.size, scale)),
-            )
+            def enlarge(image: np.ndarray, scale: float) -> np.ndarray:
+                return _resized(image, scaled(inputs.size, scale))
+
+            image = _from_noise(inputs, seed, enlarge, step, "synthesize")
             one.save("result", image)
         if not np.isfinite(image).all():
             raise StageError(f"{name} became infinite or undefined: try another optimizer", None)
@@ -223,7 +226,7 @@ def _matched(run: Run) -> Maker:
                 noise = start(inputs, seed, scaled(inputs.size, scale))
                 return _with_detail(_at(inputs.source, scale), image, noise)
 
-            image = _finer(inputs, seed, MATCH, step, enlarge)
+            image = _from_noise(inputs, seed, enlarge, step, MATCH)
             one.save("result", image)
         return _moved(name, image, one)
 

@@ -9,27 +9,11 @@ from functools import cache, lru_cache
 from typing import Any
 
 import tensorflow as tf
-from threadpoolctl import ThreadpoolController
 
+from decouple.blas import undisturbed
 from decouple.errors import ConfigError
 
 _DEVICE = ContextVar("_DEVICE", default="auto")
-
-
-@cache
-def _pools() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Keep NumPy's and SciPy's linear algebra to one thread within the block.
-
-    Small products between two passes gain nothing from more, and OpenBLAS's threads go on spinning
-    for a while after each, on the cores on which TensorFlow computes by then.
-    """
-    with _pools().limit(limits=1, user_api="blas"):
-        yield
 
 
 @contextmanager

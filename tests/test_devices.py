@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from threadpoolctl import threadpool_info
 
-from decouple.devices import described, placed, side_by_side, undisturbed
+from decouple.blas import undisturbed
+from decouple.devices import described, placed, side_by_side
 from decouple.errors import ConfigError
 from decouple.run import main
 

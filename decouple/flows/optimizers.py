@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.optimize import Bounds, minimize
 
+from decouple.blas import undisturbed
 from decouple.errors import ConfigError, NamedChoice, unknown_name
 from decouple.images import rms
 from decouple.keras_settings import keras_as_needed
@@ -322,21 +323,19 @@ class _LbfgsDescent:
         upper = np.inf if options.upper is None else options.upper
         # The stop rules decide, not SciPy's tolerances and limits.
         endless = {"ftol": 0.0, "gtol": 0.0, "maxiter": 10**9}
+        # SciPy ends when it has made more than this many.
+        most = 10**9 if options.evaluations is None else options.evaluations - 1
         try:
-            result = minimize(
-                flat,
-                image.ravel(),
-                jac=True,
-                method="L-BFGS-B",
-                bounds=Bounds(lower, upper) if options.bounded else None,
-                callback=after,
-                options={
-                    "maxcor": options.memory,
-                    # SciPy ends when it has made more than this many.
-                    "maxfun": 10**9 if options.evaluations is None else options.evaluations - 1,
-                    **endless,
-                },
-            )
+            with undisturbed():
+                result = minimize(
+                    flat,
+                    image.ravel(),
+                    jac=True,
+                    method="L-BFGS-B",
+                    bounds=Bounds(lower, upper) if options.bounded else None,
+                    callback=after,
+                    options={"maxcor": options.memory, "maxfun": most, **endless},
+                )
         except FloatingPointError:
             callback(np.nan, image)
             return True, image, np.nan

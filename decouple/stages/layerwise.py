@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from decouple.devices import undisturbed
+from decouple.blas import undisturbed
 from decouple.errors import DecoupleError, ImageError
 from decouple.features.features import Features
 from decouple.flows.motion import Flow, Motion, Moved, Way

@@ -1,10 +1,12 @@
-"""Textures out of noise with ImageNet's filters: nine sources, by Gram matrices and by means.
+"""Textures out of noise with ImageNet's filters, nine sources: by Gram matrices and by means.
 
     DECOUPLE_IMAGENET_VGG16=FILE python experiments/textures.py [pixels a side] [--runs FOLDER]
-    DECOUPLE_IMAGENET_VGG16=FILE python experiments/textures.py --ways Gram    # no page yet
+    DECOUPLE_IMAGENET_VGG16=FILE python experiments/textures.py --pages textures_average
+    DECOUPLE_IMAGENET_VGG16=FILE python experiments/textures.py --ways Gram    # runs, no page yet
 
-FILE holds VGG-16's ImageNet convolutions in Keras's layout. Writes `reports/textures.md` and the
-gallery; a run that FOLDER has is not made again.
+FILE holds VGG-16's ImageNet convolutions in Keras's layout. Writes `reports/textures.md`, the same
+with average pooling, where means with covariances are a third way, and a gallery of each; a run
+that FOLDER has is not made again.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from experiments.common import (
     FILTERS,
     REPORTS,
     drawn_wall,
+    imagenet,
     imagenet_network,
     made,
     markdown_table,
@@ -44,7 +47,7 @@ class Way(NamedTuple):
     told: str
 
 
-WAYS = (
+GRAM_AND_MEANS = (
     Way("Gram", ("synthesize.method=gram",), "descent of Gram matrices"),
     Way(
         "means",
@@ -52,8 +55,41 @@ WAYS = (
         "the means of all layers at once, to a thousandth or as near as 200 iterations come",
     ),
 )
-# Textures on a line of the gallery.
-ABREAST = 3
+COVARIANCE = Way(
+    "covariance",
+    ("synthesize.method=mean_covariance",),
+    "descent of means and covariances, each relative to the source's",
+)
+
+
+class Page(NamedTuple):
+    """A page: its file and title, the network's pooling in words and as set, ways, and a remark."""
+
+    name: str
+    title: str
+    pooling: str
+    settings: tuple[str, ...] = ()
+    ways: tuple[Way, ...] = GRAM_AND_MEANS
+    remark: str = ""
+
+
+PAGES = (
+    Page(NAME, "Textures out of noise", "smooth maximum"),
+    Page(
+        f"{NAME}_average",
+        "Textures with average pooling",
+        "average",
+        ("network.pooling=average",),
+        (*GRAM_AND_MEANS, COVARIANCE),
+        """
+At 128 px the Gram matrices of these five layers hold six times as many numbers as the image has
+values: of tissue and galaxies nearly the source itself comes out, and by means something much like
+it. At such sizes this is no texture synthesis any more, but shows how much the statistics hold.
+""",
+    ),
+)
+# Pictures on a line of the gallery, at most.
+ABREAST = 9
 JUDGES = {
     "gram_squared_distance": "Gram, squared",
     "gram_squared_distance_held_out": "Gram, held out",
@@ -106,58 +142,65 @@ def _leaves(size: int) -> np.ndarray:
 
 
 def main() -> int:
-    """Run all, write the report."""
+    """Run all, write the pages."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("size", nargs="?", type=int, default=256, help="of a side, in pixels")
     parser.add_argument("--runs", type=Path, default=Path("runs") / NAME)
-    parser.add_argument("--ways", nargs="+", choices=[way.name for way in WAYS])
+    names = [page.name for page in PAGES]
+    parser.add_argument("--pages", nargs="+", choices=names, default=names)
+    every_way = {way.name: None for page in PAGES for way in page.ways}
+    parser.add_argument("--ways", nargs="+", choices=every_way)
     options = parser.parse_args()
-    network, size = imagenet_network(), options.size
+    for page in PAGES:
+        if page.name in options.pages:
+            ways = [way for way in page.ways if way.name in (options.ways or every_way)]
+            make(page, ways, options.size, options.runs.resolve() / f"{options.size}px")
+    return 0
+
+
+def make(page: Page, ways: list[Way], size: int, runs: Path) -> None:
+    """Run in these ways; where they are all, write the page."""
     rows: dict[str, dict[str, dict[str, float]]] = {}
     pictures: dict[str, dict[str, np.ndarray]] = {}
-    runs = options.runs.resolve() / f"{size}px"
     runs.mkdir(parents=True, exist_ok=True)
+    network = (*imagenet_network(), *page.settings)
     for number, (texture, pixels) in enumerate(sources(size).items()):
         path = runs / f"{number}.png"
         if not path.exists():
             dc.save(pixels, path)
         rows[texture], pictures[texture] = {}, {"source": pixels}
-        for way in WAYS:
-            if way.name not in (options.ways or way.name):
-                continue
+        for way in ways:
             sizes = (f"image.size={size}", f"output.size={size}", f"source={path}")
-            run_dir = runs / f"{number}_{way.name}"
+            run_dir = runs / page.name / f"{number}_{way.name}"
             given = ("+experiment=synthesize", *network, *sizes, *way.settings)
             metrics = made(run_dir, *given, apart=True)
             rows[texture] |= judged(way, metrics)
             pictures[texture][way.name] = dc.load(run_dir / "images" / "result.png").pixels
-    if not options.ways:
-        write(rows, size, metrics["numerics"]["threads"])
-        draw(pictures)
-    return 0
+    if len(ways) == len(page.ways):
+        write(page, rows, size, metrics["numerics"]["threads"])
+        draw(page, pictures)
 
 
 def judged(way: Way, metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """{row: {judge: value}} of a run: its image's, and of the first way the references'."""
+    """{row: {judge: value}} of a run: its image's, and of descents of Gram the references'."""
     rows = {row["method"]: row for row in metrics["judges"]["rows"]}
     kept = {key: rows["seed_0"][key] for key in JUDGES}
     kept |= {"seconds": metrics["seconds"], "memory": metrics["peak_memory_bytes"] / 2**30}
     told = {way.name: kept}
-    if way is WAYS[0]:
+    if way is GRAM_AND_MEANS[0]:
         told |= {name: row for name, row in rows.items() if name not in ("seed_0", "source")}
     return told
 
 
-def write(rows: dict[str, dict[str, dict[str, float]]], size: int, cores: int) -> None:
-    """The page."""
-    names = [way.name for way in WAYS]
-    done = {texture: own for texture, own in rows.items() if all(name in own for name in names)}
-    references = list(dict.fromkeys(n for own in done.values() for n in own if n not in names))
+def write(page: Page, rows: dict[str, dict[str, dict[str, float]]], size: int, cores: int) -> None:
+    """The page's text."""
+    names = [way.name for way in page.ways]
+    references = list(dict.fromkeys(n for own in rows.values() for n in own if n not in names))
     others = [name for name in references if name.startswith("another")]
     plain = [name for name in references if name not in others]
 
     def of(name: str, key: str) -> list[float]:
-        found = [own.get(name, {}).get(key) for own in done.values()]
+        found = [own.get(name, {}).get(key) for own in rows.values()]
         return [value for value in found if value is not None]
 
     def line(title: str, which: list[str]) -> list[str]:
@@ -176,26 +219,29 @@ def write(rows: dict[str, dict[str, dict[str, float]]], size: int, cores: int) -
         [texture, *(f"{own[name]['gram_squared_distance']:.2g}" for name in names)]
         + [f"{own[name]['means_distance']:.2g}" for name in names]
         + [f"{own[name]['seconds']:.0f}" for name in names]
-        for texture, own in done.items()
+        for texture, own in rows.items()
     ]
     columns = ["", *JUDGES.values(), "seconds", "GiB"]
     heads = [f"{name}{what}" for what in (": Gram", ": means", ": seconds") for name in names]
-    told = "\n".join(f"- *{way.name}*, `{' '.join(way.settings)}`: {way.told}" for way in WAYS)
-    text = f"""# Textures out of noise
+    told = "\n".join(f"- *{way.name}*, `{' '.join(way.settings)}`: {way.told}" for way in page.ways)
+    command = f"{FILTERS}=FILE python experiments/{NAME}.py {size}"
+    command += "" if page is PAGES[0] else f" --pages {page.name}"
+    network = " ".join((imagenet().by_hand, *page.settings))
+    text = f"""# {page.title}
 
-Made by `{FILTERS}=FILE python experiments/{NAME}.py {size}`. Network: VGG-16 with the filters that
-were trained on ImageNet, unbiased softplus, smooth maximum pooling; the first convolution of each
+Made by `{command}`. Network: VGG-16 with the filters that
+were trained on ImageNet, unbiased softplus, {page.pooling} pooling; the first convolution of each
 of five blocks, and held out the second. From noise with the source's colours, seed 0, {size} px, by
 
 {told}
 
-as `python -m decouple.run +experiment=synthesize source=TEXTURE network=vgg16 network.weights=FILE
+as `python -m decouple.run +experiment=synthesize source=TEXTURE {network}
 image.size={size} output.size={size}` makes them. Means go from coarse to fine, so that large shapes
 are much like the source's.
 
-![Sources, and the textures made of them]({NAME}.png)
-
-Medians over {len(done)} textures. *Gram, squared* is ‖G − A‖² / ‖A‖² and *means*
+![Sources, and the textures made of them]({page.name}.png)
+{page.remark}
+Medians over {len(rows)} textures. *Gram, squared* is ‖G − A‖² / ‖A‖² and *means*
 ‖m − m₀‖ / ‖m₀‖, of statistics per position, mean over the layers with equal weights, measured by
 the network that made the texture; *held out* the same of layers that nobody optimized. Seconds are
 those of the run on {cores} core{"s" if cores > 1 else ""} of its own; GiB the most memory that it
@@ -205,13 +251,14 @@ held. The left half of a source against its right half is how near two pieces of
 Each texture: squared Gram distance, distance of the means, both of the layers used, and seconds:
 
 {markdown_table(["texture", *heads], each)}"""
-    (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")
+    (REPORTS / f"{page.name}.md").write_text(text, encoding="utf-8")
 
 
-def draw(pictures: dict[str, dict[str, np.ndarray]]) -> None:
-    """The gallery: three textures a line, of each its source and what was made of it."""
-    columns = ["source", *(way.name for way in WAYS)]
-    across, down = ABREAST * len(columns), -(-len(pictures) // ABREAST)
+def draw(page: Page, pictures: dict[str, dict[str, np.ndarray]]) -> None:
+    """The gallery: several textures a line, of each its source and what was made of it."""
+    columns = ["source", *(way.name for way in page.ways)]
+    abreast = ABREAST // len(columns)
+    across, down = abreast * len(columns), -(-len(pictures) // abreast)
     figure, axes = plt.subplots(down, across, figsize=(1.3 * across, 1.45 * down), squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
@@ -220,10 +267,11 @@ def draw(pictures: dict[str, dict[str, np.ndarray]]) -> None:
         for name in columns:
             axis = next(places)
             axis.imshow(np.clip(shown[name], 0, 1), interpolation="none")
-            axis.set_title(texture if name == "source" else name, fontsize=7, pad=2)
+            title = texture.partition(" (")[0] if name == "source" else name
+            axis.set_title(title, fontsize=7, pad=2)
     figure.subplots_adjust(0.005, 0.005, 0.995, 0.95, 0.03, 0.12)
-    figure.savefig(REPORTS / f"{NAME}.png", dpi=160)
-    slim(REPORTS / f"{NAME}.png")
+    figure.savefig(REPORTS / f"{page.name}.png", dpi=160)
+    slim(REPORTS / f"{page.name}.png")
     plt.close(figure)
 
 

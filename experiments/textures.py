@@ -4,9 +4,9 @@
     DECOUPLE_IMAGENET_VGG16=FILE python experiments/textures.py --pages textures_average
     DECOUPLE_IMAGENET_VGG16=FILE python experiments/textures.py --ways Gram    # runs, no page yet
 
-FILE holds VGG-16's ImageNet convolutions in Keras's layout. Writes `reports/textures.md`, the same
-with average pooling, where means with covariances are a third way, and a gallery of each; a run
-that FOLDER has is not made again.
+FILE holds VGG-16's ImageNet convolutions in Keras's layout. Writes `reports/textures.md`, at 256 px
+if no size is given, the same with average pooling at 128 px, where means with covariances are a
+third way, and a gallery of each; a run that FOLDER has is not made again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from experiments.common import (
     REPORTS,
     drawn_wall,
     imagenet,
-    imagenet_network,
     made,
     markdown_table,
     slim,
@@ -63,13 +62,18 @@ COVARIANCE = Way(
 
 
 class Page(NamedTuple):
-    """A page: its file and title, the network's pooling in words and as set, ways, and a remark."""
+    """A page: its file and title, the network's pooling in words and as set, and the ways.
+
+    size : of a side, in pixels, at which it stands in reports/
+    remark : on what is seen at that size
+    """
 
     name: str
     title: str
     pooling: str
     settings: tuple[str, ...] = ()
     ways: tuple[Way, ...] = GRAM_AND_MEANS
+    size: int = 256
     remark: str = ""
 
 
@@ -81,6 +85,7 @@ PAGES = (
         "average",
         ("network.pooling=average",),
         (*GRAM_AND_MEANS, COVARIANCE),
+        128,
         """
 At 128 px the Gram matrices of these five layers hold six times as many numbers as the image has
 values: of tissue and galaxies nearly the source itself comes out, and by means something much like
@@ -144,7 +149,7 @@ def _leaves(size: int) -> np.ndarray:
 def main() -> int:
     """Run all, write the pages."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("size", nargs="?", type=int, default=256, help="of a side, in pixels")
+    parser.add_argument("size", nargs="?", type=int, help="of a side, in pixels; else each page's")
     parser.add_argument("--runs", type=Path, default=Path("runs") / NAME)
     names = [page.name for page in PAGES]
     parser.add_argument("--pages", nargs="+", choices=names, default=names)
@@ -154,7 +159,8 @@ def main() -> int:
     for page in PAGES:
         if page.name in options.pages:
             ways = [way for way in page.ways if way.name in (options.ways or every_way)]
-            make(page, ways, options.size, options.runs.resolve() / f"{options.size}px")
+            size = options.size or page.size
+            make(page, ways, size, options.runs.resolve() / f"{size}px")
     return 0
 
 
@@ -163,7 +169,7 @@ def make(page: Page, ways: list[Way], size: int, runs: Path) -> None:
     rows: dict[str, dict[str, dict[str, float]]] = {}
     pictures: dict[str, dict[str, np.ndarray]] = {}
     runs.mkdir(parents=True, exist_ok=True)
-    network = (*imagenet_network(), *page.settings)
+    network = (*imagenet().settings, *page.settings)
     for number, (texture, pixels) in enumerate(sources(size).items()):
         path = runs / f"{number}.png"
         if not path.exists():
@@ -240,7 +246,7 @@ image.size={size} output.size={size}` makes them. Means go from coarse to fine, 
 are much like the source's.
 
 ![Sources, and the textures made of them]({page.name}.png)
-{page.remark}
+{page.remark if size == page.size else ""}
 Medians over {len(rows)} textures. *Gram, squared* is ‖G − A‖² / ‖A‖² and *means*
 ‖m − m₀‖ / ‖m₀‖, of statistics per position, mean over the layers with equal weights, measured by
 the network that made the texture; *held out* the same of layers that nobody optimized. Seconds are

@@ -21,9 +21,9 @@ class Anderson:
     """
 
     def __init__(self, size: int, memory: int) -> None:
-        rng = np.random.default_rng(0)
-        self._rows = -(-size // _SKETCHED)
-        self._signs = rng.choice(np.array([-1, 1], np.int8), size if self._rows > 1 else 0)
+        self._signs: np.ndarray | None = None
+        if size > _SKETCHED:
+            self._signs = np.random.default_rng(0).choice(np.array([-1, 1], np.int8), size)
         self._changes = np.empty((memory, min(size, _SKETCHED)))
         # In float32 they would cost self-transfers with ImageNet's filters 1 to 12 dB.
         self._moves = np.empty((memory, size))
@@ -65,8 +65,10 @@ class Anderson:
         return u + g - weights @ self._moves[:used]
 
     def _sketched(self, g: np.ndarray) -> np.ndarray:
-        if self._rows == 1:
+        """Sums of its numbers with random signs; itself where it is short."""
+        if self._signs is None:
             return g
-        signed = np.zeros(self._rows * _SKETCHED)
+        rows = -(-len(g) // _SKETCHED)
+        signed = np.zeros(rows * _SKETCHED)
         np.multiply(g, self._signs, out=signed[: len(g)])
-        return np.asarray(signed.reshape(self._rows, _SKETCHED).sum(axis=0))
+        return np.asarray(signed.reshape(rows, _SKETCHED).sum(axis=0))

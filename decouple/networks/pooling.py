@@ -50,10 +50,30 @@ def _upsample(x: tf.Tensor, input_shape: tf.Tensor) -> tf.Tensor:
     return 4.0 * _mean_adjoint(x, input_shape)
 
 
+def _maximum_routes(x: tf.Tensor) -> tf.Tensor:
+    """4 at the first maximum of each window (row by row), 0 elsewhere; same shape as `x`."""
+    return _routes_to(_first_maximum(x), x)
+
+
+@fused
 def _first_maximum(x: tf.Tensor) -> tf.Tensor:
-    """1 at the first maximum of each window (row by row), 0 elsewhere; same shape as `x`."""
-    first = tf.argmax(tf.stack(_corners(x), axis=-1), axis=-1)
-    return _windows([tf.cast(first == i, x.dtype) for i in range(4)], x)
+    """Which of a window's four values that is, 0 to 3."""
+    largest, *others = _corners(x)
+    first = tf.zeros_like(largest)
+    for place, other in enumerate(others, 1):
+        larger = other > largest
+        first = tf.where(larger, tf.constant(place, x.dtype), first)
+        largest = tf.where(larger, other, largest)
+    return first
+
+
+@fused
+def _routes_to(places: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    windows = tf.shape(places)
+    own = tf.reshape(tf.range(4, dtype=places.dtype), [1, 1, 2, 1, 2, 1])
+    chosen = tf.cast(places[:, :, None, :, None] == own, places.dtype)
+    routes = tf.reshape(4 * chosen, [windows[0], 2 * windows[1], 2 * windows[2], windows[3]])
+    return _with_dropped(routes, tf.shape(like))
 
 
 def _corners(x: tf.Tensor) -> list[tf.Tensor]:
@@ -61,15 +81,6 @@ def _corners(x: tf.Tensor) -> list[tf.Tensor]:
     shape = tf.shape(x)
     rows, columns = shape[1] // 2 * 2, shape[2] // 2 * 2
     return [x[:, i:rows:2, j:columns:2] for i in (0, 1) for j in (0, 1)]
-
-
-def _windows(corners: list[tf.Tensor], like: tf.Tensor) -> tf.Tensor:
-    """The inverse of `_corners`, with zeros in a dropped odd row or column; shape of `like`."""
-    shape, own = tf.shape(like), tf.shape(corners[0])
-    square = tf.reshape(tf.stack(corners, axis=3), [own[0], own[1], own[2], 2, 2, own[3]])
-    rows, columns = 2 * own[1], 2 * own[2]
-    windows = tf.reshape(tf.transpose(square, [0, 1, 3, 2, 4, 5]), [own[0], rows, columns, own[3]])
-    return _with_dropped(windows, shape)
 
 
 def _with_dropped(x: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
@@ -219,7 +230,7 @@ class Pooling(NamedChoice):
             return value - tf.cast(_SCALE * level, x.dtype), routes
         value = self.value_of(x)
         if self is Pooling.MAX:
-            return value, 4.0 * _first_maximum(x)
+            return value, _maximum_routes(x)
         if self is Pooling.L2:
             return value, tf.math.divide_no_nan(x, _upsample(value, tf.shape(x)))
         return value, tf.ones([], x.dtype)

@@ -12,13 +12,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from decouple.errors import ConfigError
 from decouple.networks.activations import Activation, Kept
 from decouple.networks.architecture import Architecture, Conv, Pool
-from decouple.networks.convolution import convolved, convolved_scaled, side_by_side_to_batch
+from decouple.networks.convolution import Filters, convolved_scaled, side_by_side_to_batch
 from decouple.networks.network import Network, Size
 from decouple.networks.padding import Padding
 from decouple.networks.parameters import Weights
@@ -81,14 +80,8 @@ class Chain(Network):
         self._widths = {name: width * weights.widths[name] for name in names}
         self._levels = {name: LEVEL * weights.widths[name] for name in names}
         self._offset = tf.constant(weights.offset, dtype)
-        self._kernels = {n: tf.constant(weights.kernels[n], dtype) for n in names}
+        self._filters = {n: Filters(weights.kernels[n], dtype) for n in names}
         self._biases = {n: tf.constant(weights.biases[n], dtype) for n in names}
-        # The adjoint of a 3×3 convolution with zero padding is the convolution with the kernel
-        # turned by 180° and its channels exchanged.
-        self._adjoints = {
-            n: tf.constant(np.ascontiguousarray(k[::-1, ::-1].transpose(0, 1, 3, 2)), dtype)
-            for n, k in ((n, weights.kernels[n]) for n in names)
-        }
 
     @property
     def name(self) -> str:
@@ -133,15 +126,16 @@ class Chain(Network):
 
     def size_at(self, pixels: int) -> Size:
         """See `Network.size_at`."""
-        positions, activations, widest, weights = float(pixels), 0.0, 0.0, 0
+        positions, activations, widest, weights, derived = float(pixels), 0.0, 0.0, 0, 0
         for layer in self.layers:
             if isinstance(layer, Conv):
                 activations += layer.filters * positions
                 widest = max(widest, layer.filters * positions)
                 weights += self.weights.kernels[layer.name].size
+                derived += self._filters[layer.name].derived
             else:
                 positions /= 4
-        return Size(activations, widest, weights, self.activation.kept)
+        return Size(activations, widest, weights, self.activation.kept, derived)
 
     def resolve_layers(self, layers: int | str | Sequence[str]) -> tuple[str, ...]:
         """See `Architecture.resolve_layers`."""
@@ -217,7 +211,7 @@ class Chain(Network):
         return self._precisions[dtype].until(self.last)
 
     def _convolved(self, x: tf.Tensor, layer: str) -> tf.Tensor:
-        return self.padding.convolved(x, partial(convolved, kernel=self._kernels[layer]))
+        return self.padding.convolved(x, self._filters[layer].convolved)
 
     def _forward(
         self, images: tf.Tensor, taps: Sequence[str], store: bool
@@ -322,13 +316,13 @@ class Chain(Network):
 
         And zero in all others, which are not computed with.
         """
-        adjoint = self._adjoints[self.last]
-        filters = tf.gather(adjoint, channels, axis=2)
+        turned = self._filters[self.last].turned
+        filters = tf.gather(turned, channels, axis=2)
         slopes = tf.gather(point.slopes[-1], channels, axis=3)
         g = self.padding.adjoint(
             slopes, lambda x: tf.nn.depthwise_conv2d(x, filters, [1, 1, 1, 1], "SAME")
         )
-        g = value * side_by_side_to_batch(g, adjoint.shape[3])
+        g = value * side_by_side_to_batch(g, turned.shape[3])
         before = Linearization(point.slopes[:-1], point.routes)
         return self._pulled(self.layers[:-1], before, g, {})
 
@@ -343,14 +337,15 @@ class Chain(Network):
         slopes, routes = list(point.slopes), list(point.routes)
         for layer in reversed(layers):
             if isinstance(layer, Conv):
-                own, adjoint = cotangents.get(layer.name), self._adjoints[layer.name]
+                own, filters = cotangents.get(layer.name), self._filters[layer.name]
                 slope = slopes.pop()
-                if g is None and own is not None and tuple(own.shape[1:3]) == (1, 1):
-                    scaled = partial(convolved_scaled, scales=own, kernel=adjoint)
+                alone = g is None and own is not None and tuple(own.shape[1:3]) == (1, 1)
+                if alone and not filters.many:
+                    scaled = partial(convolved_scaled, scales=own, kernel=filters.turned)
                     g = self.padding.adjoint(slope, scaled)
                 else:
                     g = own if g is None else (g if own is None else g + own)
-                    g = self.padding.adjoint(slope * g, partial(convolved, kernel=adjoint))
+                    g = self.padding.adjoint(slope * g, filters.adjoint)
             else:
                 batch = tf.shape(g)[:1]
                 size = tf.shape(slopes[-1])[1:]

@@ -27,10 +27,15 @@ def fused(formula: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def on_cpu() -> bool:
+    """Whether this machine has no GPU that TensorFlow can use."""
+    return not tf.config.list_physical_devices("GPU")
+
+
 @cache
 def _compiles() -> bool:
     with tf.init_scope():  # also while a program is traced
-        if tf.config.list_physical_devices("GPU"):
+        if not on_cpu():
             return False
         try:
             tf.function(tf.exp, jit_compile=True)(tf.zeros(1))

@@ -19,12 +19,14 @@ class Size(NamedTuple):
     widest : of the largest one
     weights : of the network
     kept : for each activation, at an image, for what depends linearly on it and for secants
+    derived : made of the weights when they are first used
     """
 
     activations: float
     widest: float
     weights: int
     kept: int = 2
+    derived: int = 0
 
 
 class Network(ABC):

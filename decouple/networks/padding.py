@@ -8,13 +8,10 @@ taken from.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import tensorflow as tf
 
 from decouple.errors import NamedChoice
-
-Convolution = Callable[[tf.Tensor], tf.Tensor]
+from decouple.networks.convolution import Linear
 
 
 class Padding(NamedChoice):
@@ -34,13 +31,13 @@ class Padding(NamedChoice):
         """Positions that a side must have."""
         return 2 if self is Padding.REFLECT else 1
 
-    def convolved(self, x: tf.Tensor, convolve: Convolution) -> tf.Tensor:
+    def convolved(self, x: tf.Tensor, convolve: Linear) -> tf.Tensor:
         """Convolve `x` (B, h, w, C), where `convolve` pads with zeros."""
         if self is Padding.ZERO:
             return convolve(x)
         return convolve(self._around(self._around(x, 1), 2))[:, 1:-1, 1:-1]
 
-    def adjoint(self, g: tf.Tensor, convolve: Convolution) -> tf.Tensor:
+    def adjoint(self, g: tf.Tensor, convolve: Linear) -> tf.Tensor:
         """The adjoint of `convolved`, where `convolve` is that of the one with zeros."""
         if self is Padding.ZERO:
             return convolve(g)

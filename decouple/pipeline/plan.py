@@ -55,9 +55,10 @@ def estimated_peak_bytes(inputs: Inputs) -> int:
     size = np.dtype(inputs.extractor.dtype).itemsize
     none = Size(0, 0, 0)
     of_network = none if inputs.network is None else inputs.network.size_at(pixels)
-    activations, widest, weights, kept = of_network
+    activations, widest, weights, kept, derived = of_network
     arrays = kept + _SECANTS
     needed = (arrays if _forms_normal_matrix(inputs) else _ARRAYS_OF_LOSS) * activations * size
+    needed += derived * size
     if _forms_normal_matrix(inputs):
         features, part = inputs.extractor.size, inputs.extractor
         if isinstance(inputs.flow, Lift) and part.share_estimated(pixels) < 1:
@@ -68,8 +69,9 @@ def estimated_peak_bytes(inputs: Inputs) -> int:
         needed += 3 * _DOUBLE * features**2
         if isinstance(inputs.flow, Lift) and isinstance(inputs.flow.stepper, Symmetric):
             needed = max(needed, (arrays * activations + _BEING_MADE * widest) * _DOUBLE)
-            # Kernels, and those of the way back.
-            needed += 2 * _DOUBLE * weights + Anderson.bytes_of(3 * pixels, Symmetric.memory)
+            # Kernels, those of the way back, and what is derived from both.
+            needed += _DOUBLE * (2 * weights + derived)
+            needed += Anderson.bytes_of(3 * pixels, Symmetric.memory)
     now = resident_bytes() or _RESIDENT
     return int(max(now + needed, peak_memory_bytes() or 0))
 

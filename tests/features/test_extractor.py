@@ -305,7 +305,7 @@ class TestDoublePrecision:
         double = extractor(2).in_float64()
         assert extractor(2).masked(masks).in_float64()._programs is double._programs
         assert extractor(2).first(1).in_float64()._programs is double.first(1)._programs
-        assert extractor(2).first(1).in_float64().network._kernels is double.network._kernels
+        assert extractor(2).first(1).in_float64().network._filters is double.network._filters
         assert double._programs is not extractor(2)._programs
 
     def test_it_shares_the_counter(self, chain, image):

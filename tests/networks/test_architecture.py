@@ -99,7 +99,7 @@ def test_chains_stop_where_told_and_share_numbers(chain):
     assert shorter.last == "block1_conv2"
     assert [layer.name for layer in shorter.layers] == ["block1_conv1", "block1_conv2"]
     assert shorter.weights is longer.weights
-    assert shorter._kernels["block1_conv1"] is longer._kernels["block1_conv1"]
+    assert shorter._filters["block1_conv1"] is longer._filters["block1_conv1"]
     assert longer.last == "block3_conv1"
     assert longer.until("block3_conv1") is longer
     image = np.random.default_rng(0).random((1, 8, 10, 3), np.float32)

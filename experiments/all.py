@@ -6,8 +6,8 @@
     python experiments/all.py --at-once 1          # one at a time, on all cores
     python experiments/all.py compare_imagenet     # a long one
 
-Those that take more than twenty minutes each on a core with ImageNet's filters, `LONG` below, are
-made only where they are named.
+Those of textures, and those that take more than twenty minutes each on a core with ImageNet's
+filters, `LONG` below, are made only where they are named.
 
 Two are made at a time, each on half of the cores: that takes less time in all, and each script
 more; times on their pages are then those of fewer cores. What a script prints is shown where it
@@ -43,11 +43,11 @@ NEEDS = dict.fromkeys(
 )
 # Of those that are made only where they are named.
 LONG = (
-    *("compare_imagenet", "cuts", "decoupling_settings", "imagenet", "metamers", "probe"),
-    *("tables", "textures"),
+    *("compare_imagenet", "cuts", "decoupling_settings", "imagenet", "interpolation", "metamers"),
+    *("probe", "tables", "textures"),
 )
-# Of the others those that take a quarter of an hour begin first, so that none is left over.
-FIRST = ("gatys", "thesis", "interpolation")
+# Of the others those that take longest begin first, so that none is left over.
+FIRST = ("gatys", "thesis", "round_trip_convergence", "self_transfer")
 
 
 def _scripts(folder: str) -> tuple[str, ...]:

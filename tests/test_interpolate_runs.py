@@ -125,6 +125,16 @@ def test_fresh_noise_and_grams_stand_beside_the_frames(run_dir: Path, beside: Pa
     assert heights[1] > 1.5 * heights[0]
 
 
+def test_noise_ends_where_it_is_near_enough(beside: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "near"
+    assert main([*BESIDE, "interpolate.beside=[noise]", "stop.loss=0.01", f"run_dir={folder}"]) == 0
+    near, far = ({r["method"]: r for r in read(run)["judges"]["rows"]} for run in (folder, beside))
+    for number in range(3):
+        one, other = near[f"noise_{number}"], far[f"noise_{number}"]
+        assert one["passes"] < 0.7 * other["passes"]
+        assert one["deviation"] > other["deviation"]
+
+
 def test_grams_between_have_the_mean_of_the_gram_matrices(beside: Path) -> None:
     from decouple.gatys import texture
     from decouple.networks import vgg19

@@ -72,7 +72,7 @@ def _begin(inputs: Inputs, share: float, seed: int) -> np.ndarray:
 def _of_noise(run: Run) -> Make:
     """Noise whose features are moved to those of the line, all layers at once."""
     how, rule = descent(run.inputs)
-    flow = Matching(how, StopRules(rule))
+    flow = Matching(how, StopRules(rule), enough=rule.loss)
     line = Line.between(run.source, run.target, run.extractor)
 
     def make(share: float, seed: int, observer: Observer) -> Made:

@@ -89,8 +89,9 @@ both. A step is a loss and its gradient, of *{GATYS}* (Gatys's objective: Gram m
 block{{1..5}}_conv1, content on block4_conv2, total variation) or of the channel *{MEANS}* of those
 five layers. Least of {ROUNDS} rounds, turn about in one process. *Ratio*: to {OURS}'s time, above 1
 where {OURS} is faster; *computing*: the same of the time that threads computed. *Matrix rate*: what
-the convolutions and Gram matrices reach of the rate at which TensorFlow or numpy, whichever is
-faster, multiplies matrices in float32.
+the products of plain convolutions and of Gram matrices, over the time, are of the rate at which
+TensorFlow or numpy, whichever is faster, multiplies matrices in float32; {OURS} takes 4 products in
+place of 9 where there are many channels.
 
 {markdown_table(["step", "pixels", "way", "seconds", "ratio", "computing", "matrix rate"], rows)}
 A texture of {TEXTURE} px from noise, by the Gram matrices of five layers, each relative to the

@@ -50,9 +50,10 @@ def main(size: int = 128) -> None:
 
 Made by `{FILTERS}=FILE python experiments/benchmarks/passes.py {size}`, with {size} px. The first
 two columns of figures are ratios to the bare convolutions of one image through the same layers, in
-the same precision, computed plainly, where passes take Winograd's way from 256 channels on; a row of
-the Jacobian is one of a batch. The last is what the products of plain convolutions, over the time,
-are of the rate at which this machine multiplies matrices in it. Least of {ROUNDS} rounds, turn about in one process.
+the same precision, computed plainly, where passes take Winograd's way from 256 channels on; a row
+of the Jacobian is one of a batch. The last is what the products of plain convolutions, over the
+time, are of the rate at which this machine multiplies matrices in it. Least of {ROUNDS} rounds,
+turn about in one process.
 """
     for name, chain in chains.items():
         rows = []

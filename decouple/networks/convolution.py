@@ -64,8 +64,7 @@ class Filters:
             return partial(convolved, kernel=kernel)
 
         def called(x: tf.Tensor) -> tf.Tensor:
-            known = x.shape[:3].is_fully_defined()
-            if known and not winograd.tiles(x.shape) >= _TILES:
+            if x.shape[:3].is_fully_defined() and winograd.tiles(x.shape) < _TILES:
                 return convolved(x, kernel)
             program = _by_size(way, *kernel.shape[2:], kernel.dtype)
             y = program(x, kernel, self._transformed)
@@ -95,7 +94,8 @@ def _by_size(way: Winograd, channels: int, filters: int, dtype: tf.DType) -> Cal
 
     x = tf.TensorSpec([None, None, None, channels], dtype)
     kernel = tf.TensorSpec([3, 3, channels, filters], dtype)
-    sides = (channels, filters) if way is winograd.convolved else (filters, channels)
+    # The adjoint has those of the layer, which it takes turned.
+    sides = (filters, channels) if way is winograd.adjoint else (channels, filters)
     transformed = [tf.TensorSpec(sides, dtype)] * winograd.POSITIONS
     return tf.function(
         program,

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 # fixed length are meant to pass, a method that runs off is not.
 _FARTHEST = 0.2
 _ROUNDING = 1e-5
-COARSELY = 1e-2
-"""To what part of their length steps are solved that nobody takes back, where it does not matter by
-which of many ways near each other the features at their end are reached."""
 # Blocks along a side of a thumbnail, and the largest difference (RMS) of the same image's.
 _BLOCKS = 4
 _SAME = 1e-3

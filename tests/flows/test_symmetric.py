@@ -344,16 +344,6 @@ class TestOneWay:
         assert again.steps == moved.steps
         assert rms(again.image - moved.image) < 1e-6
 
-    def test_a_poor_factor_does_not_make_a_step_coarse(self, grained, extractor):
-        """Nothing moves by more than an image's range, however far features seem to be."""
-        image = grained(24, 28)
-        motion = dataclasses.replace(
-            held_motion(extractor(2), image), near=self.NEAR, following=1e-3
-        )
-        walk = _Walk(Symmetric(), image, motion, Told(), PathKind.STRAIGHT)
-        assert walk._tolerance(0.1, 0.05) == 0.05 * motion.following
-        assert walk._tolerance(0.1, 1e6) == motion.following
-
     def test_where_features_follow_steps_are_short(self, grained, extractor):
         image = grained(24, 28)
         motion = dataclasses.replace(held_motion(extractor(2), image, share=0.3), near=self.NEAR)

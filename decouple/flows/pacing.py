@@ -10,6 +10,7 @@ their end matter (`OneWay`).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -106,6 +107,8 @@ class Pace:
     longest : that a step may be, in s
     stretched : how many times longer the last step may be, if no other has to follow it
     patience : how many times the stepper's limit of iterations a step may take
+    few, many : of what tells how much a step is bent, below which the next one is longer, and
+        above which it is shorter
     """
 
     exact = True
@@ -114,6 +117,8 @@ class Pace:
     stretched = 1.0
     # One that is found without a look at its bend would pass for one that can be taken back.
     patience = 1
+    few: float = _FEW_UNTOLD
+    many: float = _MANY_UNTOLD
 
     def __init__(self, motion: Motion) -> None:
         self.motion = motion
@@ -145,8 +150,14 @@ class Pace:
             return limit
         return max(limit, math.ceil(math.log(first / last, 1 / _SLOWEST)))
 
-    def look(self, extractor: Features, image: np.ndarray, solved: Solved, factor: Adapted) -> Look:
-        """At a step that was solved from an image, (H, W, 3)."""
+    def look(
+        self,
+        extractor: Features,
+        image: np.ndarray,
+        solved: Solved,
+        factor: Callable[[], Adapted],
+    ) -> Look:
+        """At a step that was solved from an image, (H, W, 3); `factor` gives that of K there."""
         del extractor, image, solved, factor
         return Look()
 
@@ -155,14 +166,14 @@ class Pace:
 
     def lengthened(self, solved: Solved, new: bool) -> float:
         """How many times longer the step behind one may be; `new` as `Factors.new`."""
-        work, few, many = self._work(solved)
-        longer = _LONGER if work <= few else _SHORTER if work > many else 1.0
+        told = self._bent(solved)
+        longer = _LONGER if told <= self.few else _SHORTER if told > self.many else 1.0
         # If not, it is the factor that is poor, however short a step.
         return longer if new else max(longer, 1.0)
 
-    def _work(self, solved: Solved) -> tuple[float, float, float]:
-        """What a step took, and what is little and much of that."""
-        return solved.iterations, _FEW_UNTOLD, _MANY_UNTOLD
+    def _bent(self, solved: Solved) -> float:
+        """What tells how much a step is bent."""
+        return solved.iterations
 
     def factor_cost(self, passes: float) -> float:
         """Of a new factor that takes so many passes."""
@@ -184,6 +195,7 @@ class Measured(Pace):
 
     stretched = _STRETCHED
     patience = _MEASURED_PATIENCE
+    few, many = _FAST, _SLOW
 
     def __init__(self, motion: Motion, shape: tuple[int, ...]) -> None:
         super().__init__(motion)
@@ -205,13 +217,19 @@ class Measured(Pace):
         error = self.allowed / (_GATHERED * np.sqrt(2 * steps))
         return float(min(self.motion.tolerance, error / self.growth.of_errors))
 
-    def look(self, extractor: Features, image: np.ndarray, solved: Solved, factor: Adapted) -> Look:
+    def look(
+        self,
+        extractor: Features,
+        image: np.ndarray,
+        solved: Solved,
+        factor: Callable[[], Adapted],
+    ) -> Look:
         """See `Pace.look`."""
         end = extractor.linearize(solved.image)
         # A factor that is poor here has made the step as much slower.
         rounds = max(1, solved.iterations // _ITERATIONS_A_ROUND)
         change = solved.image - image
-        after = self.growth.after(extractor, end, change, solved.multipliers, factor, rounds)
+        after = self.growth.after(extractor, end, change, solved.multipliers, factor(), rounds)
         return Look(end, after)
 
     def accept(self, solved: Solved, look: Look) -> None:
@@ -226,8 +244,8 @@ class Measured(Pace):
         longer, bend = super().lengthened(solved, new), self.growth.bend
         return min(longer, _LARGEST_BEND / bend) if bend > 0 else longer
 
-    def _work(self, solved: Solved) -> tuple[float, float, float]:
-        return solved.rate, _FAST, _SLOW
+    def _bent(self, solved: Solved) -> float:
+        return solved.rate
 
     def factor_cost(self, passes: float) -> float:
         """See `Pace.factor_cost`: half of it is for the way back."""
@@ -254,6 +272,7 @@ class OneWay(Pace):
 
     exact = False
     stretched = _STRETCHED
+    few, many = _FEW_ONE_WAY, _MANY_ONE_WAY
 
     def __init__(self, motion: Motion, most: int) -> None:
         super().__init__(motion)
@@ -279,9 +298,6 @@ class OneWay(Pace):
         # seems to be would be taken as it was foretold, and lead nowhere.
         share = _COARSELY if self.following is None else self.following
         return max(self.near, share * min(distance, 1.0))
-
-    def _work(self, solved: Solved) -> tuple[float, float, float]:
-        return solved.iterations, _FEW_ONE_WAY, _MANY_ONE_WAY
 
     def factor_cost(self, passes: float) -> float:
         """See `Pace.factor_cost`."""

@@ -162,7 +162,7 @@ class _Walk:
                 # With a new factor the same is tried once more.
                 length = h if aged and self.factors.new else min(h / 2, length)
                 continue
-            look = self.pace.look(self.extractor, self.image, solved, self._factor())
+            look = self.pace.look(self.extractor, self.image, solved, self._factor)
             if look.too_bent and not self.planned and h / 2 >= self.smallest_step:
                 length = h / 2
                 continue

@@ -13,6 +13,7 @@ from decouple.flows import (
     optimizer,
 )
 from decouple.stages import StageError, impose, noise_image, noise_reference, noisify
+from tests.flows.motions import Told
 
 ONE, TWO = "block1_conv1", "block2_conv1"
 
@@ -45,11 +46,6 @@ def flow(scheme, stages=None, **rule):
 def loss_at(motion, features):
     """Σ_j MSE_j."""
     return sum(motion.extractor.mean_square(features - motion.end).values())
-
-
-class Told(list):
-    def __call__(self, fraction, features):
-        self.append((fraction, features))
 
 
 class TestLoss:

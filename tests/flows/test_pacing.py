@@ -1,12 +1,19 @@
 """What becomes of a walk's steps decides how long, how exact and how laborious each may be."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from decouple.flows import Motion
+from decouple.features.extractor import Extractor
+from decouple.flows import Motion, StopReason
 from decouple.flows.growth import Growth
 from decouple.flows.pacing import Look, Measured, OneWay, Pace, Where, pace_of
+from decouple.flows.paths import Straight
 from decouple.flows.step import Solved
+from decouple.flows.symmetric import Symmetric
+from decouple.images import rms
+from tests.flows.motions import Told, held_motion
 
 FEATURES = np.ones(3)
 SHAPE = (4, 5, 3)
@@ -57,7 +64,7 @@ class TestPace:
         assert planned == 120
 
     def test_and_more_still_where_it_is_to_be_solved_far(self):
-        assert Pace(motion()).limit(1, True, 1.0, 1e-9) > 6 * 1
+        assert Pace(motion()).limit(1, True, 1.0, 1e-9) > 6
 
 
 class TestMeasured:
@@ -105,3 +112,60 @@ class TestOneWay:
     def test_chords_stay_near_their_curve(self, following, most, longest):
         pace = OneWay(motion(near=1e-5, following=following), most)
         assert pace.longest == pytest.approx(longest)
+
+
+class TestWalksOneWay:
+    """Motions of which no step is taken back."""
+
+    NEAR = 1e-5
+
+    @pytest.mark.parametrize("picture", ["grained", "pink", "upright"])
+    def test_it_arrives_for_less(self, grained, pink, extractor, monkeypatch, picture):
+        made = {"grained": (grained, 24, 28), "pink": (pink, 24, 28), "upright": (grained, 30, 22)}
+        kind, *size = made[picture]
+        image = kind(*size)
+        net = extractor(2)
+        motion = held_motion(net, image, share=0.3)
+        before = net.passes.count
+        exact = Symmetric().walk(image, motion, Told())
+        passes = net.passes.count - before
+        assert exact.stop_reason is StopReason.REACHED
+        monkeypatch.setattr(Extractor, "in_float64", lambda self: pytest.fail("not needed"))
+        told = Told()
+        moved = Symmetric().walk(image, dataclasses.replace(motion, near=self.NEAR), told)
+        assert moved.stop_reason is StopReason.REACHED
+        assert net.passes.count - before - passes < 0.8 * passes
+        measured = net.measure(moved.image)
+        for now, wanted in zip(
+            *(net.split(f).values() for f in (measured, motion.end)), strict=True
+        ):
+            assert rms(now - wanted) ** 2 < 1e-7 * rms(wanted) ** 2
+        # What is left at one step the next makes up for.
+        for s, features in told[:-1]:
+            assert rms(features - Straight(motion.start, motion.end)(s)) < 1e-2 * rms(motion.end)
+        # No farther from the exact image than steps that are not short differ anyway.
+        assert rms(moved.image - exact.image) < 0.05 * rms(exact.image - image)
+
+    def test_where_features_follow_steps_are_short(self, grained, extractor):
+        image = grained(24, 28)
+        motion = dataclasses.replace(held_motion(extractor(2), image, share=0.3), near=self.NEAR)
+
+        def walked(following, **options):
+            asked = dataclasses.replace(motion, following=following)
+            moved = Symmetric(**options).walk(image, asked, Told())
+            assert moved.stop_reason is StopReason.REACHED
+            return moved
+
+        finest = walked(1e-4)
+        far = {}
+        for following in (1e-2, 1e-3):
+            moved = walked(following)
+            steps = moved.way.steps
+            assert steps[0] == pytest.approx(following / 4)
+            # The last may be stretched, so that none is left over.
+            assert 0.5 < max(steps) / following**0.5 < 1.2
+            far[following] = rms(moved.image - finest.image)
+        assert far[1e-3] < 0.5 * far[1e-2]
+        assert max(walked(1e-4, max_steps=80).way.steps) > 2 * max(finest.way.steps), (
+            "no more of them than half of those that are allowed"
+        )

@@ -21,14 +21,10 @@ from decouple.images import rms
 from decouple.networks.architecture import VGG19
 from decouple.networks.chain import Chain
 from decouple.stages import StageError, impose, noise_reference, noisify
+from tests.flows.motions import Told
 
 ONE, TWO = "block1_conv1", "block2_conv1"
 SCHEMES = {"lbfgs": Lbfgs(), "adam": KerasOptimizer("adam")}
-
-
-class Told(list):
-    def __call__(self, fraction, features):
-        self.append((fraction, features))
 
 
 def flow(scheme=None, projection="channel", **rule):

@@ -9,22 +9,7 @@ from decouple.flows.paths import PathKind, Straight
 from decouple.flows.preconditioner import Factor
 from decouple.flows.symmetric import Symmetric, _Walk
 from decouple.images import rms
-from decouple.stages import noise_image
-
-TOLERANCE = 1e-7
-
-
-def features_of_noise(extractor, image, seed=0):
-    return extractor.measure(noise_image(*image.shape[:2], seed))
-
-
-def held_motion(extractor, image, tolerance=TOLERANCE, share=1.0):
-    """Move the last layer towards the noise's features while the first stays where it is."""
-    start = extractor.measure(image)
-    end = start.copy()
-    last = extractor.sizes[-1]
-    end[-last:] += share * (features_of_noise(extractor, image) - start)[-last:]
-    return Motion(extractor, start, end, tolerance)
+from tests.flows.motions import TOLERANCE, Told, features_of_noise, held_motion
 
 
 def turned(motion, way=None):
@@ -53,11 +38,6 @@ def without_slopes(point):
     linearization, at = point.linearization
     slopes = tuple(0.0 * slope for slope in linearization.slopes)
     return dataclasses.replace(point, linearization=(linearization._replace(slopes=slopes), at))
-
-
-class Told(list):
-    def __call__(self, s, features):
-        self.append((s, features))
 
 
 @pytest.fixture(scope="module")
@@ -272,6 +252,13 @@ class TestFollowingAWay:
         assert again.way.factors[0][1] is way.factors[0][1]
         assert again.way.steps == pytest.approx(moved.way.steps)
 
+    def test_a_way_that_is_followed_stays_exact(self, out):
+        image, motion, _, moved = out
+        near = dataclasses.replace(motion, near=1e-5, way=moved.way)
+        again = Symmetric().walk(image, near, Told())
+        assert again.steps == moved.steps
+        assert rms(again.image - moved.image) < 1e-6
+
     def test_reversing_twice_is_nothing(self, out):
         way = out[3].way
         twice = way.reversed().reversed()
@@ -303,70 +290,6 @@ class TestFollowingAWay:
         moved = Symmetric(smallest_step=1e-2).walk(image, motion, Told())
         assert moved.stop_reason is not StopReason.REACHED
         assert np.isfinite(moved.image).all()
-
-
-class TestOneWay:
-    """Motions of which no step is taken back."""
-
-    NEAR = 1e-5
-
-    @pytest.mark.parametrize("picture", ["grained", "pink", "upright"])
-    def test_it_arrives_for_less(self, grained, pink, extractor, monkeypatch, picture):
-        made = {"grained": (grained, 24, 28), "pink": (pink, 24, 28), "upright": (grained, 30, 22)}
-        kind, *size = made[picture]
-        image = kind(*size)
-        net = extractor(2)
-        motion = held_motion(net, image, share=0.3)
-        before = net.passes.count
-        exact = Symmetric().walk(image, motion, Told())
-        passes = net.passes.count - before
-        assert exact.stop_reason is StopReason.REACHED
-        monkeypatch.setattr(Extractor, "in_float64", lambda self: pytest.fail("not needed"))
-        told = Told()
-        moved = Symmetric().walk(image, dataclasses.replace(motion, near=self.NEAR), told)
-        assert moved.stop_reason is StopReason.REACHED
-        assert net.passes.count - before - passes < 0.8 * passes
-        measured = net.measure(moved.image)
-        for now, wanted in zip(
-            *(net.split(f).values() for f in (measured, motion.end)), strict=True
-        ):
-            assert rms(now - wanted) ** 2 < 1e-7 * rms(wanted) ** 2
-        # What is left at one step the next makes up for.
-        for s, features in told[:-1]:
-            assert rms(features - Straight(motion.start, motion.end)(s)) < 1e-2 * rms(motion.end)
-        # No farther from the exact image than steps that are not short differ anyway.
-        assert rms(moved.image - exact.image) < 0.05 * rms(exact.image - image)
-
-    def test_a_way_that_is_followed_stays_exact(self, out):
-        image, motion, _, moved = out
-        near = dataclasses.replace(motion, near=self.NEAR, way=moved.way)
-        again = Symmetric().walk(image, near, Told())
-        assert again.steps == moved.steps
-        assert rms(again.image - moved.image) < 1e-6
-
-    def test_where_features_follow_steps_are_short(self, grained, extractor):
-        image = grained(24, 28)
-        motion = dataclasses.replace(held_motion(extractor(2), image, share=0.3), near=self.NEAR)
-
-        def walked(following, **options):
-            asked = dataclasses.replace(motion, following=following)
-            moved = Symmetric(**options).walk(image, asked, Told())
-            assert moved.stop_reason is StopReason.REACHED
-            return moved
-
-        finest = walked(1e-4)
-        far = {}
-        for following in (1e-2, 1e-3):
-            moved = walked(following)
-            steps = moved.way.steps
-            assert steps[0] == pytest.approx(following / 4)
-            # The last may be stretched, so that none is left over.
-            assert 0.5 < max(steps) / following**0.5 < 1.2
-            far[following] = rms(moved.image - finest.image)
-        assert far[1e-3] < 0.5 * far[1e-2]
-        assert max(walked(1e-4, max_steps=80).way.steps) > 2 * max(finest.way.steps), (
-            "no more of them than half of those that are allowed"
-        )
 
 
 class TestEnds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,35 +15,36 @@ from decouple.flows.preconditioner import Factor
 from decouple.flows.stop import StopReason
 from decouple.flows.stopping import Scale, StopRule, StopRules
 
-# Of the trace of K, relative to the layers' squares. From noise to grass, behind two layers of
-# calibrated filters, many of which are nearly dead on grass, 1e-2 took 49 passes to a hundredth of
-# the layers' sizes, 3e-3 took 89, 1e-3 took 259, and D alone 69. From a photograph to the noise,
-# where none is, they took 55, 39 and 31 to an MSE of 1e-8, and Newton's steps 51.
+# Of the trace of a layer's part of K. Iterations from noise to a photograph's means, to a relative
+# MSE of 3e-10, with 1e-3, 3e-3, 1e-2 and 3e-2: ImageNet's filters, three layers, 96 px, 210, 197,
+# 174 and 202; to bricks' and coins' at 128 px, to 1e-6: 147 and 166, 150 and 140, 168 and 152, 214
+# and 217. With one share of the whole trace for all layers, relative to the squares of their sizes,
+# they took 391, 142 and 126. But of five layers at 256 px the deep ones with many channels make up
+# that trace nearly alone, and the first two were damped by a hundred times their own part: 700
+# iterations came to 4e-8, where 300 come to 3e-9 now.
 _DAMPING = 3e-3
 
 
-def damped(matrix: np.ndarray, squares: np.ndarray, pixels: int) -> Factor:
-    """The factor of K + D, where D is a share of the squares of the features' layers.
+def damped(matrix: np.ndarray, sizes: Sequence[int], pixels: int) -> Factor:
+    """The factor of K + D, where D is of each layer a share of the trace of its part of K.
 
-    So a feature that noise can hardly move, and whose part of K is next to nothing, counts by how
-    far it is from its target relative to its layer (Levenberg 1944, Marquardt 1963).
+    So a feature that noise can hardly move, and whose part of K is next to nothing, counts as if it
+    could be moved like others of its layer (Levenberg 1944, Marquardt 1963).
 
     Parameters
     ----------
     matrix : K, (C, C)
-    squares : (C,), each feature's that of the norm of its whole layer, as it is wanted
+    sizes : of each layer, its number of features; C in all
     pixels : N, how many values an image has
 
     Raises
     ------
     numpy.linalg.LinAlgError : K is not finite.
     """
-    largest = float(squares.max(initial=0.0))
-    # A layer of which nothing is wanted has no size of its own.
-    known = squares > np.finfo(np.float32).eps * largest
-    sizes = np.where(known, squares, largest or 1.0)
-    share = _DAMPING * float(np.trace(matrix / sizes[:, None])) or 1.0
-    return Factor(matrix + np.diag(share * sizes), pixels)
+    traces = [float(own.sum()) for own in np.split(np.diag(matrix), np.cumsum(sizes)[:-1])]
+    # A layer that noise does not move at all has no scale of its own.
+    share = [_DAMPING * (trace or max(traces) or 1.0) for trace in traces]
+    return Factor(matrix + np.diag(np.repeat(share, sizes)), pixels)
 
 
 @dataclass(frozen=True)

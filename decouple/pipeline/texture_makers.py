@@ -205,8 +205,7 @@ def _matched(run: Run) -> Maker:
     @cache  # K is formed once for all images
     def known_at(scale: float) -> tuple[Mapping[str, np.ndarray], Callable[[], Factor]]:
         source, (height, width) = _at(inputs.source, scale), scaled(inputs.size, scale)
-        wanted = extractor.measure(source)
-        return extractor.split(wanted), factors.to(wanted, 3 * height * width)
+        return extractor.split(extractor.measure(source)), factors.of(3 * height * width)
 
     def make(name: str, seed: int) -> Made:
         with run.method(name, inputs.flow) as one:  # of features; what moves them is recorded here

@@ -96,7 +96,7 @@ def match(
     flow = flow or Matching()
     reference = reference or noise_reference(extractor, x.shape[:2])
     start, end = extractor.measure(x), extractor.join(features)
-    nearby = nearby or MatchingFactors(extractor, reference).to(end, x.size)
+    nearby = nearby or MatchingFactors(extractor, reference).of(x.size)
     motion = Motion(extractor, start, end, tolerance, stage=stage, nearby=nearby)
     moved, trace = carried_out(x, motion, flow, observer)
     done = Matched(moved.image, trace)
@@ -132,21 +132,16 @@ class MatchingFactors:
         if example is not None and share_of_example(extractor, example, values):
             self._example = _middle(np.asarray(example, np.float64))
 
-    def to(self, end: np.ndarray, values: int) -> Callable[[], Factor]:
-        """The one for given features (C,), of images of so many values.
+    def of(self, values: int) -> Callable[[], Factor]:
+        """The one for images of so many values, formed when it is asked for and then kept."""
+        return functools.cache(functools.partial(self._formed, values))
 
-        It is formed when it is asked for, and then kept.
-        """
-        return functools.cache(functools.partial(self._formed, end, values))
-
-    def _formed(self, end: np.ndarray, values: int) -> Factor:
-        layers = self.extractor.split(end).values()
-        squares = np.concatenate([np.full(len(layer), layer @ layer) for layer in layers])
+    def _formed(self, values: int) -> Factor:
         matrix = self.reference.normal_matrix(self.extractor, len(self.extractor.layers), values)
         if self._example is not None:
             # Gradients of means are spread over all pixels.
             matrix = (matrix + self._example.size / values * self._at_example) / 2
-        return damped(matrix, squares, values)
+        return damped(matrix, self.extractor.sizes, values)
 
     @functools.cached_property
     def _at_example(self) -> np.ndarray:

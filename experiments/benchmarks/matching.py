@@ -194,9 +194,9 @@ def _texture(filters: Filters, size: int, depth: int, picture: str) -> list[str]
     reference.normal_matrix(extractor, depth, texture.size)  # is kept on the disk
     flow = Matching(stop=StopRules(StopRule(max_iterations=500, stagnation=0)), enough=ENOUGH)
     passes = {}
-    known = MatchingFactors(extractor, reference, texture, texture.size).to(wanted, texture.size)
+    known = MatchingFactors(extractor, reference, texture, texture.size).of(texture.size)
     known()
-    alone = MatchingFactors(extractor, reference).to(wanted, texture.size)
+    alone = MatchingFactors(extractor, reference).of(texture.size)
 
     def made(
         name: str, nearby: Callable[[], Factor] | None = None, seen: type[Seen] = Seen
@@ -204,7 +204,7 @@ def _texture(filters: Filters, size: int, depth: int, picture: str) -> list[str]
         before = extractor.passes.count
         if nearby is None:
             factors = MatchingFactors(extractor, reference, texture, texture.size)
-            nearby = factors.to(wanted, texture.size)
+            nearby = factors.of(texture.size)
         with mock.patch("decouple.flows.matching.Seen", seen), suppress(dc.StageError):
             dc.match(start, extractor, features, reference, flow, nearby=nearby)
         passes[name] = extractor.passes.count - before

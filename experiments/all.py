@@ -44,7 +44,7 @@ NEEDS = dict.fromkeys(
 # Of those that are made only where they are named.
 LONG = (
     *("compare_imagenet", "cuts", "decoupling_settings", "imagenet", "interpolation", "metamers"),
-    *("probe", "tables", "textures"),
+    *("metamers_from_noise", "probe", "tables", "textures"),
 )
 # Of the others those that take longest begin first, so that none is left over.
 FIRST = ("gatys", "thesis", "round_trip_convergence", "self_transfer")

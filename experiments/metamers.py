@@ -132,9 +132,9 @@ def make(filters: Filters, count: int, folder: Path) -> Found:
     return Found(filters, source, kinds, others, rows, null)
 
 
-def loaded(picture: str) -> np.ndarray:
-    """A centre square, (H, W, 3)."""
-    return dc.load(f"sample:{picture}", size=SIZE, fit="crop").pixels.astype(np.float64)
+def loaded(picture: str, size: int = SIZE) -> np.ndarray:
+    """A centre square of so many pixels a side, (H, W, 3)."""
+    return dc.load(f"sample:{picture}", size=size, fit="crop").pixels.astype(np.float64)
 
 
 def images_of(run_dir: Path) -> list[np.ndarray]:

@@ -17,10 +17,12 @@ from decouple.record.verification import compare_runs
 from decouple.run import main
 from tests.runs import check_refused, cut, flat_picture, read, stages_walked
 
-RUN = [
+SMALL = [
     *("+experiment=metamers", "network.weights=calibrated", "layers=1", "image.size=24"),
-    *("metamers.steps=3", "checkpoint.every_seconds=0"),
+    "checkpoint.every_seconds=0",
 ]
+FROM_NOISE = [*SMALL, "metamers.start=colours"]
+RUN = [*SMALL, "metamers.steps=3"]
 TWO = [*RUN, "count=2", "seed=3"]
 
 
@@ -99,6 +101,22 @@ def test_opposite_images_are_farther_from_each_other_than_others(tmp_path: Path)
     assert "RMS difference of opposite images" in (folder / "report.html").read_text("utf-8")
 
 
+def test_noise_is_moved_to_the_features_and_a_run_of_it_goes_on(tmp_path, monkeypatch) -> None:
+    whole, folder = tmp_path / "whole", tmp_path / "cut"
+    words = [*FROM_NOISE, "count=2", "seed=3"]
+    assert main([*words, f"run_dir={whole}"]) == 0
+    metrics = read(whole)
+    assert metrics["metamers"]["largest_relative_mse"] <= 1e-9
+    assert metrics["flow"]["name"] == "matching"
+    assert metrics["flow"]["start"] == "colours"
+    assert [row["stage"] for row in metrics["stages"]] == ["reference", "metamer_3", "metamer_4"]
+    cut(monkeypatch, [*words, f"run_dir={folder}"], "result_seed_3")
+    walked = stages_walked(monkeypatch)
+    assert main([f"resume={folder}"]) == 0
+    assert walked == ["metamer_4"]
+    assert compare_runs(whole, folder).identical
+
+
 def test_an_image_alone_has_no_pair(run_dir: Path, tmp_path) -> None:
     folder = tmp_path / "run"
     assert main([*RUN, "seed=3", "count=1", f"run_dir={folder}"]) == 0
@@ -126,6 +144,9 @@ def test_a_walk_that_gets_stuck_is_one_line_with_how_far_it_came(tmp_path, capsy
         (["metamers.distance=-0.1"], "metamers.distance=-0.1"),
         (["metamers.mse=inf"], "metamers.mse=inf"),
         (["metamers.directions=pink"], "metamers.directions"),
+        (["metamers.start=pink"], "metamers.start"),
+        (["metamers.iterations=9"], "no meaning with metamers.start=source"),
+        (["metamers.start=uniform"], "no meaning with metamers.start=uniform"),
         (["layers=2", "image.size=8", "image.fit=crop"], "leave it no freedom"),
         (["layers=5", "image.size=12"], "too small for block5_conv1"),
         (["target=sample:brick"], "no meaning in metamers"),
@@ -135,6 +156,19 @@ def test_a_walk_that_gets_stuck_is_one_line_with_how_far_it_came(tmp_path, capsy
 )
 def test_a_mistake_costs_one_line_and_leaves_nothing(words, said, tmp_path, capsys) -> None:
     check_refused([*RUN, *words], said, tmp_path / "run", capsys)
+
+
+def test_no_iterations_from_noise_are_refused(tmp_path, capsys) -> None:
+    words = [*FROM_NOISE, "metamers.iterations=0"]
+    check_refused(words, "metamers.iterations=0 must be above 0", tmp_path / "run", capsys)
+
+
+def test_noise_that_does_not_get_there_is_one_line_with_how_near_it_came(tmp_path, capsys) -> None:
+    folder = tmp_path / "run"
+    assert main([*FROM_NOISE, "count=1", "metamers.iterations=2", f"run_dir={folder}"]) == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "metamer_0 came to relative feature MSE of at most" in line
+    assert read(folder)["stages"][-1]["stop_reason"] == "step_limit"
 
 
 def test_a_source_of_one_colour_is_refused(tmp_path, capsys) -> None:

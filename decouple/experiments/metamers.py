@@ -10,35 +10,52 @@ from omegaconf import DictConfig
 
 from decouple.errors import ConfigError
 from decouple.experiments.registry import RECORDED, Experiment, Fact, register
-from decouple.images.noise import DIRECTIONS
+from decouple.images.noise import DIRECTIONS, STARTS
 from decouple.parsing import check_count
+
+SOURCE = "source"
+"""Where a walk begins; other starts are noise."""
+WALKS = ("directions", "step", "steps", "distance", "pairs")
+"""Settings of `metamers` that have a meaning for walks only."""
 
 
 @dataclass
 class MetamersConfig:
-    """directions: spectrum (the source's, with random phases) or white; each image has its own.
+    """start: where an image begins; directions: into which it walks, each into its own.
 
+    start: source, for a walk among images with its features; colours (noise with its mean and
+    covariance of colours), uniform or gaussian, for noise that is moved to them. directions:
+    spectrum (the source's, with random phases) or white.
     step: RMS length of a step, in units of the image's range; steps: at most; distance: RMS from
     the source at which a walk ends, null to where the image is not correlated with it any more;
     mse: of the features of each layer, in units of their own mean square, at most. pairs: of every
-    seed two images, by its direction and by the opposite one.
+    seed two images, by its direction and by the opposite one. iterations: from noise, at most.
     """
 
+    start: str = SOURCE
     directions: str = "spectrum"
     step: float = 0.03
     steps: int = 60
     distance: float | None = None
     mse: float = 1e-9
     pairs: bool = False
+    iterations: int = 2000
 
 
 def check(config: DictConfig) -> None:
     """Refuse no images, and lengths and numbers that are none."""
     check_count(config.count)
-    for name in ("step", "steps", "distance", "mse"):
+    for name in ("step", "steps", "distance", "mse", "iterations"):
         value = config.metamers[name]
         if value is not None and not 0 < value < float("inf"):
             raise ConfigError(f"metamers.{name}={value} must be above 0")
+
+
+def idle(config: DictConfig) -> dict[str, str]:
+    """What belongs to walks only, or to noise only."""
+    start = config.metamers.start
+    unused = ("iterations",) if start == SOURCE else WALKS
+    return dict.fromkeys((f"metamers.{name}" for name in unused), f"metamers.start={start}")
 
 
 def headline(metrics: Mapping[str, Any]) -> list[Fact]:
@@ -79,8 +96,9 @@ METAMERS = register(
             *RECORDED,
         ),
         settings={"count": 1, "metamers": MetamersConfig},
-        choices={"metamers.directions": DIRECTIONS},
+        choices={"metamers.start": (SOURCE, *STARTS), "metamers.directions": DIRECTIONS},
         check=check,
+        idle=idle,
         check_inputs="decouple.pipeline.metamers:check_inputs",
         forecast="decouple.pipeline.metamers:forecast",
         headline=headline,

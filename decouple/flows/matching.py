@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.linalg import LinAlgError
 
 from decouple.features.likeness import relative_mse
 from decouple.flows.descent import Seen, descended, watched
@@ -83,7 +84,11 @@ class Matching:
     def move(self, image: np.ndarray, motion: Motion, tell: Tell) -> Moved:
         """Carry out a motion, which must have a factor near by; see `Flow.move`."""
         assert motion.nearby is not None
-        extractor, factor, seen = motion.extractor, motion.nearby(), Seen(motion.extractor)
+        try:
+            factor = motion.nearby()
+        except LinAlgError:  # K is not finite
+            return Moved(image, StopReason.UNREACHABLE, 0)
+        extractor, seen = motion.extractor, Seen(motion.extractor)
 
         def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
             value = np.nan

@@ -12,9 +12,12 @@ import numpy as np
 from scipy.linalg import LinAlgError
 
 from decouple import images
+from decouple.experiments.metamers import SOURCE, WALKS
 from decouple.features.likeness import Likeness, likeness, of_unrelated
 from decouple.flows.level_set import LevelSetWalk
+from decouple.flows.matching import Matching
 from decouple.flows.newton import Newton
+from decouple.flows.optimizers import Lbfgs
 from decouple.flows.preconditioner import Factor
 from decouple.images.locating import SAMPLE_PREFIX
 from decouple.judges import finite, structure
@@ -25,8 +28,8 @@ from decouple.pipeline.running import Run
 from decouple.record.table import write_table
 from decouple.report.pairs import plot_pairs
 from decouple.report.textures import plot_crops
-from decouple.stages import Metamer, StageError, metamer
-from decouple.stages.metamers import check_freedom, factor_at
+from decouple.stages import Metamer, StageError, metamer, metamer_from_noise
+from decouple.stages.metamers import check_freedom, factor_at, metric_for
 
 # Of which no two are related; as many of them as the installed scikit-image has.
 UNRELATED = (
@@ -45,27 +48,37 @@ READING = (
 _OPPOSITE = "_opposite"
 # Of a step, with three layers: its direction, and the way back to the features.
 _PASSES = 50
+# Of an iteration from noise: image to features and back; line searches add a twentieth.
+_PASSES_OF_ITERATION = 2
 
 
 def metamers(run: Run) -> None:
     """An image for each seed; then a table, and how far they are from each other."""
     config = run.config
     asked = options_of(config.metamers)
-    both = (False, True) if asked.pop("pairs") else (False,)
+    walks = asked["start"] == SOURCE
+    both = (False, True) if asked["pairs"] and walks else (False,)
+    unused = {"pairs", *(("start", "iterations") if walks else WALKS)}
+    asked = {name: value for name, value in asked.items() if name not in unused}
     run.record(
-        flow={"name": LevelSetWalk.name, **asked},
-        stepper={"name": Newton.name},
+        flow={"name": (LevelSetWalk if walks else Matching).name, **asked},
+        stepper={"name": (Newton if walks else Lbfgs).name},
     )
-    nearby = factor_at(run.source, run.extractor)
-    with suppress(LinAlgError):  # of which the first walk will have something to say
-        nearby()  # before it, so that what a walk takes does not depend on which comes first
+    make: Callable[..., Metamer] = metamer if walks else metamer_from_noise
+    if walks:
+        nearby = factor_at(run.source, run.extractor)
+    else:
+        nearby = metric_for(run.source, run.extractor, run.reference)
+    with suppress(LinAlgError):  # of which the first image will have something to say
+        nearby()  # before it, so that what an image takes does not depend on which comes first
     made = {}
     seeds = range(config.seed, config.seed + config.count)
     for seed, opposite in itertools.product(seeds, both):
         name = f"seed_{seed}{_OPPOSITE if opposite else ''}"
         run.progress.finish()
         run.say(f"seed {seed}{', the opposite' if opposite else ''}:")
-        made[name] = _made(run, seed, nearby, {**asked, "opposite": opposite})
+        own = {**asked, "opposite": opposite} if walks else asked
+        made[name] = _made(run, make, seed, nearby, own)
         run.save(f"result_{name}", made[name].image)
         run.recorder.keep_array(name, made[name].image)
     run.progress.finish()
@@ -81,16 +94,25 @@ def check_inputs(inputs: Inputs) -> None:
 
 
 def forecast(inputs: Inputs) -> Forecast:
-    """Passes and time, at most: a walk mostly ends before its last step."""
-    own = inputs.config.metamers
-    steps = inputs.config.count * (2 if own.pairs else 1) * own.steps
-    return of_passes(inputs, inputs.extractor.size + steps * _PASSES, bound=True)
+    """Passes and time, at most: a walk, or a descent, mostly ends before its last step."""
+    own, count = inputs.config.metamers, inputs.config.count
+    if own.start == SOURCE:
+        passes = count * (2 if own.pairs else 1) * own.steps * _PASSES
+    else:
+        passes = count * own.iterations * _PASSES_OF_ITERATION
+    return of_passes(inputs, inputs.extractor.size + passes, bound=True)
 
 
-def _made(run: Run, seed: int, nearby: Callable[[], Factor], asked: Mapping[str, Any]) -> Metamer:
+def _made(
+    run: Run,
+    make: Callable[..., Metamer],
+    seed: int,
+    nearby: Callable[[], Factor],
+    asked: Mapping[str, Any],
+) -> Metamer:
     """One of them, with its row; also where it got stuck, which raises StageError."""
     try:
-        done = metamer(
+        done = make(
             run.source,
             run.extractor,
             seed,

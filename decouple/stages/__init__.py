@@ -7,7 +7,7 @@ from decouple.stages.impose import Imposed, impose
 from decouple.stages.interpolate import Frame, interpolate
 from decouple.stages.layerwise import DecoupledFeatures, StageError, checked_image
 from decouple.stages.match import Matched, MatchingFactors, match, share_of_example
-from decouple.stages.metamers import Metamer, metamer
+from decouple.stages.metamers import Metamer, metamer, metamer_from_noise
 from decouple.stages.mixing import mix, weighted_mean
 from decouple.stages.noisify import Noisified, noisify
 from decouple.stages.prepare import Prepared, prepare
@@ -39,6 +39,7 @@ __all__ = [
     "interpolate",
     "match",
     "metamer",
+    "metamer_from_noise",
     "mix",
     "noise_image",
     "noise_reference",

@@ -12,7 +12,7 @@ from decouple.flows.level_set import correlation, reflected
 from decouple.flows.preconditioner import Factor
 from decouple.images import rms
 from decouple.images.noise import random_direction
-from decouple.stages import StageError, metamer
+from decouple.stages import StageError, metamer, metamer_from_noise
 from decouple.stages.metamers import factor_at
 
 
@@ -84,6 +84,47 @@ def test_gradients_that_depend_on_each_other_are_told(one, source, monkeypatch):
         metamer(source, one)
 
 
+def test_noise_is_moved_to_all_features(extractor, source):
+    two = extractor(2)
+    made = [metamer_from_noise(source, two, seed) for seed in (0, 1, 0)]
+    for done in made:
+        assert max(done.relative_mse.values()) <= 1e-9
+        assert list(done.relative_mse) == list(two.layers)
+        assert done.trace.stop_reason is StopReason.REACHED
+        assert abs(correlation(done.image, source)) < 0.2, "nothing else is left of the source"
+    assert rms(made[0].image - made[1].image) > rms(source - source.mean((0, 1)))
+    np.testing.assert_array_equal(made[0].image, made[2].image)
+
+
+def test_features_that_noise_does_not_reach_are_told_with_how_near_it_came(one, source):
+    with pytest.raises(StageError, match=r"in 2 iterations.*mse=1e-09.*more iterations") as found:
+        metamer_from_noise(source, one, iterations=2)
+    reached = found.value.partial.relative_mse["block1_conv1"]
+    assert 1e-9 < reached < 1
+    assert f"{reached:.1e}" in str(found.value)
+
+
+def test_a_metric_that_there_is_not_is_told(one, source):
+    def nearby():
+        return Factor(np.full((one.size, one.size), np.inf), source.size)
+
+    with pytest.raises(StageError, match="in 0 iterations"):
+        metamer_from_noise(source, one, nearby=nearby)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"iterations": 0}, "iterations=0"),
+        ({"mse": -1.0}, "mse=-1"),
+        ({"start": "colour"}, "did you mean 'colours'"),
+    ],
+)
+def test_mistakes_from_noise(one, source, settings, said):
+    with pytest.raises(ConfigError, match=said):
+        metamer_from_noise(source, one, **settings)
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -100,8 +141,9 @@ def test_mistakes(one, source, settings, said):
 
 
 def test_an_image_without_freedom_is_refused(extractor, photograph):
-    with pytest.raises(ImageError, match="192 values, and 192 features"):
-        metamer(photograph(8, 8), extractor(2))
+    for made in (metamer, metamer_from_noise):
+        with pytest.raises(ImageError, match="192 values, and 192 features"):
+            made(photograph(8, 8), extractor(2))
 
 
 @pytest.mark.parametrize("size", [(24, 32), (25, 31)])

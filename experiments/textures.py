@@ -5,8 +5,8 @@
     DECOUPLE_IMAGENET_VGG16=FILE python experiments/textures.py --ways Gram    # runs, no page yet
 
 FILE holds VGG-16's ImageNet convolutions in Keras's layout. Writes `reports/textures.md`, at 256 px
-if no size is given, the same with average pooling at 128 px, where means with covariances are a
-third way, and a gallery of each; a run that FOLDER has is not made again.
+if no size is given, the same with average pooling, where means with covariances are a third way,
+and a gallery of each; a run that FOLDER has is not made again.
 """
 
 from __future__ import annotations
@@ -62,19 +62,13 @@ COVARIANCE = Way(
 
 
 class Page(NamedTuple):
-    """A page: its file and title, the network's pooling in words and as set, and the ways.
-
-    size : of a side, in pixels, at which it stands in reports/
-    remark : on what is seen at that size
-    """
+    """A page: its file and title, the network's pooling in words and as set, and the ways."""
 
     name: str
     title: str
     pooling: str
     settings: tuple[str, ...] = ()
     ways: tuple[Way, ...] = GRAM_AND_MEANS
-    size: int = 256
-    remark: str = ""
 
 
 PAGES = (
@@ -85,12 +79,6 @@ PAGES = (
         "average",
         ("network.pooling=average",),
         (*GRAM_AND_MEANS, COVARIANCE),
-        128,
-        """
-At 128 px the Gram matrices of these five layers hold six times as many numbers as the image has
-values: of tissue and galaxies nearly the source itself comes out, and by means something much like
-it. At such sizes this is no texture synthesis any more, but shows how much the statistics hold.
-""",
     ),
 )
 # Pictures on a line of the gallery, at most.
@@ -149,7 +137,7 @@ def _leaves(size: int) -> np.ndarray:
 def main() -> int:
     """Run all, write the pages."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("size", nargs="?", type=int, help="of a side, in pixels; else each page's")
+    parser.add_argument("size", nargs="?", type=int, default=256, help="of a side, in pixels")
     parser.add_argument("--runs", type=Path, default=Path("runs") / NAME)
     names = [page.name for page in PAGES]
     parser.add_argument("--pages", nargs="+", choices=names, default=names)
@@ -159,8 +147,7 @@ def main() -> int:
     for page in PAGES:
         if page.name in options.pages:
             ways = [way for way in page.ways if way.name in (options.ways or every_way)]
-            size = options.size or page.size
-            make(page, ways, size, options.runs.resolve() / f"{size}px")
+            make(page, ways, options.size, options.runs.resolve() / f"{options.size}px")
     return 0
 
 
@@ -246,7 +233,7 @@ image.size={size} output.size={size}` makes them. Means go from coarse to fine, 
 are much like the source's.
 
 ![Sources, and the textures made of them]({page.name}.png)
-{page.remark if size == page.size else ""}
+
 Medians over {len(rows)} textures. *Gram, squared* is ‖G − A‖² / ‖A‖² and *means*
 ‖m − m₀‖ / ‖m₀‖, of statistics per position, mean over the layers with equal weights, measured by
 the network that made the texture; *held out* the same of layers that nobody optimized. Seconds are

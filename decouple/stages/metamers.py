@@ -28,7 +28,8 @@ STAGE = "metamer"
 # Of L-BFGS, pairs: many, since of a thousand features most are moved by few places of an image,
 # each at a pace of its own; as many as lie in so many values of float64.
 _MEMORY, _VALUES = 200, 2**25
-# No more than a tenth in a thousand iterations would not end in a time that anyone has.
+# In ten iterations. A descent whose distance falls by a tenth in a thousand would not arrive in a
+# time that anyone has.
 _STAGNATION = 1e-3
 
 
@@ -148,10 +149,10 @@ def metamer_from_noise(
 ) -> Metamer:
     """Move noise to an image's features, all layers at once, until they are equal.
 
-    So metamers are made elsewhere, too (Freeman & Simoncelli, Nature Neuroscience 14 (2011);
-    Feather, Durango, Gonzalez & McDermott, NeurIPS 2019), but not to this accuracy: L-BFGS descends
-    in the metric of the features' own K (see `flows.matching`). Nothing of the image is left but
-    what the features tell. Through five layers walks from the image soon lead nowhere; this does
+    So metamers are mostly made (Freeman & Simoncelli, Nature Neuroscience 14 (2011); Feather,
+    Durango, Gonzalez & McDermott, NeurIPS 2019); here L-BFGS descends in the metric of the
+    features' own K (see `flows.matching`). Nothing of the image is left but what the features
+    tell. Through five layers walks from the image soon lead nowhere; this does
     where there are many values to a feature: of 256 px and five layers of ImageNet's filters with
     average pooling, not of 96 px.
 

@@ -152,9 +152,9 @@ def metamer_from_noise(
     So metamers are mostly made (Freeman & Simoncelli, Nature Neuroscience 14 (2011); Feather,
     Durango, Gonzalez & McDermott, NeurIPS 2019); here L-BFGS descends in the metric of the
     features' own K (see `flows.matching`). Nothing of the image is left but what the features
-    tell. Through five layers walks from the image soon lead nowhere; this does
-    where there are many values to a feature: of 256 px and five layers of ImageNet's filters with
-    average pooling, not of 96 px.
+    tell. Through five layers walks from the image soon lead nowhere; this got there with one
+    photograph of 256 px (ImageNet's filters, average pooling), not of 96 px, and not with all
+    photographs (`reports/metamers_from_noise.md`).
 
     Parameters
     ----------

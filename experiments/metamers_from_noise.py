@@ -171,9 +171,10 @@ Through five layers at 96 px it does not get there: with ImageNet's filters and 
 iterations come to a relative MSE of 3e-4. An image of 27,648 values has few for each of 1,472
 features, and steps as short as a thousandth of its range change some of them as much by their
 curvature as by their slope. Nor does it with every photograph at 256 px: of coffee, seed 0, the
-same command is far away after 400 iterations, where chelsea's have ended. [Walks](metamers.md) from the photograph, three layers, keep some of
-its contours; nothing of the photograph's layout is in these, and through five layers its parts
-are, in other places.
+same command is far away after 400 iterations, where chelsea's have ended.
+
+[Walks](metamers.md) from the photograph, three layers, keep some of its contours; nothing of the
+photograph's layout is in these, and through five layers its parts are, in other places.
 """
     (REPORTS / f"{NAME}.md").write_text(text, encoding="utf-8")
 

@@ -15,8 +15,8 @@ from decouple.parsing import check_count
 
 SOURCE = "source"
 """Where a walk begins; other starts are noise."""
-WALKS = ("directions", "step", "steps", "distance", "pairs")
-"""Settings of `metamers` that have a meaning for walks only."""
+# Settings of `metamers` that have a meaning for walks only.
+_OF_WALKS = ("directions", "step", "steps", "distance", "pairs")
 
 
 @dataclass
@@ -54,7 +54,7 @@ def check(config: DictConfig) -> None:
 def idle(config: DictConfig) -> dict[str, str]:
     """What belongs to walks only, or to noise only."""
     start = config.metamers.start
-    unused = ("iterations",) if start == SOURCE else WALKS
+    unused = ("iterations",) if start == SOURCE else _OF_WALKS
     return dict.fromkeys((f"metamers.{name}" for name in unused), f"metamers.start={start}")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.linalg import LinAlgError
 
 from decouple import images
-from decouple.experiments.metamers import SOURCE, WALKS
+from decouple.experiments.metamers import SOURCE, idle
 from decouple.features.likeness import Likeness, likeness, of_unrelated
 from decouple.flows.level_set import LevelSetWalk
 from decouple.flows.matching import Matching
@@ -58,7 +58,9 @@ def metamers(run: Run) -> None:
     asked = options_of(config.metamers)
     walks = asked["start"] == SOURCE
     both = (False, True) if asked["pairs"] and walks else (False,)
-    unused = {"pairs", *(("start", "iterations") if walks else WALKS)}
+    unused = {name.rpartition(".")[2] for name in idle(config)}
+    if walks:
+        unused |= {"start", "pairs"}  # which are told by what is made
     asked = {name: value for name, value in asked.items() if name not in unused}
     run.record(
         flow={"name": (LevelSetWalk if walks else Matching).name, **asked},

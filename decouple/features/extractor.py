@@ -52,7 +52,7 @@ class Extractor(Features):
         self.network = network.until(names[-1])
         self.statistic = statistic
         self.dtype, self.smooth = network.dtype, network.smooth
-        self.row_channels = self.network.row_channels
+        self.row_channels, self.stride = self.network.row_channels, self.network.stride
         self.proven = self.exact_secant = network.proven
         self._totals = self.sizes
         if alive is not None:

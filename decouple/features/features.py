@@ -102,6 +102,7 @@ class Features(ABC):
     row_channels : how many channels of an image's size a row of the Jacobian takes on its way
     spatial_means : whether they are means over positions, so that a gradient's size goes with
         1 / (H · W), and noise of any size has the same J Jᵀ but for that
+    stride : pixels from one of these positions to the next, in the deepest layer; 1 where unknown
 
     Raises
     ------
@@ -111,6 +112,7 @@ class Features(ABC):
     dtype: str = "float64"
     smooth: bool = True
     spatial_means: bool = False
+    stride: int = 1
     row_channels: int = 3
     exact_secant: bool = False
     proven: bool = False
@@ -328,7 +330,8 @@ class Derived(Features):
         super().__init__(groups)
         self._whole = whole
         self.passes, self.dtype, self.smooth = whole.passes, whole.dtype, whole.smooth
-        self.spatial_means, self.proven = whole.spatial_means, whole.proven
+        self.spatial_means, self.stride = whole.spatial_means, whole.stride
+        self.proven = whole.proven
         self.exact_secant = whole.exact_secant
 
     @abstractmethod

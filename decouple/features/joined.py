@@ -42,6 +42,7 @@ class Joined(Features):
         self.exact_secant = all(part.exact_secant for part in parts)
         self.proven = all(part.proven for part in parts)
         self.spatial_means = all(part.spatial_means for part in parts)
+        self.stride = max(part.stride for part in parts)
         self.row_channels = max(part.row_channels for part in parts)
         self._edges = np.cumsum([part.size for part in parts])[:-1]
 

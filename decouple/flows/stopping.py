@@ -175,9 +175,13 @@ class Watch:
         return self.reason is not None
 
     def begin(self, loss: float, image: np.ndarray) -> bool:
-        """Look at the start; True if the descent has nothing to do."""
+        """Look at the start; True if the descent has nothing to do.
+
+        Or at where the loss becomes another one: what is known of the former is forgotten.
+        """
         self.threshold = self.rule.loss * Scale.named(self.rule.scale).unit(loss)
-        self._best = (loss, image)
+        self._best, self._bests = (loss, image), []
+        self._unseen = self.reason = None
         return self._judge(loss, image)
 
     def step(self, loss: float, image: np.ndarray) -> bool:

@@ -15,7 +15,7 @@ from decouple import images
 from decouple.experiments.metamers import SOURCE, idle
 from decouple.features.likeness import Likeness, likeness, of_unrelated
 from decouple.flows.level_set import LevelSetWalk
-from decouple.flows.matching import Matching
+from decouple.flows.matching import Matching, passes_of_metric
 from decouple.flows.newton import Newton
 from decouple.flows.optimizers import Lbfgs
 from decouple.flows.preconditioner import Factor
@@ -101,7 +101,8 @@ def forecast(inputs: Inputs) -> Forecast:
     if own.start == SOURCE:
         passes = count * (2 if own.pairs else 1) * own.steps * _PASSES
     else:
-        passes = count * own.iterations * _PASSES_OF_ITERATION
+        anew = passes_of_metric(inputs.source, inputs.extractor)
+        passes = count * (own.iterations * _PASSES_OF_ITERATION + anew)
     return of_passes(inputs, inputs.extractor.size + passes, bound=True)
 
 

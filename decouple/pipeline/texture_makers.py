@@ -17,7 +17,7 @@ from decouple.errors import ImageError
 from decouple.experiments.gatys import STATISTICS
 from decouple.experiments.synthesize import MATCH, NESTED
 from decouple.flows import Optimizer, StopRule, StopRules
-from decouple.flows.matching import Matching
+from decouple.flows.matching import Matching, passes_of_metric, share_of_middle
 from decouple.flows.preconditioner import Factor
 from decouple.gatys import Objective, Statistic, Weighted, optimize, texture
 from decouple.gatys.scales import MATCHED, STYLE, scaled
@@ -39,7 +39,6 @@ from decouple.stages import (
     match,
     noise_reference,
     prepare,
-    share_of_example,
 )
 
 Rows = Sequence[Mapping[str, Any]]
@@ -142,11 +141,13 @@ def forecast(inputs: Inputs) -> Forecast | Untold:
     one = of_objective(inputs, objective, *descent(inputs), scales_of(inputs), image)
     whole = replace(one, passes=count * one.passes, seconds=count * one.seconds)
     if inputs.config.synthesize.method == MATCH:
-        rows = inputs.extractor.size
-        share = share_of_example(inputs.extractor, inputs.source, image.size)
-        seconds = share * rows * one.seconds / max(one.passes, 1)
-        passes = whole.passes + (rows if share else 0)
-        whole = replace(whole, passes=passes, seconds=whole.seconds + seconds)
+        extractor = inputs.extractor
+        share = share_of_middle(extractor, inputs.source, image.size)
+        anew = count * passes_of_metric(image, extractor)
+        passes = whole.passes + anew + (extractor.size if share else 0)
+        extra = anew + share * extractor.size  # in passes over a whole image
+        seconds = whole.seconds + extra * one.seconds / max(one.passes, 1)
+        whole = replace(whole, passes=passes, seconds=seconds)
     return whole
 
 

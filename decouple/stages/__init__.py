@@ -6,7 +6,7 @@ from decouple.stages.defect import Change, DecouplingDefect, decoupling_defect
 from decouple.stages.impose import Imposed, impose
 from decouple.stages.interpolate import Frame, interpolate
 from decouple.stages.layerwise import DecoupledFeatures, StageError, checked_image
-from decouple.stages.match import Matched, MatchingFactors, match, share_of_example
+from decouple.stages.match import Matched, MatchingFactors, match
 from decouple.stages.metamers import Metamer, metamer, metamer_from_noise
 from decouple.stages.mixing import mix, weighted_mean
 from decouple.stages.noisify import Noisified, noisify
@@ -46,6 +46,5 @@ __all__ = [
     "noisify",
     "prepare",
     "round_trip",
-    "share_of_example",
     "weighted_mean",
 ]

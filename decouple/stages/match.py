@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from decouple.errors import ImageError
 from decouple.features.features import Features
-from decouple.flows.matching import Matching, damped
+from decouple.flows.matching import Matching, damped, middle, share_of_middle
 from decouple.flows.motion import Flow, Motion
 from decouple.flows.preconditioner import Factor
 from decouple.flows.trace import LayerTrace, Observer, ignore
@@ -57,8 +56,9 @@ def match(
     """Move an image until its features equal those given, in all layers at once.
 
     Nothing is decoupled: for those who only want features matched, such as the means of a texture.
-    L-BFGS on their distance in the metric of K at the noise (`flows.matching`) takes fewer passes
-    than on the joint loss (`experiments/benchmarks/matching.py`). Where the image's features hardly
+    L-BFGS on their distance in the metric of K at the noise, and later on where the image has come
+    to (`flows.matching`), takes fewer passes than on the joint loss
+    (`experiments/benchmarks/matching.py`). Where the image's features hardly
     move some of those that are wanted, it ends before the tolerance: from noise to a texture some
     thousandths of the layers' sizes are left (`reports/textures.md`).
 
@@ -129,8 +129,8 @@ class MatchingFactors:
         values: int = 0,
     ) -> None:
         self.extractor, self.reference, self._example = extractor, reference, None
-        if example is not None and share_of_example(extractor, example, values):
-            self._example = _middle(np.asarray(example, np.float64))
+        if example is not None and share_of_middle(extractor, example, values):
+            self._example = middle(np.asarray(example, np.float64))
 
     def of(self, values: int) -> Callable[[], Factor]:
         """The one for images of so many values, formed when it is asked for and then kept."""
@@ -147,23 +147,3 @@ class MatchingFactors:
     def _at_example(self) -> np.ndarray:
         assert self._example is not None
         return self.extractor.normal_matrix(self.extractor.linearize(self._example))
-
-
-def share_of_example(extractor: Features, example: np.ndarray, values: int) -> float:
-    """What `MatchingFactors` looks at of an example, in units of images of so many values.
-
-    That takes a pass for each feature, over the example's middle, and saves about a third as many
-    over the images: 0 where it is not for less, or the middle is too small for the features.
-    """
-    piece = _middle(example)
-    try:
-        extractor.check_size(*piece.shape[:2])
-    except ImageError:
-        return 0.0
-    return piece.size / values if extractor.spatial_means and 3 * piece.size <= values else 0.0
-
-
-def _middle(image: np.ndarray) -> np.ndarray:
-    """Of an image (H, W, 3) what K is formed at."""
-    top, left = (max(side - _EXAMPLE, 0) // 2 for side in image.shape[:2])
-    return image[top : top + _EXAMPLE, left : left + _EXAMPLE]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from decouple.flows.motion import Motion, Moved, Tell
-from decouple.flows.optimizers import Lbfgs, Loss, Optimizer
+from decouple.flows.optimizers import Callback, Lbfgs, Loss, Optimizer
 from decouple.flows.stop import StopReason
 from decouple.flows.stopping import StopRules, Watch
 
@@ -123,13 +123,30 @@ def watched(
 def descended(image: np.ndarray, loss: Loss, optimizer: Optimizer, watch: Watch) -> Moved:
     """Go down a loss from an image (H, W, 3) until its watch ends it."""
     # Before anything is measured: the start may turn out to be the best image.
-    image = optimizer.feasible(image)
-    first, _ = loss(image)
-    if not watch.begin(first, image):
-        descent = optimizer.begin(image.shape)
-        if descent.run(loss, image, watch.step) is None:
-            watch.stuck()
+    gone_down(optimizer.feasible(image), loss, optimizer, watch, watch.step)
     return ended(watch)
+
+
+def gone_down(
+    image: np.ndarray, loss: Loss, optimizer: Optimizer, watch: Watch, over: Callback
+) -> np.ndarray:
+    """The image (H, W, 3) to which a loss leads from another, until `over` says so.
+
+    Or the best one, where the optimizer finds no way down any more.
+
+    Parameters
+    ----------
+    watch : begins anew with this loss
+    over : told of each iteration; asks the watch
+    """
+    first, _ = loss(image)
+    if watch.begin(first, image):
+        return image
+    found = optimizer.begin(image.shape).run(loss, image, over)
+    if found is None:
+        watch.stuck()
+        return watch.best
+    return found
 
 
 def ended(watch: Watch) -> Moved:

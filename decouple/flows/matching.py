@@ -15,7 +15,7 @@ from scipy.linalg import LinAlgError
 from decouple.errors import ImageError
 from decouple.features.extractor import BATCH_BYTES
 from decouple.features.likeness import relative_mse
-from decouple.flows.descent import Seen, ended, watched
+from decouple.flows.descent import Seen, ended, gone_down, watched
 from decouple.flows.motion import Motion, Moved, Tell
 from decouple.flows.optimizers import Lbfgs, Optimizer
 from decouple.flows.preconditioner import Factor, factor_cost
@@ -147,8 +147,6 @@ class Matching:
         for when in (first, None):
             least = max(distance.least**2, sys.float_info.min)
             watch.rule = replace(rule, loss=least, scale="absolute")
-            if watch.begin(distance(image)[0], image):
-                break
 
             def over(
                 value: float, x: np.ndarray, when: _When | None = when, least: float = least
@@ -158,14 +156,11 @@ class Matching:
                 relative = distance.relative(distance.seen.at(x))
                 return when.pays(watch.iterations, value / least, relative)
 
-            found = self.optimizer.begin(image.shape).run(distance, image, over)
-            if found is None:
-                watch.stuck()
+            image = gone_down(image, distance, self.optimizer, watch, over)
             if when is None or watch.reason not in (None, StopReason.STAGNATED):
                 break
             if not when.due(watch.iterations):
                 break
-            image = watch.best if found is None else found
             distance.renew(image)
         return ended(watch)
 
